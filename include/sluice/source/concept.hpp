@@ -1,0 +1,121 @@
+/// \file source/concept.hpp  What a source must do: offer partitions, start where it is told, hand over records.
+///
+/// Nothing here is Kafka's: a source is whatever has partitions with offsets and can be read from a given one. A source
+/// never decides where to start; it asks its owner (the consumer), who asks the offset store.
+#pragma once
+#include <sluice/batch.hpp>
+#include <sluice/offset_store/concept.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice { inline namespace v0 {
+
+/// A partition that is ours, from a claim until it is revoked, lost, or claimed again.
+struct lane {
+  topic_partition of{};
+  std::uint64_t assignment = 0;  ///< of this process, never used twice: tells a record of now from one of before
+  offset next{};                 ///< the next record to hand over
+  fence mine{};
+  log_state log{};
+  bool reading = false;  ///< claimed, checked and being fetched
+};
+
+/// Something that was found out about a position, and what was done about it.
+struct position_event {
+  topic_partition of{};
+  enum cause_t { missing, truncated, out_of_range_low, out_of_range_high, fingerprint_gone } cause = missing;
+  offset stored{};
+  offset resumed{};    ///< where reading goes on; equal to `stored` where nothing was changed
+  std::string text{};  ///< one sentence
+};
+
+/// A rebalance, after it was served.
+struct rebalance_event {
+  enum what_t { assigned, revoked, lost } what = assigned;
+  std::vector<topic_partition> partitions{};
+};
+
+/// What a source asks of its owner while it serves its group. Calls come on the thread that called serve().
+class source_owner {
+ public:
+  /// Claims from the store; also tells the observer. Never throws for a store that is down: the answers say `failed`.
+  virtual std::vector<claimed> claim(std::vector<topic_partition> const& set, start_resolver& resolve) = 0;
+  virtual std::vector<claimed> record(std::vector<rewind> const& rewinds) = 0;
+  /// The lanes are about to go: drop what is in hand of them, give the claims back (not where `lost`).
+  virtual void giving_up(std::vector<lane> const& lanes, bool lost) = 0;
+  virtual void found(position_event const& e) = 0;
+  virtual void rebalanced(rebalance_event const& e) = 0;
+
+ protected:
+  ~source_owner() = default;
+};
+
+/// Positions that the source's group keeps beside ours: Kafka's committed offsets, with a short text for each.
+/// A store may live in them (kafka_offsets); others mirror their progress there so that monitors see it.
+struct group_position {
+  topic_partition of{};
+  offset next{};
+  std::string note{};
+  bool there = false;   ///< on reading: something was stored
+  bool failed = false;  ///< on reading: no answer for this one
+};
+
+class group_positions {
+ public:
+  /// An answer for each; throws store_error(store_unavailable) where none came in time.
+  virtual std::vector<group_position> read(std::vector<topic_partition> const& set, time_point by) = 0;
+  /// Waits for the answer: one outcome for each. `unknown` means none came by `by`: the caller must see to it that
+  /// abandon() is called before anything else is stored.
+  virtual std::vector<outcome> store(std::vector<group_position> const& set, time_point by) = 0;
+  /// In the background, best effort: at most one request in flight, newer positions replace those that wait.
+  virtual void store_later(std::vector<group_position> const& set) = 0;
+  /// True when nothing of store_later is waiting or in flight; `failed` gets what the last one failed with, or is empty.
+  virtual bool settled(std::string& failed) = 0;
+  /// The client that has an unanswered request is thrown away, with all that it queued; all partitions are lost, and
+  /// claimed again.
+  virtual void abandon() = 0;
+  /// librdkafka's serialised group metadata, for transactions; empty where there is no membership.
+  virtual std::string group_metadata() = 0;
+
+ protected:
+  ~group_positions() = default;
+};
+
+/// Messages in hand: those of all parts one after another.
+struct intake {
+  std::vector<detail::message> messages{};
+  std::vector<detail::part> parts{};         ///< begin and end are set once all is taken
+  std::vector<std::uint64_t> assignments{};  ///< of each part
+  std::vector<std::size_t> counts{};         ///< messages of each part
+  std::size_t bytes = 0;
+};
+
+/// `serve`: hears the group's news and acts on them, claims again what is due; never waits for news. Throws error.
+/// `lanes`: the partitions that are ours; the span changes only inside serve, reclaim and reposition.
+/// `lag_of(i)`: how far lane i's end is ahead of lanes()[i].next, where known.
+/// `take`: appends what has arrived, at most quota[i] of lane i, about max_bytes; sets counts[i] for each lane taken.
+/// `give_back`: releases the messages; the memory behind keys and values is gone.
+/// `reclaim`: this lane's claim does not hold any more: claim it again, later by `after`.
+/// `reposition`: read on from what was recorded.
+/// `wait`: until there is something to do, `until` is reached, or wake() is called.
+template <class S>
+concept source_runtime =
+    requires(S& s, S const& cs, source_owner& owner, std::span<std::size_t const> quota, std::size_t n, intake& in,
+             topic_partition const& of, claimed const& c, time_point t, int fd, std::chrono::milliseconds ms) {
+      s.serve(owner, t);
+      { cs.lanes() } -> std::same_as<std::span<lane const>>;
+      { cs.lag_of(n) } -> std::same_as<std::optional<std::int64_t>>;
+      s.take(quota, n, n, in);
+      s.give_back(in);
+      s.reclaim(of, t);
+      s.reposition(c);
+      { s.next_due() } -> std::same_as<std::optional<time_point>>;
+      s.wait(t);
+      s.wake();
+      s.wake_on(fd);
+      { s.close(ms) } -> std::same_as<bool>;
+    };
+
+}}  // namespace sluice::v0
