@@ -1,4 +1,4 @@
-/// \file catch.hpp  Catch2, whichever version there is: one header in 2.13, many in 3.
+/// \file catch.hpp  Catch2, whichever version there is, under the names of version 3.
 #pragma once
 
 #if __has_include(<catch2/catch_all.hpp>)
@@ -6,4 +6,7 @@
 using Catch::Approx;
 #else
 #include <catch2/catch.hpp>
+namespace Catch::Matchers {
+inline auto ContainsSubstring(std::string const& part) { return Contains(part); }
+}  // namespace Catch::Matchers
 #endif
