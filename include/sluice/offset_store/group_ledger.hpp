@@ -1,0 +1,185 @@
+/// \file offset_store/group_ledger.hpp  Our own record of what we claimed and committed in a Kafka group.
+#pragma once
+#include <sluice/offset_store/group_note.hpp>
+#include <sluice/source/concept.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <random>
+#include <thread>
+#include <utility>
+
+namespace sluice { inline namespace v0 { namespace detail {
+
+/// Kafka has no compare and set: fence and position are compared here, with what this object itself claimed and stored;
+/// against other members the group's generation guards. A commit without an answer may still land, so the client is
+/// abandoned at once, and nothing more is stored until bind(). One thread; the group_positions are borrowed.
+class group_ledger {
+ public:
+  /// A partition that was claimed and not given up since.
+  struct place {
+    offset next{};
+    log_state log{};
+    fence mine{};
+    std::int32_t partitions = 0;  // of partition 0: the topic's known number
+    bool there = false;           // a position is stored
+    time_point touched{};         // when refresh() saw it first since it was stored
+  };
+
+ private:
+  static constexpr std::chrono::hours commit_again_after{24};
+  static constexpr std::chrono::minutes look_again_after{10};
+  static constexpr std::chrono::seconds answer_within{5};
+
+  group_positions* group_ = nullptr;
+  bool abandoned_ = false;
+  std::map<topic_partition, place> ours_{};
+  std::mt19937_64 random_{std::random_device{}()};
+  time_point look_again_{};
+
+ public:
+  /// Everything claimed before is forgotten: it went with the client.
+  void bind(group_positions& group) {
+    group_ = &group;
+    abandoned_ = false;
+    ours_.clear();
+  }
+  bool usable() const { return group_ && !abandoned_; }
+  bool abandoned() const { return abandoned_; }
+  group_positions& group() const { return *group_; }
+
+  place const* find(topic_partition const& of) const {
+    auto const at = ours_.find(of);
+    return at == ours_.end() ? nullptr : &at->second;
+  }
+  void put(topic_partition const& of, place at) { ours_[of] = std::move(at); }
+  void drop(topic_partition const& of) { ours_.erase(of); }
+  void release(std::vector<claimed> const& claims) {
+    for (auto const& c : claims) {
+      if (auto const* at = find(c.of); at && at->mine == c.mine) drop(c.of);
+    }
+  }
+
+  fence new_fence(std::uint64_t last_turn) { return {last_turn + 1, random_()}; }
+  static std::int64_t wall_ms() {
+    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()).time_since_epoch().count();
+  }
+
+  /// Nothing where the move has yet to be stored; else the answer that our own record gives.
+  std::optional<outcome> answered_here(move const& m) const {
+    auto const* at = find(m.of);
+    if (!usable() || !at || !at->there || at->mine != m.mine) return outcome::refused;
+    if (at->next == m.until) return outcome::applied;
+    return at->next == m.from ? std::nullopt : std::optional{outcome::refused};
+  }
+  /// The move is stored, or remembered so that it will be.
+  void moved(move const& m) {
+    auto& at = ours_[m.of];
+    at.next = m.until;
+    at.log = m.log;
+    at.touched = {};
+  }
+
+  static group_position position_of(topic_partition const& of, place const& at, std::string const& cause = {}) {
+    return {
+        .of = of,
+        .next = at.next,
+        .note = to_text({.partitions = at.partitions, .log = at.log, .mine = at.mine, .store_id = {}, .cause = cause}),
+        .there = true};
+  }
+  /// As it is to be committed; of a move that answered_here() left open.
+  group_position position_of(move const& m) const {
+    return position_of(m.of, {.next = m.until, .log = m.log, .mine = m.mine, .partitions = find(m.of)->partitions});
+  }
+  /// Where a claimed partition stands by our own record.
+  group_position position_of(topic_partition const& of) const { return position_of(of, *find(of)); }
+
+  std::vector<claimed> record(std::vector<rewind> const& rewinds, time_point by) {
+    std::vector<claimed> answers;
+    std::vector<group_position> commits;
+    std::vector<std::size_t> of_commit;
+    for (auto const& r : rewinds) {
+      claimed answer{.of = r.of, .next = r.to, .what = claimed::failed, .why = "claimed anew since"};
+      if (auto const* at = find(r.of); usable() && at && at->mine == r.mine) {
+        answer.log.incarnation = std::max(at->log.incarnation + 1, wall_ms());
+        answer.mine = new_fence(at->mine.turn);
+        commits.push_back(position_of(
+            r.of, {.next = r.to, .log = answer.log, .mine = answer.mine, .partitions = at->partitions}, r.cause));
+        of_commit.push_back(answers.size());
+      }
+      answers.push_back(std::move(answer));
+    }
+    auto const outcomes = commit(commits, by);
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+      auto& answer = answers[of_commit[i]];
+      answer.why = reason(outcomes[i]);
+      if (outcomes[i] != outcome::applied) continue;
+      answer.what = claimed::stored;
+      answer.why = rewinds[of_commit[i]].cause;
+      auto& at = ours_[answer.of];
+      at = {answer.next, answer.log, answer.mine, at.partitions, true, {}};
+    }
+    return answers;
+  }
+
+  /// The only way in which anything is stored: waits out what is in the background, and never goes on after `unknown`.
+  std::vector<outcome> commit(std::vector<group_position> const& set, time_point by) {
+    if (set.empty()) return {};
+    if (!usable()) return std::vector<outcome>(set.size(), outcome::refused);
+    std::string failed;
+    if (!quiet(by, failed)) return std::vector<outcome>(set.size(), outcome::postponed);
+    auto outcomes = group_->store(set, by);
+    outcomes.resize(set.size(), outcome::unknown);
+    if (std::ranges::count(outcomes, outcome::unknown) > 0) abandon();
+    return outcomes;
+  }
+
+  /// False where something stored in the background is still on its way at `by`; `failed` gets what the last of it
+  /// failed with.
+  bool quiet(time_point by, std::string& failed) {
+    while (!group_->settled(failed)) {
+      if (std::chrono::steady_clock::now() >= by) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+    return true;
+  }
+
+  /// Commits again what has not moved for a day: Kafka forgets the offsets of partitions that are assigned by hand.
+  void refresh(time_point now) {
+    if (!usable() || now < look_again_) return;
+    look_again_ = now + look_again_after;
+    std::vector<group_position> old;
+    for (auto& [of, at] : ours_) {
+      if (at.touched == time_point{}) at.touched = now;
+      if (at.there && now - at.touched >= commit_again_after) old.push_back(position_of(of, at));
+    }
+    auto const outcomes = commit(old, now + answer_within);
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+      if (outcomes[i] == outcome::applied) ours_[old[i].of].touched = now;
+      if (outcomes[i] == outcome::refused) drop(old[i].of);
+    }
+  }
+
+  static std::string reason(outcome o) {
+    switch (o) {
+      case outcome::postponed:
+        return "the group is rebalancing";
+      case outcome::refused:
+        return "the group has given the partition away";
+      case outcome::unknown:
+        return "Kafka did not answer the commit in time";
+      case outcome::applied:
+        break;
+    }
+    return {};
+  }
+
+ private:
+  void abandon() {
+    abandoned_ = true;
+    group_->abandon();
+  }
+};
+
+}}}  // namespace sluice::v0::detail
