@@ -1,0 +1,128 @@
+/// \file offset_store/sqlite_letters.hpp  The tables of records that were set aside, and the ones that wait for their advance.
+#pragma once
+#include <sluice/offset_store/sqlite_positions.hpp>
+#include <sluice/on_failure/concept.hpp>
+
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace sluice { inline namespace v0 { namespace detail::sqlite {
+
+/// A dead letter that outlives its record.
+struct kept_letter {
+  std::string table{};
+  topic_partition of{};
+  std::int64_t at = 0;
+  std::int64_t incarnation = 0;
+  std::int64_t timestamp = 0;
+  std::optional<std::string> key{};
+  std::optional<std::string> value{};
+  std::string error{};
+  unsigned attempts = 0;
+  wall_time first{};
+};
+
+class letters {
+  std::map<std::string, std::unique_ptr<statement>, std::less<>> tables_{};
+  std::vector<kept_letter> waiting_{};
+
+ public:
+  /// Creates the table where it is absent. Throws error(bad_configuration) for a name that SQL can't take, or a table of
+  /// another shape.
+  void prepare(connection& db, std::string const& t) {
+    if (tables_.contains(t)) return;
+    check_sql_name("the dead letters' table", t);
+    if (!db.has_table(t)) {
+      db.begin(time_point::max());
+      try {
+        db.run(
+            "create table if not exists \"" + t +
+            "\" (grp text not null, topic text not null, partition integer not null, \"offset\" integer not null, "
+            "incarnation integer not null, timestamp integer not null, \"key\" blob, value blob, error text not null, "
+            "attempts integer not null, \"first\" integer not null, "
+            "primary key (grp, topic, partition, incarnation, \"offset\")) strict");
+        db.commit();
+      } catch (...) {
+        db.rollback();
+        throw;
+      }
+    }
+    try {
+      tables_[t] = std::make_unique<statement>(
+          db,
+          "insert into \"" + t +
+              "\" (grp, topic, partition, \"offset\", incarnation, timestamp, \"key\", value, error, attempts, "
+              "\"first\")"
+              " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (grp, topic, partition, incarnation, \"offset\")"
+              " do update set error = excluded.error, attempts = excluded.attempts",
+          "setting a record aside");
+    } catch (store_error const& e) {
+      tables_.erase(t);
+      if (e.code() != errc::store_damaged) throw;
+      throw error(errc::bad_configuration, "dead_letter_table.table = " + t +
+                                               ": a table of that name is there and is not"
+                                               " one that the library made: choose another");
+    }
+  }
+  /// Finalises the statements; the waiting letters stay.
+  void close() { tables_.clear(); }
+  std::vector<std::string> tables() const {
+    std::vector<std::string> names;
+    for (auto const& [name, _] : tables_) names.push_back(name);
+    return names;
+  }
+
+  /// Into the transaction that is open.
+  void write(std::string const& group, std::string const& table, dead_letter const& l) {
+    auto const r = l.what;
+    insert(table).run(group, r.topic(), r.partition(), r.offset(), r.incarnation(), r.timestamp(),
+                      blob(r.has_key(), r.key_text()), blob(!r.is_tombstone(), r.text()), l.error, l.attempts, l.first);
+  }
+  /// For the next advance of its partition.
+  void keep(std::string const& table, dead_letter const& l) {
+    insert(table);
+    auto const r = l.what;
+    kept_letter k{table,
+                  {std::string(r.topic()), r.partition()},
+                  r.offset().value(),
+                  r.incarnation(),
+                  r.timestamp().time_since_epoch().count(),
+                  {},
+                  {},
+                  l.error,
+                  l.attempts,
+                  l.first};
+    if (r.has_key()) k.key = r.key_text();
+    if (!r.is_tombstone()) k.value = r.text();
+    waiting_.push_back(std::move(k));
+  }
+  void write_waiting(std::string const& group, topic_partition const& of) {
+    for (auto const& k : waiting_)
+      if (k.of == of)
+        insert(k.table).run(group, k.of.topic, k.of.partition, k.at, k.incarnation, k.timestamp, blob(k.key),
+                            blob(k.value), k.error, k.attempts, k.first);
+  }
+  bool empty() const { return waiting_.empty(); }
+  void forget(topic_partition const& of) {
+    std::erase_if(waiting_, [&](auto const& k) { return k.of == of; });
+  }
+
+ private:
+  static bytes blob(bool there, std::string_view text) {
+    static constexpr std::byte none{};
+    if (!there) return {};
+    return text.empty() ? bytes{&none, 0} : as_bytes(text);
+  }
+  static bytes blob(std::optional<std::string> const& text) {
+    return blob(text.has_value(), text ? *text : std::string_view{});
+  }
+
+  statement& insert(std::string_view table) {
+    auto const at = tables_.find(table);
+    if (at != tables_.end()) return *at->second;
+    throw error(errc::bad_configuration, "a record is to be set aside in a table that was not prepared");
+  }
+};
+
+}}}  // namespace sluice::v0::detail::sqlite

@@ -1,0 +1,288 @@
+/// \file offset_store/sqlite_transaction.hpp  What a transactional handler writes its results with, beside the offsets.
+#pragma once
+#include <sluice/offset_store/sqlite_connection.hpp>
+#include <sluice/offset_store/sqlite_values.hpp>
+
+#include <iterator>
+#include <memory>
+#include <vector>
+
+namespace sluice { inline namespace v0 {
+
+class sqlite_transaction;
+class sqlite_offset_store;
+
+namespace detail::sqlite {
+
+/// A prepared statement of the handler's, kept for the next time.
+struct cached {
+  std::string sql{};
+  sqlite3_stmt* stmt = nullptr;
+  int parameters = 0;
+  bool lent = false;
+  std::uint64_t used = 0;
+
+  cached() = default;
+  cached(cached const&) = delete;
+  cached& operator=(cached const&) = delete;
+  ~cached() { sqlite3_finalize(stmt); }
+};
+
+/// Gives a statement back when it dies.
+struct give_back {
+  void operator()(cached* c) const {
+    sqlite3_reset(c->stmt);
+    c->lent = false;
+  }
+};
+using lent = std::unique_ptr<cached, give_back>;
+
+}  // namespace detail::sqlite
+
+/// The rows of an answer, to be walked once: `for (auto row : tx.query("select …")) …`. Must die before the handler returns.
+class sqlite_rows {
+  friend sqlite_transaction;
+  sqlite_transaction* tx_;
+  detail::sqlite::lent statement_;
+  bool row_;
+  sqlite_rows(sqlite_transaction* tx, detail::sqlite::lent s, bool row)
+      : tx_(tx), statement_(std::move(s)), row_(row) {}
+
+ public:
+  class iterator {
+    sqlite_rows* rows_ = nullptr;
+
+   public:
+    using value_type = sqlite_row;
+    using difference_type = std::ptrdiff_t;
+    iterator() = default;
+    explicit iterator(sqlite_rows* rows) : rows_(rows) {}
+    sqlite_row operator*() const { return sqlite_row{rows_->statement_->stmt}; }
+    iterator& operator++() {
+      rows_->next();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    friend bool operator==(iterator const& i, std::default_sentinel_t) { return i.rows_->empty(); }
+  };
+  iterator begin() { return iterator{this}; }
+  std::default_sentinel_t end() const { return {}; }
+  bool empty() const { return !row_; }
+
+ private:
+  inline void next();
+};
+
+/// A statement prepared once, for use in a loop. Must die before the handler returns.
+class sqlite_statement {
+  friend sqlite_transaction;
+  sqlite_transaction* tx_;
+  detail::sqlite::lent statement_;
+  sqlite_statement(sqlite_transaction* tx, detail::sqlite::lent s) : tx_(tx), statement_(std::move(s)) {}
+
+ public:
+  /// As sqlite_transaction::execute.
+  template <class... A>
+  std::int64_t execute(A const&... args);
+};
+
+/// The transaction that holds a batch's results and its offsets: both are durable together, or neither is.
+/// Statements run at SQLite's only isolation, serialisable, under the file's write lock; so other writers wait.
+///
+/// A statement that the database refuses throws error(bad_statement): syntax, constraint, type; it may be the record's
+/// fault. A database that fails throws store_error, which never is. Error texts hold no values.
+/// SQL that begins or ends a transaction, or attaches a file, is refused. Thread: the handler's. Nothing got from here
+/// may outlive the handler.
+class sqlite_transaction {
+  detail::sqlite::connection& db_;
+  std::vector<std::unique_ptr<detail::sqlite::cached>> cache_{};
+  std::size_t last_ = 0;
+  std::uint64_t clock_ = 0;
+  bool savepoint_ = false;
+
+  static constexpr std::size_t most_cached = 64;
+
+ public:
+  explicit sqlite_transaction(detail::sqlite::connection& db) : db_(db) {}
+  sqlite_transaction(sqlite_transaction const&) = delete;
+  sqlite_transaction& operator=(sqlite_transaction const&) = delete;
+
+  /// Runs one statement with its parameters, in order; rows that it answers are passed over. Answers how many rows an
+  /// insert, update or delete changed. Statements are kept prepared by their text: with `?` for the values a text that
+  /// was run before costs a comparison.
+  /// Values: integers, floating point, bool, text, `bytes` (a blob), offset, wall_time, std::optional, nullptr. Bytes and
+  /// views whose data() is null are null.
+  template <class... A>
+  std::int64_t execute(std::string_view sql, A const&... args) {
+    return run(find(sql), args...);
+  }
+
+  /// Runs one statement and answers its rows.
+  template <class... A>
+  [[nodiscard]] sqlite_rows query(std::string_view sql, A const&... args) {
+    auto s = lend(find(sql));
+    bind(*s, SQLITE_TRANSIENT, args...);
+    bool const row = step(*s);
+    return sqlite_rows{this, std::move(s), row};
+  }
+
+  /// For a loop: `auto insert = tx.prepare("insert …"); for (…) insert.execute(…);`
+  [[nodiscard]] sqlite_statement prepare(std::string_view sql) { return sqlite_statement{this, lend(find(sql))}; }
+
+  /// For what SQLite can do beyond this. The connection is the store's: don't close it.
+  sqlite3* native_handle() const { return db_.get(); }
+
+  /// What follows can be undone alone; one at a time. Used around each record where only the failing one may be left out.
+  void savepoint() {
+    own("savepoint sluice_record");
+    savepoint_ = true;
+  }
+  /// Undoes what was written since savepoint(), and ends it.
+  void rollback_to_savepoint() {
+    if (!savepoint_) return;
+    return_all();
+    own("rollback to sluice_record");
+    release_savepoint();
+  }
+  void release_savepoint() {
+    if (!std::exchange(savepoint_, false)) return;
+    own("release sluice_record");
+  }
+
+ private:
+  friend sqlite_rows;
+  friend sqlite_statement;
+  friend sqlite_offset_store;
+  using cached = detail::sqlite::cached;
+  using lent = detail::sqlite::lent;
+
+  /// Resets whatever the handler has left running; forgets the savepoint.
+  void return_all() {
+    for (auto& c : cache_) sqlite3_reset(c->stmt);
+  }
+  void forget_savepoint() { savepoint_ = false; }
+  /// Before the connection is closed.
+  void finalize() {
+    cache_.clear();
+    last_ = 0;
+  }
+
+  static lent lend(cached& c) {
+    c.lent = true;
+    return lent{&c};
+  }
+
+  /// The statement of this text: most often the one used last, or the one after it.
+  cached& find(std::string_view sql) {
+    auto const is = [&](std::size_t i) { return i < cache_.size() && !cache_[i]->lent && cache_[i]->sql == sql; };
+    if (!is(last_) && !is(++last_))
+      for (last_ = 0; last_ < cache_.size() && !is(last_);) ++last_;
+    if (last_ == cache_.size()) add(sql);
+    auto& c = *cache_[last_];
+    c.used = ++clock_;
+    return c;
+  }
+
+  void add(std::string_view sql) {
+    auto fresh = std::make_unique<cached>();
+    char const* rest = nullptr;
+    auto const rc = sqlite3_prepare_v3(db_.get(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
+                                       &fresh->stmt, &rest);
+    if (rc == SQLITE_AUTH)
+      bad("begins or ends a transaction, attaches a file, or changes how it is written: that is the store's to do",
+          sql);
+    if (rc != SQLITE_OK) refuse(rc, sql, sql.find('\'') == sql.npos);
+    if (!fresh->stmt) bad("is empty", sql);
+    if (std::string_view{rest, sql.data() + sql.size()}.find_first_not_of(" \t\n\r;") != sql.npos)
+      bad("goes on behind its first statement: give one at a time", sql);
+    fresh->sql = sql;
+    fresh->parameters = sqlite3_bind_parameter_count(fresh->stmt);
+    if (cache_.size() >= most_cached) drop_oldest();
+    last_ = cache_.size();
+    cache_.push_back(std::move(fresh));
+  }
+  void drop_oldest() {
+    auto oldest = cache_.end();
+    for (auto i = cache_.begin(); i != cache_.end(); ++i)
+      if (!(*i)->lent && (oldest == cache_.end() || (*i)->used < (*oldest)->used)) oldest = i;
+    if (oldest != cache_.end()) cache_.erase(oldest);
+  }
+
+  template <class... A>
+  void bind(cached& c, sqlite3_destructor_type keep, A const&... args) {
+    if (static_cast<int>(sizeof...(A)) != c.parameters)
+      bad("has " + std::to_string(c.parameters) + " parameters and was given " + std::to_string(sizeof...(A)), c.sql);
+    auto const rc = detail::sqlite::bind_all(c.stmt, keep, args...);
+    if (rc != SQLITE_OK) refuse(rc, c.sql, false);
+  }
+  template <class... A>
+  std::int64_t run(cached& c, A const&... args) {
+    bind(c, SQLITE_STATIC, args...);
+    while (step(c)) {}
+    sqlite3_reset(c.stmt);
+    return sqlite3_changes64(db_.get());
+  }
+  bool step(cached& c) {
+    if (!db_.in_transaction())
+      throw store_error(errc::bad_statement,
+                        "sqlite: an earlier statement has ended the transaction (\"on conflict"
+                        " rollback\", or a failure of the disk): nothing of it is kept");
+    auto const rc = sqlite3_step(c.stmt);
+    if (rc == SQLITE_ROW) return true;
+    if (rc == SQLITE_DONE) return false;
+    auto const extended = sqlite3_extended_errcode(db_.get());
+    refused(extended, c);
+  }
+
+  void own(char const* sql) {
+    auto const turn = std::exchange(db_.handlers_turn, false);
+    struct restore {
+      bool& to;
+      bool value;
+      ~restore() { to = value; }
+    } const back{db_.handlers_turn, turn};
+    if (!db_.in_transaction())
+      throw store_error(errc::bad_statement, "sqlite: a statement has ended the transaction: nothing of it is kept");
+    db_.run(sql);
+  }
+
+  [[noreturn]] static void bad(std::string const& why, std::string_view sql) {
+    throw error(errc::bad_statement, "sqlite: the statement " + detail::sqlite::beginning_of(sql) + " " + why);
+  }
+  /// Where SQLite's own message can't hold a value: it names tables and columns.
+  static bool is_safe(int rc) {
+    switch (rc) {
+      case SQLITE_CONSTRAINT_UNIQUE:
+      case SQLITE_CONSTRAINT_PRIMARYKEY:
+      case SQLITE_CONSTRAINT_ROWID:
+      case SQLITE_CONSTRAINT_NOTNULL:
+      case SQLITE_CONSTRAINT_CHECK:
+      case SQLITE_CONSTRAINT_FOREIGNKEY:
+      case SQLITE_CONSTRAINT_DATATYPE:
+      case SQLITE_MISMATCH:
+        return true;
+      default:
+        return false;
+    }
+  }
+  [[noreturn]] void refused(int rc, cached& c) {
+    std::string const message = is_safe(rc) ? sqlite3_errmsg(db_.get()) : sqlite3_errstr(rc);
+    sqlite3_reset(c.stmt);
+    if (db_.is_of_the_store(rc)) db_.fail(rc, c.sql);
+    bad("failed: " + message, c.sql);
+  }
+  [[noreturn]] void refuse(int rc, std::string_view sql, bool with_message) {
+    if (db_.is_of_the_store(rc)) db_.fail(rc, sql);
+    if (rc == SQLITE_RANGE) bad("was given a number that does not fit into 64 bits with a sign", sql);
+    bad("was refused: " + std::string(with_message ? sqlite3_errmsg(db_.get()) : sqlite3_errstr(rc)), sql);
+  }
+};
+
+inline void sqlite_rows::next() { row_ = tx_->step(*statement_); }
+
+template <class... A>
+std::int64_t sqlite_statement::execute(A const&... args) {
+  return tx_->run(*statement_, args...);
+}
+
+}}  // namespace sluice::v0
