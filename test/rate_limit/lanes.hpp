@@ -37,7 +37,7 @@ inline std::size_t sum(counts const& of) { return std::accumulate(of.begin(), of
 inline sl::time_point at(std::chrono::nanoseconds since_start) { return sl::time_point{1'000'000s} + since_start; }
 
 template <class R>
-counts ask(R& limit, std::chrono::nanoseconds now, set const& of) {
+counts ask(R&& limit, std::chrono::nanoseconds now, set const& of) {
   counts quota(of.loads.size(), 77);
   limit.allow(at(now), of.loads, quota);
   return quota;
@@ -45,7 +45,7 @@ counts ask(R& limit, std::chrono::nanoseconds now, set const& of) {
 
 /// A batch that takes all that it may.
 template <class R>
-counts take_all(R& limit, std::chrono::nanoseconds now, set const& of) {
+counts take_all(R&& limit, std::chrono::nanoseconds now, set const& of) {
   auto quota = ask(limit, now, of);
   limit.taken(at(now), of.loads, quota);
   return quota;
