@@ -35,8 +35,10 @@ concept must_be_configured = requires { typename P::must_be_configured; };
 struct context {
   std::string brokers{};
   std::string group{};
-  std::map<std::string, std::string> properties{};              ///< librdkafka's, as the user gave them
-  std::chrono::milliseconds batch_interval{0};                  ///< 0: a batch is what has arrived
+  std::map<std::string, std::string> properties{};  ///< librdkafka's, as the user gave them
+  bool keeps_in_group = true;                       ///< offsets, or copies of them, are kept in the source's group
+  bool transactional_group = false;                 ///< results and offsets are one transaction of the group's cluster
+  std::chrono::milliseconds batch_interval{0};      ///< 0: a batch is what has arrived
   std::function<void(int level, std::string_view line)> log{};  ///< any thread; syslog's levels, 7 is debug
 };
 

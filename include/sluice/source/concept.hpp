@@ -45,8 +45,14 @@ class source_owner {
   virtual std::vector<claimed> record(std::vector<rewind> const& rewinds) = 0;
   /// The lanes are about to go: drop what is in hand of them, give the claims back (not where `lost`).
   virtual void giving_up(std::vector<lane> const& lanes, bool lost) = 0;
+  /// Where the user wants this partition to go on, if he has said so since it was asked last.
+  virtual std::optional<offset> sought(topic_partition const& of) = 0;
   virtual void found(position_event const& e) = 0;
   virtual void rebalanced(rebalance_event const& e) = 0;
+  /// Something failed that mends itself, or will be tried again; fatal failures are thrown by serve().
+  virtual void troubled(errc code, std::string const& text) = 0;
+  /// The group has put us out since a batch took too long: the next ones had better be smaller.
+  virtual void put_out(std::string const& text) = 0;
 
  protected:
   ~source_owner() = default;
@@ -86,12 +92,13 @@ class group_positions {
 /// Messages in hand: those of all parts one after another.
 struct intake {
   std::vector<detail::message> messages{};
-  std::vector<detail::part> parts{};         ///< begin and end are set once all is taken
-  std::vector<std::uint64_t> assignments{};  ///< of each part
-  std::vector<std::size_t> counts{};         ///< messages of each part
+  std::vector<detail::part> parts{};  ///< begin and end are set once all is taken
+  std::vector<std::size_t> lanes{};   ///< of each part: which of lanes(), as they are at the time of take
+  std::vector<std::size_t> counts{};  ///< messages of each part
   std::size_t bytes = 0;
 };
 
+/// `open`: finds out whether what is to be read is there; throws error. Called once, from the consumer's constructor.
 /// `serve`: hears the group's news and acts on them, claims again what is due; never waits for news. Throws error.
 /// `lanes`: the partitions that are ours; the span changes only inside serve, reclaim and reposition.
 /// `lag_of(i)`: how far lane i's end is ahead of lanes()[i].next, where known.
@@ -99,6 +106,8 @@ struct intake {
 /// `give_back`: releases the messages; the memory behind keys and values is gone.
 /// `reclaim`: this lane's claim does not hold any more: claim it again, later by `after`.
 /// `reposition`: read on from what was recorded.
+/// `positions`: the group's, for stores that live there, and for the mirror.
+/// `next_due`: when serve() has something to do by itself.
 /// `wait`: until there is something to do, `until` is reached, or wake() is called.
 template <class S>
 concept source_runtime =
@@ -108,6 +117,8 @@ concept source_runtime =
       { cs.lanes() } -> std::same_as<std::span<lane const>>;
       { cs.lag_of(n) } -> std::same_as<std::optional<std::int64_t>>;
       s.take(quota, n, n, in);
+      s.open(t);
+      { s.positions() } -> std::same_as<group_positions&>;
       s.give_back(in);
       s.reclaim(of, t);
       s.reposition(c);

@@ -1,0 +1,200 @@
+/// \file detail/claims.hpp  The consumer as its source's owner: claims from the store, rewinds, what is given up, the mirror.
+#pragma once
+#include <sluice/detail/consumer_parts.hpp>
+#include <sluice/offset_store/group_note.hpp>
+
+namespace sluice { inline namespace v0 { namespace detail {
+
+template <class Slots>
+class claims final : public source_owner {
+  using traits = engine_traits<Slots>;
+  consumer_parts<Slots>& all_;
+  std::vector<position> sought_{};
+
+ public:
+  explicit claims(consumer_parts<Slots>& all) : all_(all) {}
+
+  void start() {
+    all_.store_id = all_.store.local_id();
+    if (all_.store_id && all_.around.group.empty())
+      throw error(errc::bad_configuration,
+                  "this offset store lives on one host, and the group tells which; give the source a .group that "
+                  "nothing else uses");
+    if constexpr (requires { all_.store.mirror(); }) all_.mirrors = all_.store.mirror() && !all_.around.group.empty();
+    if constexpr (consumer_parts<Slots>::failures::keeps_table) all_.store.prepare_table(all_.on_failure.place());
+    if constexpr (traits::in_transaction && requires { all_.store.prepare_transactions(); })
+      all_.store.prepare_transactions();
+    bind();
+  }
+
+  void seek(topic_partition const& of, offset to) {
+    if (std::ranges::find(all_.source.lanes(), of, &lane::of) == all_.source.lanes().end())
+      throw error(errc::bad_configuration,
+                  "seek: " + to_string(of) + " is not this consumer's now; positions() lists those that are");
+    std::erase_if(sought_, [&](position const& p) { return p.of == of; });
+    sought_.push_back({of, to});
+  }
+
+  /// What is due apart from batches: seeks in partitions that are being read, commits in the background.
+  void tend(time_point now) {
+    std::vector<rewind> rewinds;
+    for (auto const& l : all_.source.lanes())
+      if (l.reading && !sought_.empty())
+        if (auto const to = sought(l.of)) rewinds.push_back({l.of, *to, l.mine, "seek"});
+    for (auto const& r : rewinds) drop_from_hand(r.of);
+    if (!rewinds.empty())
+      for (auto const& c : record(rewinds)) {
+        if (c.what == claimed::stored)
+          all_.source.reposition(c);
+        else
+          all_.source.reclaim(c.of, now);
+      }
+    if constexpr (requires { all_.store.refresh(now); }) all_.store.refresh(now);
+  }
+
+  // ---- what the source asks
+
+  std::vector<claimed> claim(std::vector<topic_partition> const& set, start_resolver& resolve) override {
+    std::vector<claimed> answers;
+    try {
+      bind();
+      answers = claim_at_home(set, resolve, all_.by());
+    } catch (store_error const& e) { answers = all_failed(set, e.what()); } catch (error const& e) {
+      if (e.code() != errc::no_broker) throw;
+      answers = all_failed(set, e.what());
+    }
+    for (auto const& c : answers) all_.tell().on_claim(c);
+    return answers;
+  }
+
+  std::vector<claimed> record(std::vector<rewind> const& rewinds) override {
+    std::vector<claimed> answers;
+    try {
+      answers = all_.store.record(rewinds, all_.by());
+    } catch (store_error const& e) {
+      for (auto const& r : rewinds) answers.push_back({.of = r.of, .what = claimed::failed, .why = e.what()});
+    }
+    for (auto const& c : answers) all_.tell().on_claim(c);
+    return answers;
+  }
+
+  void giving_up(std::vector<lane> const& lanes, bool lost) override {
+    if (!lost) store_what_is_handled(lanes);
+    for (auto const& l : lanes) drop_from_hand(l.of);
+    for (auto const& l : lanes) all_.refusals.erase(l.of);
+    if (lost) return;
+    try {
+      if constexpr (requires { all_.store.flush(all_.by()); }) all_.store.flush(all_.by());
+      std::vector<claimed> given;
+      for (auto const& l : lanes)
+        if (l.mine != fence{})
+          given.push_back({.of = l.of, .next = l.next, .log = l.log, .mine = l.mine, .what = claimed::stored});
+      if (!given.empty()) all_.store.release(given, all_.by());
+    } catch (store_error const& e) { troubled(e.code(), e.what()); }
+  }
+
+  std::optional<offset> sought(topic_partition const& of) override {
+    auto const at = std::ranges::find(sought_, of, &position::of);
+    if (at == sought_.end()) return {};
+    auto const to = at->next;
+    sought_.erase(at);
+    return to;
+  }
+
+  void found(position_event const& e) override {
+    ++all_.counts.position_errors;
+    all_.tell().on_position_error(e);
+  }
+  void rebalanced(rebalance_event const& e) override {
+    ++all_.counts.rebalances;
+    all_.tell().on_rebalance(e);
+  }
+  void troubled(errc, std::string const& text) override { all_.tell().on_log(log_event{4, text}); }
+  void put_out(std::string const& text) override {
+    ++all_.counts.slow_handlers;
+    all_.max_records_now = std::max<std::size_t>(1, std::min(all_.max_records_now, all_.figures.records) / 2);
+    all_.tell().on_slow_handler(
+        slow_event{all_.figures.handling, all_.max_poll,
+                   text + "; the next batch has at most " + std::to_string(all_.max_records_now) + " records"});
+  }
+
+ private:
+  void bind() {
+    if constexpr (requires { all_.store.bind(all_.source.positions()); }) all_.store.bind(all_.source.positions());
+  }
+
+  static std::vector<claimed> all_failed(std::vector<topic_partition> const& set, char const* why) {
+    std::vector<claimed> answers;
+    for (auto const& of : set) answers.push_back({.of = of, .what = claimed::failed, .why = why});
+    return answers;
+  }
+
+  /// A local store is known by its id in the group's notes: a partition that was kept in another one is refused before it
+  /// is claimed, and a claim holds once the group knows of it.
+  std::vector<claimed> claim_at_home(std::vector<topic_partition> const& set, start_resolver& resolve, time_point by) {
+    if (!all_.store_id) return all_.store.claim(all_.around.group, set, resolve, by);
+    auto& group = all_.source.positions();
+    std::vector<claimed> strangers;
+    std::vector<topic_partition> ours;
+    for (auto const& there : group.read(set, by)) {
+      auto const note = read_note(there.note);
+      if (there.failed)
+        strangers.push_back({.of = there.of,
+                             .what = claimed::failed,
+                             .why = to_string(there.of) + ": the group's coordinator does not answer for it"});
+      else if (note && !note->store_id.empty() && note->store_id != *all_.store_id)
+        strangers.push_back({.of = there.of,
+                             .what = claimed::foreign,
+                             .why = "partition " + to_string(there.of) + " was last kept in another local store (" +
+                                    note->store_id + ", this one is " + *all_.store_id +
+                                    "); run on that store's host, or give this program a group of its own"});
+      else
+        ours.push_back(there.of);
+    }
+    auto answers = ours.empty() ? std::vector<claimed>{} : all_.store.claim(all_.around.group, ours, resolve, by);
+    keep_home(answers, by);
+    answers.insert(answers.end(), strangers.begin(), strangers.end());
+    return answers;
+  }
+
+  void keep_home(std::vector<claimed>& answers, time_point by) {
+    std::vector<group_position> notes;
+    std::vector<claimed*> waiting;
+    for (auto& c : answers)
+      if (c.what == claimed::stored || c.what == claimed::first || c.what == claimed::added) {
+        notes.push_back(
+            {.of = c.of, .next = c.next, .note = to_text({.log = c.log, .mine = c.mine, .store_id = *all_.store_id})});
+        waiting.push_back(&c);
+      }
+    if (notes.empty()) return;
+    auto const outcomes = all_.source.positions().store(notes, by);
+    for (std::size_t i = 0; i < waiting.size(); ++i)
+      if (outcomes[i] != outcome::applied) {
+        waiting[i]->what = claimed::failed;
+        waiting[i]->why = to_string(waiting[i]->of) + ": the group did not take note of this store";
+      }
+  }
+
+  /// Handled, but not stored since the group was rebalancing: this is the last moment for it.
+  void store_what_is_handled(std::vector<lane> const& lanes) {
+    auto& hand = all_.hand;
+    if (traits::in_transaction || hand.empty() || !hand.handled || hand.advanced) return;
+    std::vector<move> going;
+    for (auto const& m : hand.moves())
+      if (std::ranges::find(lanes, m.of, &lane::of) != lanes.end()) going.push_back(m);
+    if (going.empty()) return;
+    try {
+      all_.on_failure.flush(all_.by());
+      (void)all_.store.advance(going, all_.by());
+    } catch (error const& e) { troubled(e.code(), e.what()); }
+  }
+
+  void drop_from_hand(topic_partition const& of) {
+    auto const i = all_.hand.find(of);
+    if (i >= all_.hand.moves().size()) return;
+    if (traits::advances_first) all_.counts.lost += all_.hand.count(i);
+    all_.hand.drop(i, all_.source);
+  }
+};
+
+}}}  // namespace sluice::v0::detail

@@ -1,0 +1,161 @@
+/// \file detail/consumer_parts.hpp  The runtimes of one consumer's policies, and what its steps share.
+#pragma once
+#include <sluice/detail/failure.hpp>
+#include <sluice/detail/handler.hpp>
+#include <sluice/observer.hpp>
+#include <sluice/statistics.hpp>
+
+#include <charconv>
+
+namespace sluice { inline namespace v0 { namespace detail {
+
+template <class Slots>
+struct engine_traits {
+  static constexpr bool in_transaction = Slots::template promises<transactional>;
+  static constexpr bool advances_first = Slots::template promises<at_most_once>;
+  template <class Store>
+  struct of_store {
+    using type = typename Store::transaction;
+  };
+  using transaction = typename std::conditional_t<in_transaction, of_store<typename Slots::store>,
+                                                  std::type_identity<no_transaction>>::type;
+};
+
+/// Declared in the order in which they are made: the store before the source, so that it dies after it.
+template <class Slots>
+struct consumer_parts {
+  using traits = engine_traits<Slots>;
+
+  struct configuration {
+    typename Slots::source source;
+    typename Slots::store store;
+    typename Slots::rate rate;
+    typename Slots::batching batching;
+    typename Slots::on_failure on_failure;
+    typename Slots::observer observer;
+    typename Slots::clock clock;
+  };
+
+  using failures = failure<typename Slots::on_failure, traits::in_transaction>;
+  static constexpr bool failure_ends_in_stop = std::is_same_v<typename Slots::on_failure, stop>;
+  static constexpr bool store_in_group = requires { requires Slots::store::lives_in_group; };
+
+  std::exception_ptr kept{};
+  context around;
+  typename Slots::observer::runtime observer;
+  typename Slots::clock::runtime clock;
+  micro_batch batching;
+  std::chrono::milliseconds interval;
+  std::chrono::milliseconds max_poll;
+  std::chrono::milliseconds store_timeout;
+  std::chrono::milliseconds source_timeout;
+  failures on_failure;
+  typename Slots::rate::runtime rate;
+  typename Slots::store::runtime store;
+  typename Slots::source::runtime source;
+
+  detail::hand hand{};
+  batch_event figures{};
+  stats counts{};
+  std::size_t max_records_now;
+  std::vector<group_position> to_mirror{};
+  std::map<topic_partition, unsigned> refusals{};
+  std::optional<time_point> by_deadline{};  ///< while closing
+  bool mirrors = false;
+  std::optional<std::string> store_id{};
+
+  explicit consumer_parts(configuration c)
+      : around(context_of(c)),
+        observer(Slots::observer::open(c.observer, around)),
+        clock(Slots::clock::open(c.clock, around)),
+        batching(c.batching),
+        interval(around.batch_interval),
+        max_poll(property_ms("max.poll.interval.ms", 300'000)),
+        store_timeout(std::min<std::chrono::milliseconds>(std::chrono::seconds{5}, max_poll / 4)),
+        source_timeout(timeout_of(c.source)),
+        on_failure(c.on_failure, around),
+        rate(Slots::rate::open(c.rate, around)),
+        store(Slots::store::open(c.store, around)),
+        source(Slots::source::open(with_start(c.source), around)),
+        max_records_now(c.batching.max_records) {
+    if (batching.max_records == 0 || batching.max_bytes == 0)
+      throw error(errc::bad_configuration,
+                  "micro_batch.max_records and .max_bytes must be above 0, or no batch would ever hold a record");
+  }
+
+  teller<typename Slots::observer::runtime> tell() { return {observer, kept}; }
+  time_point by() { return by_deadline ? *by_deadline : clock.now() + store_timeout; }
+
+  std::int64_t total_lag() const {
+    std::int64_t sum = 0;
+    auto const n = source.lanes().size();
+    for (std::size_t i = 0; i < n; ++i) {
+      auto const lag = source.lag_of(i);
+      if (!lag) return -1;
+      sum += *lag;
+    }
+    return n == 0 ? -1 : sum;
+  }
+  double allowed_rate() const {
+    if constexpr (requires { rate.rate(); })
+      return rate.rate();
+    else
+      return 0;
+  }
+
+ private:
+  context context_of(configuration const& c) {
+    context x;
+    x.brokers = c.source.brokers;
+    x.group = c.source.group;
+    x.properties = c.source.properties;
+    x.keeps_in_group = store_in_group || requires { c.store.mirror; };
+    x.transactional_group = traits::in_transaction && store_in_group;
+    x.batch_interval = c.batching.interval;
+    if (x.batch_interval.count() < 0)
+      throw error(errc::bad_configuration,
+                  "micro_batch.interval is negative; give 0 for batches of what has arrived, or a length of time");
+    if constexpr (requires { Slots::rate::wanted_interval(c.rate); }) {
+      auto const wanted = Slots::rate::wanted_interval(c.rate);
+      if (x.batch_interval.count() != 0 && x.batch_interval != wanted)
+        throw error(errc::bad_configuration, "micro_batch.interval is " + std::to_string(x.batch_interval.count()) +
+                                                 " ms and the rate limit's is " + std::to_string(wanted.count()) +
+                                                 " ms; give one of them, or the same twice");
+      x.batch_interval = wanted;
+    }
+    x.log = [this](int level, std::string_view line) { tell().on_log(log_event{level, line}); };
+    return x;
+  }
+
+  std::chrono::milliseconds property_ms(char const* key, std::int64_t otherwise) const {
+    auto const at = around.properties.find(key);
+    if (at != around.properties.end())
+      std::from_chars(at->second.data(), at->second.data() + at->second.size(), otherwise);
+    return std::chrono::milliseconds{otherwise};
+  }
+
+  template <class Source>
+  static std::chrono::milliseconds timeout_of(Source const& s) {
+    if constexpr (requires { s.timeout; })
+      return s.timeout;
+    else
+      return std::chrono::seconds{10};
+  }
+
+  template <class Source>
+  static Source with_start(Source s) {
+    if constexpr (requires {
+                    Slots::store::wanted_start;
+                    s.start;
+                  }) {
+      auto const wanted = Slots::store::where == from::earliest ? start_at::earliest : start_at::latest;
+      if (s.start && s.start->what() != wanted.what())
+        throw error(errc::bad_configuration,
+                    "no_offsets says where to start, and .start says another place; leave .start out");
+      s.start = wanted;
+    }
+    return s;
+  }
+};
+
+}}}  // namespace sluice::v0::detail

@@ -1,0 +1,273 @@
+/// \file detail/engine.hpp  A legal consumer at work: serve the group, take a batch, deliver it, tell what happened.
+///
+/// Keyed by the sorted slots, so that consumers whose policies were given in another order share it; a handler comes in
+/// as a handler_ref, once a step.
+#pragma once
+#include <sluice/detail/batch_turn.hpp>
+#include <sluice/detail/claims.hpp>
+
+#include <atomic>
+#include <utility>
+
+namespace sluice { inline namespace v0 {
+
+/// What step() did.
+struct step_result {
+  enum what_t {
+    handled,   ///< a batch, or what was left of one
+    idle,      ///< nothing to hand over
+    retrying,  ///< a batch is in hand and waits: for a retry, for the store, or for the group
+    closed
+  } what = idle;
+  std::size_t records = 0;
+  time_point due{};  ///< call step() again no later than this
+};
+
+enum class [[nodiscard]] close_result {
+  drained,    ///< everything that was handled is stored
+  abandoned,  ///< a batch was in hand, and will be read again (with at_most_once: is lost)
+  timed_out   ///< the client did not close in time; it is closed in the background
+};
+
+namespace detail {
+
+template <class Slots>
+class engine {
+  using parts_of = consumer_parts<Slots>;
+  using traits = engine_traits<Slots>;
+
+ public:
+  using transaction = typename traits::transaction;
+  using configuration = typename parts_of::configuration;
+
+ private:
+  parts_of all_;
+  claims<Slots> claims_{all_};
+  std::vector<load> loads_{};
+  std::vector<std::size_t> quota_{}, took_{};
+  time_point next_at_{};
+  wall_time next_time_{};
+  bool held_back_ = false;  // by the rate limit: what has arrived rings no bell again
+  bool inside_ = false;
+  bool close_wanted_ = false;
+  bool closed_ = false;
+  std::atomic<bool> woken_{false};
+  published_stats published_{};
+
+  static constexpr std::chrono::milliseconds longest_idle{1000};
+
+ public:
+  explicit engine(configuration c) : all_(std::move(c)) {
+    claims_.start();
+    all_.source.open(all_.clock.now() + all_.source_timeout);
+    plan_next(all_.clock.now());
+    rethrow_kept();
+  }
+  engine(engine&&) = delete;
+  ~engine() { close(std::chrono::seconds{10}); }
+
+  step_result step(handler_ref<transaction> const& handler, std::chrono::milliseconds wait) {
+    outside("step");
+    if (closed_) return {.what = step_result::closed};
+    auto const give_up = all_.clock.now() + wait;
+    auto result = once(handler);
+    while (result.what != step_result::handled && result.records == 0 && all_.clock.now() < give_up &&
+           !woken_.exchange(false)) {
+      all_.source.wait(std::min(give_up, result.due));
+      result = once(handler);
+    }
+    publish();
+    rethrow_kept();
+    if (close_wanted_) close(std::chrono::seconds{10});
+    return result;
+  }
+
+  close_result drain(std::chrono::milliseconds deadline) {
+    outside("drain");
+    auto const by = all_.clock.now() + deadline;
+    while (!closed_ && !all_.hand.empty() && all_.hand.handled && all_.clock.now() < by) {
+      handler_ref<transaction> const nothing{};
+      if (once(nothing).what == step_result::retrying)
+        all_.source.wait(std::min(by, all_.clock.now() + std::chrono::milliseconds{20}));
+    }
+    bool const left = !all_.hand.empty();
+    bool const clean = shut(by);
+    return !clean ? close_result::timed_out : left ? close_result::abandoned : close_result::drained;
+  }
+
+  void close(std::chrono::milliseconds deadline) noexcept {
+    if (inside_) {
+      close_wanted_ = true;
+      return;
+    }
+    try {
+      (void)shut(all_.clock.now() + deadline);
+    } catch (...) {}
+  }
+
+  void seek(topic_partition const& of, offset to) {
+    outside("seek");
+    claims_.seek(of, to);
+    wake();
+  }
+
+  bool in_hand() const { return !all_.hand.empty(); }
+
+  std::vector<position> positions() const {
+    std::vector<position> all;
+    for (auto const& l : all_.source.lanes()) all.push_back({l.of, stored_next(l)});
+    return all;
+  }
+
+  std::vector<lag_of> lag() const {
+    std::vector<lag_of> all;
+    auto const lanes = all_.source.lanes();
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+      auto const ahead = all_.source.lag_of(i);
+      all.push_back({lanes[i].of, ahead ? *ahead + lanes[i].next.value() - stored_next(lanes[i]).value() : -1});
+    }
+    return all;
+  }
+
+  void wake_on(int fd) { all_.source.wake_on(fd); }
+  stats statistics() const noexcept { return published_.read(std::chrono::steady_clock::now()); }
+  void wake() noexcept {
+    woken_ = true;
+    all_.source.wake();
+  }
+
+ private:
+  /// The way that data takes.
+  step_result once(handler_ref<transaction> const& handler) {
+    struct entered {
+      bool& flag;
+      explicit entered(bool& f) : flag(f) { flag = true; }
+      ~entered() { flag = false; }
+    } const guard{inside_};
+    auto const now = all_.clock.now();
+    all_.source.serve(claims_, now);
+    claims_.tend(now);
+    if (all_.hand.empty() && !take(now)) return {.what = step_result::idle, .due = due(now)};
+    if (all_.hand.due > all_.clock.now()) return {.what = step_result::retrying, .due = all_.hand.due};
+    auto const records = all_.hand.records();
+    deliver(handler);
+    if (!all_.hand.empty()) return {.what = step_result::retrying, .due = all_.hand.due};
+    return {.what = step_result::handled, .records = records, .due = all_.interval.count() > 0 ? next_at_ : now};
+  }
+
+  void deliver(handler_ref<transaction> const& handler) {
+    batch_turn<Slots> turn{all_, handler};
+    try {
+      Slots::delivery::deliver(turn);
+    } catch (store_error const& e) {
+      turn.store_failed(e);
+      if constexpr (parts_of::failure_ends_in_stop) throw;
+    }
+  }
+
+  bool take(time_point now) {
+    if (all_.interval.count() > 0 && now < next_at_) return false;
+    auto const late = all_.interval.count() > 0 ? now - next_at_ : time_point::duration{0};
+    auto const time = all_.interval.count() > 0 ? next_time_ : all_.clock.wall();
+    if (all_.interval.count() > 0) plan_next(now);
+
+    ask_rate(now);
+    all_.source.take(quota_, all_.max_records_now, all_.batching.max_bytes, all_.hand.intake_for_source());
+    if (all_.hand.intake_for_source().parts.empty()) return false;
+    tell_rate(now);
+    all_.hand.taken(all_.source.lanes(), time);
+    shed(now);
+    all_.figures = {.time = time,
+                    .records = all_.hand.records(),
+                    .bytes = all_.hand.bytes(),
+                    .taking = all_.clock.now() - now,
+                    .scheduling_delay = late};
+    if constexpr (requires { all_.store.batch_taken(); }) all_.store.batch_taken();
+    return true;
+  }
+
+  void ask_rate(time_point now) {
+    auto const lanes = all_.source.lanes();
+    loads_.resize(lanes.size());
+    quota_.assign(lanes.size(), 0);
+    for (std::size_t i = 0; i < lanes.size(); ++i)
+      loads_[i] = {&lanes[i].of, lanes[i].assignment, all_.source.lag_of(i)};
+    all_.rate.allow(now, loads_, quota_);
+    held_back_ = all_.interval.count() == 0 && std::ranges::any_of(quota_, [](std::size_t q) { return q != no_limit; });
+  }
+
+  void tell_rate(time_point now) {
+    auto const& in = all_.hand.intake_for_source();
+    took_.assign(loads_.size(), 0);
+    for (std::size_t k = 0; k < in.parts.size(); ++k) took_[in.lanes[k]] = in.counts[k];
+    all_.rate.taken(now, loads_, took_);
+  }
+
+  void shed(time_point now) {
+    if constexpr (drops_records<typename Slots::rate>) {
+      auto const& in = all_.hand.intake_for_source();
+      for (std::size_t k = in.parts.size(); k-- > 0;) {
+        auto const took = in.counts[k];
+        auto const keep = std::min(took, all_.rate.keep(now, loads_[in.lanes[k]], took));
+        all_.counts.shed += took - keep;
+        if (keep != took) all_.hand.shed(k, took - keep, all_.source);
+      }
+    }
+  }
+
+  /// Batches end on the wall clock's multiples of the interval; waiting is done on the clock that does not jump.
+  void plan_next(time_point now) {
+    if (all_.interval.count() == 0) return;
+    auto const wall = all_.clock.wall();
+    next_time_ = wall_time{(wall.time_since_epoch() / all_.interval + 1) * all_.interval};
+    next_at_ = now + (next_time_ - wall);
+  }
+
+  time_point due(time_point now) const {
+    auto soonest = now + longest_idle;
+    if (all_.interval.count() > 0) soonest = std::min(soonest, next_at_);
+    if (held_back_) soonest = std::min(soonest, now + std::chrono::milliseconds{10});
+    if (auto const d = all_.source.next_due()) soonest = std::min(soonest, *d);
+    return soonest;
+  }
+
+  offset stored_next(lane const& l) const {
+    auto const i = all_.hand.find(l.of);
+    return i < all_.hand.moves().size() && !all_.hand.advanced ? all_.hand.moves()[i].from : l.next;
+  }
+
+  bool shut(time_point by) {
+    if (closed_) return true;
+    closed_ = true;
+    all_.by_deadline = by;
+    claims_.giving_up({all_.source.lanes().begin(), all_.source.lanes().end()}, false);
+    all_.hand.clear(all_.source);
+    auto const left = std::chrono::duration_cast<std::chrono::milliseconds>(by - all_.clock.now());
+    bool const clean = all_.source.close(std::max(left, std::chrono::milliseconds{0}));
+    publish();
+    return clean;
+  }
+
+  void outside(char const* what) const {
+    if (inside_)
+      throw error(errc::called_from_handler,
+                  std::string{what} + "() was called from inside a handler or an observer; call it between steps");
+  }
+
+  void publish() {
+    auto& s = all_.counts;
+    auto const lanes = all_.source.lanes();
+    s.partitions = lanes.size();
+    s.lag = all_.total_lag();
+    s.rate = all_.allowed_rate();
+    s.last_step = std::chrono::steady_clock::now();
+    published_.publish(s);
+  }
+
+  void rethrow_kept() {
+    if (all_.kept) std::rethrow_exception(std::exchange(all_.kept, nullptr));
+  }
+};
+
+}  // namespace detail
+}}  // namespace sluice::v0

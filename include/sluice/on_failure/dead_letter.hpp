@@ -1,0 +1,18 @@
+/// \file on_failure/dead_letter.hpp  Dead letters into a table of the offset store's own database.
+#pragma once
+#include <sluice/policy.hpp>
+
+#include <string>
+
+namespace sluice { inline namespace v0 {
+
+/// A row for each record that could not be handled, in the transaction that advances over it. The table is created where
+/// it is not there: topic, partition, offset, incarnation, timestamp, key, value, error, attempts, first.
+/// With at_most_once it is written after the fact, with the next advance of its partition: best effort.
+struct dead_letter_table {
+  using slot = on_failure_slot;
+  static constexpr bool into_table = true;
+  std::string table = "sluice_dead_letters";
+};
+
+}}  // namespace sluice::v0

@@ -1,0 +1,13 @@
+/// \file on_failure/stop.hpp  A handler's exception leaves step() and run(). The default.
+#pragma once
+#include <sluice/policy.hpp>
+
+namespace sluice { inline namespace v0 {
+
+/// step() throws what the handler threw; the batch stays in hand, and the next step() offers it again (with
+/// at_most_once it is not handled again: the next step() goes on behind it).
+struct stop {
+  using slot = on_failure_slot;
+};
+
+}}  // namespace sluice::v0
