@@ -1,0 +1,368 @@
+/// \file source/rdkafka_client.hpp  librdkafka as the Kafka source wants it: it translates, and decides nothing about offsets.
+#pragma once
+#include <sluice/source/client.hpp>
+#include <sluice/source/rdkafka_ask.hpp>
+#include <sluice/source/rdkafka_positions.hpp>
+#include <sluice/source/rdkafka_records.hpp>
+#include <sluice/source/rdkafka_trouble.hpp>
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace sluice { inline namespace v0 {
+
+/// Models client::kafka_client. One thread, except wake(). The constructor throws error (unknown_property,
+/// owned_property, bad_configuration); it does not wait for a broker.
+///
+/// Memory behind messages lives until release(), past renew() even. A partition's queue ends wait() when it goes
+/// from empty to not empty: whoever leaves records in a queue (take() filled all of `out`) must come again unasked.
+class rdkafka_client {
+  using instance = detail::rdkafka_instance;
+
+  rdkafka_settings settings_;
+  std::shared_ptr<detail::bell> bell_ = std::make_shared<detail::bell>();
+  std::shared_ptr<instance> now_;
+  std::vector<std::shared_ptr<instance>> buried_{};  // whose messages are still in hand
+  detail::rdkafka_positions positions_{};
+  std::deque<client::event> heard_{};
+  std::vector<rd_kafka_message_t*> fetched_{};
+  std::vector<std::string> topics_{};
+  bool owes_unassign_ = false;  // a revocation was told and not answered yet
+  bool failed_ = false;         // a fatal error was heard
+
+ public:
+  explicit rdkafka_client(rdkafka_settings settings)
+      : settings_(std::move(settings)), now_(std::make_shared<instance>(settings_, bell_)), fetched_(1024) {
+    positions_.use(now_);
+    log(7, "Kafka client: " + describe(settings_));
+  }
+  ~rdkafka_client() {
+    positions_.let_go();
+    if (now_) detail::bury(std::move(now_), soon(), settings_.subscribe || !positions_.abandoned());
+  }
+  rdkafka_client(rdkafka_client const&) = delete;
+  rdkafka_client& operator=(rdkafka_client const&) = delete;
+
+  // The group
+
+  void subscribe(std::vector<std::string> const& topics) {
+    topics_ = topics;
+    auto list = detail::make_rdkafka_list(topics.size());
+    for (auto const& t : topics) detail::append(*list, {t, RD_KAFKA_PARTITION_UA});
+    check(rd_kafka_subscribe(now_->client, list.get()), "subscribe");
+  }
+
+  std::optional<client::event> poll() {
+    bell_->hush();
+    positions_.serve();
+    collect(1);
+    if (heard_.empty()) return std::nullopt;
+    auto e = std::move(heard_.front());
+    heard_.pop_front();
+    return e;
+  }
+
+  /// With nothing in `from`: gives up all, and answers a revocation.
+  void assign(std::vector<position> const& from) {
+    auto const list = detail::to_rdkafka(from);
+    bool const unassign = from.empty() && std::exchange(owes_unassign_, false);
+    forget_what_was_held_back();
+    check(rd_kafka_assign(now_->client, unassign ? nullptr : list.get()), "assign");
+  }
+  void incremental_assign(std::vector<position> const& from) {
+    auto const list = detail::to_rdkafka(from);
+    check(detail::rdkafka_error{rd_kafka_incremental_assign(now_->client, list.get())}, "assign");
+  }
+  void incremental_unassign(std::vector<topic_partition> const& set) {
+    owes_unassign_ = false;
+    auto const list = detail::to_rdkafka(set);
+    check(detail::rdkafka_error{rd_kafka_incremental_unassign(now_->client, list.get())}, "give up partitions");
+  }
+  bool cooperative() const { return detail::is_cooperative(settings_); }
+  group_positions& positions() { return positions_; }
+
+  // Records
+
+  std::size_t open_queue(topic_partition const& of) {
+    auto& all = now_->partitions;
+    auto at = std::ranges::find_if(all, [](auto const& p) { return !p.queue; });
+    if (at == all.end()) at = all.emplace(all.end());
+    at->of = of;
+    at->queue.reset(rd_kafka_queue_get_partition(now_->client, of.topic.c_str(), of.partition));
+    if (!at->queue) throw error(errc::client_failed, to_string(of) + " has no queue");
+    // Said before assign: librdkafka then knows that the application chose, and leaves it so.
+    rd_kafka_queue_forward(at->queue.get(), nullptr);
+    now_->listen(at->queue, true);
+    instance::drain(*at);
+    return static_cast<std::size_t>(at - all.begin());
+  }
+
+  void close_queue(std::size_t handle) {
+    auto& p = now_->partitions[handle];
+    if (!p.queue) return;
+    now_->listen(p.queue, false);
+    instance::drain(p);
+    p = {};
+  }
+
+  client::taken take(std::size_t handle, std::span<detail::message> out) {
+    client::taken result;
+    auto& p = now_->partitions[handle];
+    auto* const queue = p.queue.get();
+    if (!p.held_back.empty()) [[unlikely]] {
+      auto held = std::exchange(p.held_back, {});
+      translate(p, held, out, result);
+    }
+    // The length first: a look into an empty queue would be a system call, even with time-out 0.
+    while (result.count < out.size() && !detail::stopped(result)) {
+      auto const ready = rd_kafka_queue_length(queue);
+      if (ready == 0) break;
+      auto const want = std::min({ready, out.size() - result.count, fetched_.size()});
+      auto const got = rd_kafka_consume_batch_queue(queue, 0, fetched_.data(), want);
+      if (got < 0) break;
+      translate(p, {fetched_.data(), static_cast<std::size_t>(got)}, out, result);
+    }
+    if (result.count > 0) {
+      now_->in_hand.fetch_add(result.count, std::memory_order_relaxed);
+      remember_topic(p, out.front());
+    }
+    return result;
+  }
+
+  void release(std::span<detail::message const> back) {
+    if (!buried_.empty()) [[unlikely]]
+      return release_of_several(back);
+    for (auto const& m : back) rd_kafka_message_destroy(detail::native(m));
+    if (now_) now_->in_hand.fetch_sub(back.size(), std::memory_order_relaxed);
+  }
+
+  detail::message_access const* access() const { return &detail::rdkafka_access; }
+
+  /// The high watermark: in a topic with transactions their markers count, too.
+  std::int64_t end(std::size_t handle) const {
+    auto const& of = now_->partitions[handle].of;
+    std::int64_t low = -1, high = -1;
+    if (rd_kafka_get_watermark_offsets(now_->client, of.topic.c_str(), of.partition, &low, &high)) return -1;
+    return std::max<std::int64_t>(high, -1);
+  }
+
+  // The brokers
+
+  std::int32_t partition_count(std::string const& topic, time_point by) {
+    return explained([&] { return detail::ask_partition_count(*now_->client, topic, by); });
+  }
+
+  /// `high` is the end that readers see (with read_committed the last stable offset). Not known: the leader is away.
+  std::vector<client::watermarks> ends(std::vector<topic_partition> const& set, time_point by) {
+    return explained([&] {
+      auto const low = detail::ask_offsets(*now_->client, set, detail::first_offset, by);
+      auto const high = detail::ask_offsets(*now_->client, set, detail::end_offset, by);
+      std::vector<client::watermarks> result(set.size());
+      for (std::size_t i = 0; i < set.size(); ++i)
+        if (low[i] >= 0 && high[i] >= 0) result[i] = {offset{low[i]}, offset{high[i]}, true};
+      return result;
+    });
+  }
+
+  std::vector<offset> offsets_at(std::vector<topic_partition> const& set, wall_time t, time_point by) {
+    return explained([&] {
+      auto const found =
+          detail::ask_offsets(*now_->client, set, std::max<std::int64_t>(t.time_since_epoch().count(), 0), by);
+      std::vector<topic_partition> none;
+      for (std::size_t i = 0; i < set.size(); ++i)
+        if (found[i] < 0) none.push_back(set[i]);
+      auto const ends = detail::ask_offsets(*now_->client, none, detail::end_offset, by);
+      std::vector<offset> result;
+      for (std::size_t i = 0, n = 0; i < set.size(); ++i) {
+        auto const value = found[i] >= 0 ? found[i] : ends[n++];
+        if (value < 0) throw error(errc::no_broker, "the leader of " + to_string(set[i]) + " is away");
+        result.push_back(offset{value});
+      }
+      return result;
+    });
+  }
+
+  // Waiting and ending
+
+  void wait(time_point by) { bell_->wait(by); }
+  void wake() noexcept { bell_->ring(); }
+  /// 8 bytes are written to `fd`, from threads of librdkafka's: it must not block, and outlive the client or be taken
+  /// back with -1.
+  void wake_on(int fd) { bell_->also_on(fd); }
+
+  /// positions().abandon() was called, or a fatal error came: renew() before anything else.
+  bool spent() const { return positions_.abandoned() || failed_; }
+
+  /// A new client with the same settings and subscription; all queues are closed, all partitions gone. The old one
+  /// leaves its group on a thread of its own; where partitions are assigned by hand it ends at once, so that nothing it
+  /// had queued is sent any more.
+  void renew() {
+    auto next = std::make_shared<instance>(settings_, bell_);
+    auto old = std::exchange(now_, std::move(next));
+    positions_.use(now_);
+    heard_.clear();
+    owes_unassign_ = failed_ = false;
+    if (old->in_hand > 0) buried_.push_back(old);
+    detail::bury(std::move(old), soon(), settings_.subscribe);
+    if (!topics_.empty()) subscribe(topics_);
+    bell_->ring();
+  }
+
+  /// False: not done by `by`; it goes on on a thread of its own. Release all messages first. Afterwards only
+  /// release() and wake() may be called.
+  bool close(time_point by) {
+    if (!now_) return true;
+    positions_.let_go();
+    if (now_->in_hand > 0) buried_.push_back(now_);
+    auto done = detail::bury(std::exchange(now_, nullptr), by, settings_.subscribe || !positions_.abandoned());
+    return done.wait_until(by) == std::future_status::ready && done.get();
+  }
+
+ private:
+  static time_point soon() { return std::chrono::steady_clock::now() + std::chrono::seconds{5}; }
+  /// Up to the first error; what came behind it is kept for the next take().
+  void translate(instance::partition_queue& p, std::span<rd_kafka_message_t* const> from,
+                 std::span<detail::message> out, client::taken& result) {
+    auto const rest = detail::translate(p.of, from, out, result);
+    if (rest.empty()) [[likely]]
+      return;
+    p.held_back.assign(rest.begin(), rest.end());
+    bell_->ring();
+  }
+
+  void remember_topic(instance::partition_queue& p, detail::message const& m) {
+    auto const* topic = detail::native(m)->rkt;
+    if (p.topic == topic) return;
+    p.topic = topic;
+    if (std::ranges::find(now_->topics, topic) == now_->topics.end()) now_->topics.push_back(topic);
+  }
+
+  void release_of_several(std::span<detail::message const> back) {
+    for (auto const& m : back) {
+      auto const owner = std::ranges::find_if(buried_, [topic = detail::native(m)->rkt](auto const& b) {
+        return std::ranges::find(b->topics, topic) != b->topics.end();
+      });
+      rd_kafka_message_destroy(detail::native(m));
+      auto& in_hand = (owner == buried_.end() ? now_ : *owner)->in_hand;
+      in_hand.fetch_sub(1);
+      in_hand.notify_all();
+    }
+    std::erase_if(buried_, [](auto const& b) { return b->in_hand == 0; });
+  }
+
+  void forget_what_was_held_back() {
+    for (auto& p : now_->partitions)
+      for (auto* m : std::exchange(p.held_back, {})) rd_kafka_message_destroy(m);
+  }
+
+  // Events
+
+  void collect(std::size_t wanted) {
+    while (heard_.size() < wanted) {
+      detail::rdkafka_event e{rd_kafka_queue_poll(now_->events.get(), 0)};
+      if (!e) break;
+      hear(*e);
+    }
+    auto& complaints = positions_.complaints();
+    for (; !complaints.empty(); complaints.pop_front())
+      heard_.push_back(client::trouble{errc::store_unavailable, std::move(complaints.front())});
+  }
+
+  void hear(rd_kafka_event_t& e) {
+    switch (rd_kafka_event_type(&e)) {
+      case RD_KAFKA_EVENT_REBALANCE:
+        return hear_rebalance(e);
+      case RD_KAFKA_EVENT_ERROR:
+        return hear_error(e);
+      case RD_KAFKA_EVENT_STATS:
+        return log(7, std::string("statistics: ") + rd_kafka_event_stats(&e));
+      case RD_KAFKA_EVENT_LOG: {
+        char const *facility = "", *line = "";
+        int level = 7;
+        rd_kafka_event_log(&e, &facility, &line, &level);
+        return log(level, std::string(facility) + ": " + line);
+      }
+      case RD_KAFKA_EVENT_FETCH:
+        heard_.push_back(client::trouble{errc::client_failed, "a record came of a partition whose queue is not open"});
+        return;
+      default:
+        return;
+    }
+  }
+
+  void hear_rebalance(rd_kafka_event_t& e) {
+    auto set = detail::from_rdkafka(rd_kafka_event_topic_partition_list(&e));
+    switch (auto const what = rd_kafka_event_error(&e)) {
+      case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
+        owes_unassign_ = false;
+        heard_.push_back(client::assigned{std::move(set)});
+        break;
+      case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
+        owes_unassign_ = true;
+        heard_.push_back(client::revoked{std::move(set), rd_kafka_assignment_lost(now_->client) != 0});
+        break;
+      default:
+        rd_kafka_assign(now_->client, nullptr);
+        heard_.push_back(client::trouble{errc::client_failed, std::string("rebalance: ") + rd_kafka_err2str(what)});
+    }
+  }
+
+  void hear_error(rd_kafka_event_t& e) {
+    auto const what = rd_kafka_event_error(&e);
+    bool const fatal = rd_kafka_event_error_is_fatal(&e) != 0;
+    if (what == RD_KAFKA_RESP_ERR__PARTITION_EOF) return;
+    // There is no group: nobody gave one.
+    if (what == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED && settings_.group.empty()) return;
+    auto text = detail::without_secrets(rd_kafka_event_error_string(&e), settings_.properties);
+    if (what == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
+      if (detail::rdkafka_one const one{rd_kafka_event_topic_partition(&e)}) {
+        heard_.push_back(client::out_of_range{{one->topic, one->partition}});
+        return;
+      }
+    }
+    if (what == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED) {
+      heard_.push_back(client::poll_exceeded{std::move(text)});
+      return;
+    }
+    failed_ = failed_ || fatal;
+    heard_.push_back(client::trouble{detail::code_of(what), text + detail::remedy(what, settings_), fatal});
+  }
+
+  // Errors
+
+  void log(int level, std::string const& line) const {
+    if (settings_.log) settings_.log(level, detail::without_secrets(line, settings_.properties));
+  }
+
+  static void check(rd_kafka_resp_err_t e, char const* what) {
+    if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
+      throw error(errc::client_failed, std::string("can't ") + what + ": " + rd_kafka_err2str(e));
+  }
+  static void check(detail::rdkafka_error const& e, char const* what) {
+    if (e) throw error(errc::client_failed, std::string("can't ") + what + ": " + rd_kafka_error_string(e.get()));
+  }
+
+  /// Where no broker answers: with the last thing heard of one, which says why.
+  template <class Ask>
+  std::invoke_result_t<Ask> explained(Ask ask) {
+    try {
+      return ask();
+    } catch (error const& e) {
+      if (e.code() != errc::no_broker) throw;
+      collect(heard_.max_size());
+      std::string why;
+      for (auto const& h : heard_)
+        if (auto const* t = std::get_if<client::trouble>(&h); t && t->code != errc::unknown_topic) why = t->text;
+      throw error(errc::no_broker, std::string(e.what()).substr(std::string_view("sluice: ").size()) +
+                                       " (brokers: " + settings_.brokers + (why.empty() ? "" : "; last heard: " + why) +
+                                       "); check kafka{.brokers} and the way there");
+    }
+  }
+};
+
+static_assert(client::kafka_client<rdkafka_client>);
+
+}}  // namespace sluice::v0

@@ -1,0 +1,146 @@
+/// \file source/rdkafka_config.hpp  From what the user wrote to librdkafka's configuration, refused where it can't hold.
+#pragma once
+#include <sluice/detail/rdkafka.hpp>
+#include <sluice/source/rdkafka_properties.hpp>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace sluice { inline namespace v0 {
+
+/// What the source tells the client. `properties` are librdkafka's, as the user gave them, and one of our own:
+/// `sluice.allow.plaintext.credentials` = `true` lets SASL PLAIN and SCRAM go without TLS.
+struct rdkafka_settings {
+  std::string brokers{};
+  std::string group{};  ///< may be empty where partitions are assigned by hand and nothing is kept in the group
+  std::map<std::string, std::string> properties{};
+  bool subscribe = true;                 ///< a member of the group; false: partitions are assigned by hand
+  bool commits = true;                   ///< positions are kept in the group: kafka_offsets, or the mirror
+  bool committed_only = false;           ///< Kafka to Kafka: isolation.level is not the user's to choose
+  std::size_t max_buffered = 256 << 20;  ///< bytes of fetched records, over all partitions
+  int expected_partitions = 64;          ///< max_buffered is shared by so many
+  std::function<void(int level, std::string_view line)> log{};  ///< on the thread that polls; syslog's levels
+};
+
+namespace detail {
+
+inline void set(rd_kafka_conf_t& conf, std::string const& key, std::string const& value) {
+  char why[512] = "";
+  switch (rd_kafka_conf_set(&conf, key.c_str(), value.c_str(), why, sizeof why)) {
+    case RD_KAFKA_CONF_OK:
+      return;
+    case RD_KAFKA_CONF_UNKNOWN:
+      throw error(errc::unknown_property, unknown_property_sentence(key));
+    default:
+      throw error(errc::bad_configuration, bad_value_sentence(key, value, why));
+  }
+}
+
+/// cooperative-sticky and the consumer protocol, as the library that runs has them. librdkafka#4312, #4783, #4908.
+inline void check_strategy(std::map<std::string, std::string> const& properties, bool commits, int version) {
+  auto const refuse = [version](std::string const& what, char const* needed, char const* why) {
+    throw error(errc::bad_configuration, what + " needs librdkafka " + needed + ", this is " + dotted(version) + ": " +
+                                             why + "; leave it out, which gives range, or use that librdkafka");
+  };
+  if (lower(value_of(properties, "group.protocol")) == "consumer" && version < rdkafka_version(2, 12, 0))
+    refuse("group.protocol=consumer", "2.12.0", "before that it is a preview");
+  auto const strategies = value_of(properties, "partition.assignment.strategy");
+  bool cooperative = false;
+  for (auto const& name : split(strategies)) {
+    if (name == "cooperative-sticky")
+      cooperative = true;
+    else if (name != "range" && name != "roundrobin")
+      throw error(errc::bad_configuration,
+                  "partition.assignment.strategy takes range, roundrobin or cooperative-sticky, by these names");
+  }
+  if (!cooperative) return;
+  if (version < rdkafka_version(2, 6, 1))
+    refuse("partition.assignment.strategy=cooperative-sticky", "2.6.1",
+           "before that a member that closes early aborts the process, and a group may never settle");
+  if (commits && version < rdkafka_version(2, 10, 0))
+    refuse("partition.assignment.strategy=cooperative-sticky with positions kept in Kafka", "2.10.0",
+           "before that a commit during a rebalance loses the assignment");
+}
+
+/// A password must not travel in the clear unless somebody said so.
+inline void check_credentials(std::map<std::string, std::string> const& properties) {
+  auto const mechanism = upper(value_of(properties, "sasl.mechanisms", "sasl.mechanism"));
+  bool const password = mechanism == "PLAIN" || mechanism.starts_with("SCRAM");
+  if (!password || lower(value_of(properties, "security.protocol")) != "sasl_plaintext") return;
+  if (value_of(properties, plaintext_credentials) == "true") return;
+  throw error(errc::bad_configuration,
+              "security.protocol=sasl_plaintext would send the password without TLS: use "
+              "sasl_ssl, or say {\"" +
+                  std::string(plaintext_credentials) + "\", \"true\"} in properties");
+}
+
+/// True where the group's protocol moves partitions one by one.
+inline bool is_cooperative(rdkafka_settings const& settings) {
+  return settings.subscribe &&
+         (value_of(settings.properties, "partition.assignment.strategy").find("cooperative") != std::string::npos ||
+          lower(value_of(settings.properties, "group.protocol")) == "consumer");
+}
+
+/// Throws error(unknown_property, owned_property, bad_configuration) with the key and the remedy, never with a value.
+inline rdkafka_conf make_rdkafka_conf(rdkafka_settings const& settings) {
+  if (settings.brokers.empty())
+    throw error(errc::bad_configuration, "no brokers are named: kafka{.brokers = \"host:9092\"}");
+  if (settings.group.empty() && (settings.subscribe || settings.commits))
+    throw error(errc::bad_configuration, "no group is named: kafka{.group = \"...\"}");
+  if (settings.expected_partitions < 1) throw error(errc::bad_configuration, "expected_partitions must be at least 1");
+
+  rdkafka_conf conf{rd_kafka_conf_new()};
+  auto const& given = settings.properties;
+  for (auto const& [key, value] : given) {
+    check_name(key, settings.committed_only);
+    if (!key.starts_with(own_prefix)) set(*conf, key, value);
+  }
+  check_strategy(given, settings.commits, running_rdkafka());
+  check_credentials(given);
+
+  auto const unless_given = [&](std::initializer_list<char const*> names, char const* value) {
+    for (auto const* name : names)
+      if (given.contains(name)) return;
+    set(*conf, *names.begin(), value);
+  };
+  // A factor of two and more in throughput, at a bounded memory; measured on a real broker.
+  unless_given({"fetch.message.max.bytes", "max.partition.fetch.bytes"}, "131072");
+  unless_given({"queued.min.messages"}, "200000");
+  unless_given({"fetch.wait.max.ms"}, "10");
+  // How long a partition whose queue was full waits: before 2.2 the wait after an error was used for it.
+  if (running_rdkafka() < rdkafka_version(2, 2, 0))
+    unless_given({"fetch.error.backoff.ms"}, "1");
+  else
+    unless_given({"fetch.queue.backoff.ms"}, "1");
+  unless_given({"check.crcs"}, "true");
+  unless_given({"isolation.level"}, "read_committed");
+  if (lower(value_of(given, "group.protocol")) != "consumer") unless_given({"partition.assignment.strategy"}, "range");
+
+  set(*conf, "bootstrap.servers", settings.brokers);
+  set(*conf, "group.id", settings.group.empty() ? "sluice.no.group" : settings.group);
+  set(*conf, "enable.auto.commit", "false");
+  set(*conf, "enable.auto.offset.store", "false");
+  set(*conf, "auto.offset.reset", "error");
+  set(*conf, "enable.partition.eof", "false");
+  set(*conf, "log.queue", "true");
+  // With a partition's queue apart from the others librdkafka's cap holds for each partition.
+  auto const each = settings.max_buffered / static_cast<std::size_t>(settings.expected_partitions) / 1024;
+  set(*conf, "queued.max.messages.kbytes", std::to_string(std::clamp<std::size_t>(each, 1, 2097151)));
+  rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG |
+                                           RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_STATS);
+  return conf;
+}
+
+}  // namespace detail
+
+/// The settings for a log: values only of keys that hold no secret, `***` for all others.
+inline std::string describe(rdkafka_settings const& settings) {
+  auto text = "brokers=" + settings.brokers + " group=" + settings.group;
+  for (auto const& [key, value] : settings.properties)
+    text += " " + key + "=" + (detail::may_be_printed(key, value) ? value : "***");
+  return text;
+}
+
+}}  // namespace sluice::v0

@@ -1,0 +1,125 @@
+/// \file source/rdkafka_instance.hpp  One librdkafka consumer with all that must die with it, and how it is buried.
+///
+/// A client may be thrown away and made anew (see group_positions::abandon), and closing can take as long as the
+/// brokers like. So what belongs to one librdkafka handle is one object, and a thread of its own closes it.
+#pragma once
+#include <sluice/detail/wake.hpp>
+#include <sluice/source/rdkafka_config.hpp>
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace sluice { inline namespace v0 { namespace detail {
+
+struct rdkafka_instance {
+  /// A partition's own queue, apart from the main one.
+  struct partition_queue {
+    topic_partition of{};
+    rdkafka_queue queue{};
+    rd_kafka_topic_t const* topic = nullptr;       // whose records came out of it
+    std::vector<rd_kafka_message_t*> held_back{};  // what was fetched behind an error
+  };
+
+  std::shared_ptr<bell> wake;
+  rd_kafka_t* client = nullptr;
+  rdkafka_queue events{};   // rebalances, errors, logs
+  rdkafka_queue answers{};  // to commits
+  rdkafka_queue closing{};
+  std::vector<partition_queue> partitions{};
+  std::vector<rd_kafka_topic_t const*> topics{};
+  std::atomic<std::size_t> in_hand{0};  // messages that the user still holds
+  bool member = false;
+
+  static void ring(rd_kafka_t*, void* b) { static_cast<bell*>(b)->ring(); }
+
+  rdkafka_instance(rdkafka_settings const& settings, std::shared_ptr<bell> b)
+      : wake(std::move(b)), member(settings.subscribe) {
+    auto conf = make_rdkafka_conf(settings);
+    char why[512] = "";
+    client = rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), why, sizeof why);
+    if (!client)
+      throw error(errc::bad_configuration, "librdkafka refuses its configuration: " +
+                                               without_secrets(why, settings.properties) + " (properties of kafka{})");
+    static_cast<void>(conf.release());
+    rd_kafka_poll_set_consumer(client);
+    rd_kafka_set_log_queue(client, nullptr);
+    events.reset(rd_kafka_queue_get_consumer(client));
+    answers.reset(rd_kafka_queue_new(client));
+    listen(events, true);
+    listen(answers, true);
+  }
+
+  /// Destroys the client: nobody may hold a message of it, and no thread but this one may use it. Blocks as long as
+  /// librdkafka's threads take to end.
+  ~rdkafka_instance() {
+    if (!client) return;
+    for (auto& p : partitions) {
+      listen(p.queue, false);
+      for (auto* m : p.held_back) rd_kafka_message_destroy(m);
+    }
+    partitions.clear();
+    listen(events, false);
+    listen(answers, false);
+    closing.reset();
+    answers.reset();
+    events.reset();
+    rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  }
+  rdkafka_instance(rdkafka_instance const&) = delete;
+  rdkafka_instance& operator=(rdkafka_instance const&) = delete;
+
+  void listen(rdkafka_queue const& queue, bool on) {
+    if (queue) rd_kafka_queue_cb_event_enable(queue.get(), on ? ring : nullptr, on ? wake.get() : nullptr);
+  }
+
+  /// Throws away what waits in a partition's queue; not what arrives meanwhile.
+  static void drain(partition_queue& p) {
+    for (auto* m : std::exchange(p.held_back, {})) rd_kafka_message_destroy(m);
+    rd_kafka_message_t* some[256];
+    for (auto left = rd_kafka_queue_length(p.queue.get()); left > 0;) {
+      auto const got = rd_kafka_consume_batch_queue(p.queue.get(), 0, some, std::min<std::size_t>(left, 256));
+      if (got <= 0) break;
+      for (ssize_t i = 0; i < got; ++i) rd_kafka_message_destroy(some[i]);
+      left -= std::min(left, static_cast<std::size_t>(got));
+    }
+  }
+
+  /// Leaves the group, giving up what is assigned. False: not done by `by`.
+  bool leave(time_point by) {
+    closing.reset(rd_kafka_queue_new(client));
+    if (rdkafka_error refused{rd_kafka_consumer_close_queue(client, closing.get())}) return true;
+    while (!rd_kafka_consumer_closed(client)) {
+      auto const left = milliseconds_until(by);
+      if (left == 0) return false;
+      rdkafka_event e{rd_kafka_queue_poll(closing.get(), std::min(left, 100))};
+      if (rd_kafka_event_type(e.get()) != RD_KAFKA_EVENT_REBALANCE) continue;
+      bool const one_by_one = rd_kafka_rebalance_protocol(client) == std::string_view{"COOPERATIVE"};
+      if (one_by_one && rd_kafka_event_error(e.get()) == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
+        rdkafka_error{rd_kafka_incremental_unassign(client, rd_kafka_event_topic_partition_list(e.get()))};
+      else
+        rd_kafka_assign(client, nullptr);
+    }
+    return true;
+  }
+};
+
+/// Closes and destroys a client on a thread of its own; the future says whether it left the group by `by`, and is
+/// ready when all is gone. With `leave` false it goes at once and tells nobody: nothing that it had queued is sent.
+/// The client is destroyed once nobody holds a message of it.
+inline std::future<bool> bury(std::shared_ptr<rdkafka_instance> dead, time_point by, bool leave) {
+  std::promise<bool> done;
+  auto future = done.get_future();
+  std::thread{[dead = std::move(dead), done = std::move(done), by, leave]() mutable {
+    bool const left = !leave || dead->leave(by);
+    for (auto n = dead->in_hand.load(); n != 0; n = dead->in_hand.load()) dead->in_hand.wait(n);
+    dead.reset();
+    done.set_value(left);
+  }}.detach();
+  return future;
+}
+
+}}}  // namespace sluice::v0::detail
