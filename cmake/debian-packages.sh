@@ -19,7 +19,8 @@ ensure_packages() {
     return 0
   fi
   local missing
-  mapfile -t missing < <(missing_packages "$@")
+  # shellcheck disable=SC2207 # names of packages have no blanks
+  missing=($(missing_packages "$@"))
   ((${#missing[@]})) || return 0
 
   local by_hand="apt-get install ${missing[*]}" as_root=()
