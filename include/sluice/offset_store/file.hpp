@@ -1,0 +1,327 @@
+/// \file offset_store/file.hpp  Offsets, values and text results in a folder of numbered files, without any database.
+#pragma once
+#include <sluice/detail/letter_json.hpp>
+#include <sluice/detail/network_files.hpp>
+#include <sluice/offset_store/file_claims.hpp>
+#include <sluice/offset_store/file_text.hpp>
+#include <sluice/offset_store/file_transaction.hpp>
+
+#include <map>
+#include <optional>
+#include <tuple>
+
+namespace sluice { inline namespace v0 {
+
+template <class Files>
+class basic_file_store;
+
+/// Keeps offsets in `directory`, which must be there, on a local file system (a network file system is refused where the
+/// kernel tells), and serves all members of a group on this host. Each advance is one new file: two syncs, whatever the
+/// number of partitions.
+///
+/// The newest file alone counts. A damaged one is an error that names it and the remedy; the one before it is kept, but
+/// never read in its place, since that would lose what was acknowledged. Files have mode 0600.
+///
+/// Calls on files can't be given a time limit, so `by` bounds only how often a conflict with other members is tried again.
+/// Each claim under which text was appended leaves one text file and about 80 bytes in every numbered file.
+struct file_offsets {
+  using slot = offset_store_slot;
+  using must_be_configured = void;
+  using transaction = file_transaction;
+  static constexpr bool records_skips = true;  ///< as lines of JSON in the text file `skipped`
+  static constexpr bool keeps_files = true;
+
+  std::string directory{};
+  bool mirror = true;  ///< the consumer also tells the source's group how far it is
+
+  using runtime = basic_file_store<detail::posix_files>;
+  static runtime open(file_offsets const& self, context const& with);
+};
+
+/// The store on any model of detail/files.hpp.
+template <class Files>
+class basic_file_store {
+  using folder = detail::generation_folder<Files>;
+
+  folder folder_;
+  detail::text_writer<Files> texts_{};
+  bool mirror_;
+  detail::known_groups groups_;
+  std::vector<outcome> outcomes_{};
+  file_transaction transaction_{};
+  bool open_ = false;  // a transaction is
+  bool transaction_in_doubt_ = false;
+  std::map<std::tuple<std::string, topic_partition, offset>, std::string> aside_{};  // lines, for the next advance
+
+  /// Nothing to do with a published state but to try again on top of it, for a while.
+  void lost_a_race(unsigned& races, time_point by) const {
+    if (++races > 16 && std::chrono::steady_clock::now() > by)
+      throw store_error{errc::store_unavailable,
+                        "other consumers kept storing in " + folder_.path() + " all the time; nothing was stored"};
+  }
+
+  /// Edits the newest state and publishes, again while others are quicker. `edit(state)` says whether it changed it, and
+  /// is called anew on each state that turns out to be the newest; absent: it gave up half-way. Answers yes or unknown.
+  template <class Edit>
+  detail::published change(time_point by, Edit edit) {
+    for (unsigned races = 0;; lost_a_race(races, by)) {
+      auto& state = folder_.newest();
+      folder_.doubt();
+      std::optional<bool> const changed = edit(state);
+      if (!changed) return detail::published::unknown;
+      if (!*changed) {
+        folder_.unchanged();
+        return detail::published::yes;
+      }
+      auto const how = folder_.publish();
+      if (how == detail::published::yes || how == detail::published::unknown) return how;
+    }
+  }
+
+  void forget_aside(topic_partition const& of) {
+    std::erase_if(aside_, [&](auto const& one) { return std::get<1>(one.first) == of; });
+  }
+
+  bool append(file_generation& state, file_generation::text_key const& key, std::string_view text) {
+    auto const at = state.texts.find(key);
+    auto const valid = at == state.texts.end() ? 0 : at->second;
+    if (!texts_.append(folder_, state, key, valid, text)) return false;
+    state.texts.insert_or_assign(key, valid + text.size());
+    return true;
+  }
+
+  /// The lines set aside for what these moves have just advanced over. False: nobody knows whether they are there.
+  bool append_aside(file_generation& state, std::span<move const> moves, std::vector<bool> const& moved) {
+    std::map<file_generation::text_key, std::string> lines;
+    for (auto const& [key, line] : aside_)
+      for (std::size_t i = 0; i < moves.size(); ++i)
+        if (auto const& m = moves[i]; moved[i] && m.of == std::get<1>(key))
+          lines[{std::get<0>(key), groups_.of(state, m), m.of, m.mine.turn, m.mine.nonce}] += line;
+    for (auto const& [key, text] : lines)
+      if (!append(state, key, text)) return false;
+    return true;
+  }
+
+  std::span<outcome const> store(std::span<move const> moves, time_point by, bool state_again) {
+    std::vector<bool> moved;
+    auto const how = change(by, [&](file_generation& state) -> std::optional<bool> {
+      outcomes_.assign(moves.size(), outcome::refused);
+      moved.assign(moves.size(), false);
+      bool changed = false, holds = false;
+      for (std::size_t i = 0; i < moves.size(); ++i) {
+        auto* const p = groups_.find(state, moves[i]);
+        auto const verdict = detail::judge(p, moves[i]);
+        if (verdict == detail::verdict::no) continue;
+        outcomes_[i] = outcome::applied;
+        holds = true;
+        if (verdict == detail::verdict::already) continue;
+        detail::apply(*p, moves[i]);
+        moved[i] = changed = true;
+      }
+      if (changed && !aside_.empty() && !append_aside(state, moves, moved)) return {};
+      return changed || (state_again && holds);
+    });
+    for (std::size_t i = 0; i < moves.size(); ++i) {
+      if (how == detail::published::unknown && outcomes_[i] == outcome::applied) outcomes_[i] = outcome::unknown;
+      if (!aside_.empty() && outcomes_[i] != outcome::unknown) forget_aside(moves[i].of);
+    }
+    return outcomes_;
+  }
+
+  /// Whether the newest state has it all, where this very commit may have brought it.
+  static bool has(file_generation const& state, detail::known_groups const& groups, file_transaction const& tx) {
+    for (auto const& m : tx.moves_)
+      if (detail::judge(groups.find(state, m), m) != detail::verdict::already) return false;
+    for (auto const& [name, v] : tx.values_) {
+      auto const at = state.values.find(name);
+      if (v.written && tx.moves_.empty() && (at == state.values.end() ? !!v.content : v.content != at->second.content))
+        return false;
+    }
+    return true;
+  }
+
+  /// The transaction on top of `state`. Absent: unknown; false: it doesn't fit any more.
+  std::optional<bool> apply(file_generation& state, file_transaction const& tx) {
+    for (auto const& [name, v] : tx.values_) {
+      auto const at = state.values.find(name);
+      if ((at == state.values.end() ? 0 : at->second.since) != v.since) return false;
+    }
+    for (auto const& m : tx.moves_) {
+      auto* const p = groups_.find(state, m);
+      auto const verdict = detail::judge(p, m);
+      if (verdict == detail::verdict::no || (verdict == detail::verdict::already && m.from != m.until)) return false;
+      detail::apply(*p, m);
+    }
+    for (auto const& [name, v] : tx.values_) {
+      if (!v.written) continue;
+      if (v.content) {
+        state.values.insert_or_assign(name, file_generation::value{folder_.number() + 1, *v.content});
+      } else if (auto const at = state.values.find(name); at != state.values.end()) {
+        state.values.erase(at);
+      }
+    }
+    for (auto const& t : tx.texts_)
+      if (!t.added.empty() && !append(state, t.key, t.added)) return {};
+    return true;
+  }
+
+  void end() {
+    open_ = false;
+    transaction_.clear();
+  }
+
+ public:
+  using transaction = file_transaction;
+  static constexpr bool durable_at_advance = true;
+  static constexpr sluice::fencing fencing = sluice::fencing::compare_and_set;
+
+  /// Throws error(bad_configuration) where the folder isn't there or can't be written to, store_error where what it holds
+  /// is damaged or newer. Makes the first numbered file.
+  basic_file_store(Files files, file_offsets const& with, std::string group)
+      : folder_(std::move(files), with.directory), mirror_(with.mirror), groups_(std::move(group)) {
+    folder_.remove_leftovers();
+    folder_.newest();
+    if (folder_.number() > 0) return;
+    try {
+      auto const made = change({}, [&](file_generation&) -> std::optional<bool> { return folder_.number() == 0; });
+      if (made == detail::published::yes) return;
+    } catch (store_error const& e) {
+      if (e.code() != errc::store_unavailable) throw;
+      throw error{errc::bad_configuration, "file_offsets.directory: '" + folder_.path() +
+                                               "' can't be written to; name a folder that can (" + e.what() + ")"};
+    }
+    throw store_error{errc::store_unavailable, "a file could not be synced in " + folder_.path()};
+  }
+  basic_file_store(basic_file_store const&) = delete;
+  basic_file_store& operator=(basic_file_store const&) = delete;
+
+  bool mirror() const { return mirror_; }
+  std::optional<std::string> local_id() {
+    auto const& id = folder_.seen().id;
+    return detail::hex(id[0]) + detail::hex(id[1]);
+  }
+
+  std::vector<claimed> claim(std::string const& group, std::vector<topic_partition> const& set, start_resolver& resolve,
+                             time_point by) {
+    groups_.add(group);
+    detail::file_claim claim{group, set, resolve, by};
+    if (change(by, std::ref(claim)) == detail::published::yes) return std::move(claim.answers);
+    return claim.failed("a file could not be synced in " + folder_.path() + "; whether the claim holds is not known");
+  }
+
+  std::span<outcome const> advance(std::span<move const> moves, time_point by) { return store(moves, by, false); }
+
+  /// After `unknown` (a sync failed, so the system's memory of the files proves nothing): reads the newest file anew, tries
+  /// again what isn't there, and answers `applied` only once a new file that says so is published and synced. For moves
+  /// of a transaction nothing is tried again: what isn't there is refused.
+  std::span<outcome const> settle(std::span<move const> moves, time_point by) {
+    folder_.doubt();
+    if (!transaction_in_doubt_) return store(moves, by, true);
+    auto const how = change(by, [&](file_generation& state) -> std::optional<bool> {
+      bool holds = false;
+      outcomes_.assign(moves.size(), outcome::refused);
+      for (std::size_t i = 0; i < moves.size(); ++i) {
+        if (detail::judge(groups_.find(state, moves[i]), moves[i]) != detail::verdict::already) continue;
+        outcomes_[i] = outcome::applied;
+        holds = true;
+      }
+      return holds;
+    });
+    if (how == detail::published::unknown) {
+      for (auto& o : outcomes_)
+        if (o == outcome::applied) o = outcome::unknown;
+    } else {
+      transaction_in_doubt_ = false;
+    }
+    return outcomes_;
+  }
+
+  std::vector<claimed> record(std::vector<rewind> const& rewinds, time_point by) {
+    detail::file_rewind rewinding{groups_, rewinds};
+    if (change(by, std::ref(rewinding)) == detail::published::yes) return std::move(rewinding.answers);
+    return rewinding.failed("a file could not be synced in " + folder_.path() +
+                            "; whether it was recorded is not known");
+  }
+
+  /// Nobody owns them then: an advance under the old fence is refused.
+  void release(std::vector<claimed> const& claims, time_point by) {
+    try {
+      change(by, [&](file_generation& state) -> std::optional<bool> {
+        bool changed = false;
+        for (auto const& c : claims) {
+          auto* const p = groups_.find(state, {.of = c.of, .mine = c.mine});
+          if (!p || p->owner != c.mine || p->owner.nonce == 0) continue;
+          p->owner.nonce = 0;
+          changed = true;
+        }
+        return changed;
+      });
+    } catch (store_error const&) { folder_.doubt(); }
+  }
+
+  file_transaction& begin(std::span<move const> moves, time_point) {
+    end();
+    auto const& state = folder_.newest();
+    transaction_.begin(state, folder_.files().native(folder_.handle()),
+                       moves.empty() ? groups_.latest() : groups_.of(state, moves.front()), moves);
+    open_ = true;
+    return transaction_;
+  }
+
+  /// What was applied before is refused here: its results are there already.
+  std::span<outcome const> advance(file_transaction& tx, std::span<move const> moves, time_point) {
+    outcomes_.clear();
+    for (auto const& m : moves) {
+      auto const verdict = detail::judge(groups_.find(folder_.seen(), m), m);
+      bool const fits = verdict == detail::verdict::fits || (verdict == detail::verdict::already && m.from == m.until);
+      outcomes_.push_back(fits ? outcome::applied : outcome::refused);
+    }
+    tx.moves_.insert(tx.moves_.end(), moves.begin(), moves.end());
+    return outcomes_;
+  }
+
+  outcome commit(file_transaction& tx, time_point by) {
+    bool refused = false, tried = false;
+    detail::published how{};
+    try {
+      how = change(by, [&](file_generation& state) -> std::optional<bool> {
+        if (tried && has(state, groups_, tx)) return false;
+        auto const fits = apply(state, tx);
+        tried = true;
+        refused = fits == false;
+        return refused ? std::nullopt : fits;
+      });
+    } catch (...) {
+      end();
+      throw;
+    }
+    end();
+    if (refused) return outcome::refused;
+    if (how == detail::published::yes) return outcome::applied;
+    transaction_in_doubt_ = true;
+    return outcome::unknown;
+  }
+
+  void rollback(file_transaction&) noexcept { end(); }
+
+  /// One line of JSON in the text file named `table`; empty: `skipped`.
+  void set_aside(std::string const& table, dead_letter const& letter) {
+    auto const& name = table.empty() ? std::string{"skipped"} : table;
+    if (open_) return transaction_.append(name, letter.what, detail::json_line(letter));
+    topic_partition const of{std::string{letter.what.topic()}, letter.what.partition()};
+    aside_.insert_or_assign({name, of, letter.what.offset()}, detail::json_line(letter));
+  }
+};
+
+inline file_offsets::runtime file_offsets::open(file_offsets const& self, context const& with) {
+  if (self.directory.empty())
+    throw error{errc::bad_configuration,
+                "file_offsets.directory is empty; name a folder, such as \"/var/lib/billing\""};
+  if (auto const network = detail::network_file_system(self.directory); !network.empty())
+    throw error{errc::bad_configuration, "file_offsets.directory: '" + self.directory +
+                                             "' lies on a network file system (" + network +
+                                             "), which does not keep what this store needs; name a local folder"};
+  return runtime{{}, self, with.group};
+}
+
+}}  // namespace sluice::v0

@@ -1,0 +1,169 @@
+/// \file offset_store/file_folder.hpp  A folder of numbered files, each a whole state: read the newest, publish the next.
+///
+/// Publishing N: a temporary file, written and synced; renamed to N, which fails where N is taken; the folder synced;
+/// the folder listed. With a number above N in it, ours was the late work of a sleeper and what counts is the highest,
+/// which may or may not have been built on ours. The highest is never removed, the one before it is kept.
+#pragma once
+#include <sluice/detail/file_names.hpp>
+#include <sluice/detail/files.hpp>
+#include <sluice/offset_store/file_generation.hpp>
+
+#include <algorithm>
+#include <optional>
+
+namespace sluice { inline namespace v0 { namespace detail {
+
+enum class published {
+  yes,        ///< durable, and the newest
+  taken,      ///< not published: another one has that number
+  overtaken,  ///< published, but another one is newer: read it to learn what holds
+  unknown     ///< published or not; on the disk or not
+};
+
+inline constexpr std::string_view generation_prefix = "generation.";
+inline constexpr std::string_view temporary_prefix = "temporary.";
+
+inline std::string generation_name(std::uint64_t number) { return std::string{generation_prefix} + padded(number); }
+
+/// The numbers among the names of a folder, ascending.
+inline std::vector<std::uint64_t> generation_numbers(std::vector<std::string> const& names) {
+  std::vector<std::uint64_t> numbers;
+  for (std::string_view const name : names)
+    if (name.starts_with(generation_prefix))
+      if (auto const n = padded_number(name.substr(generation_prefix.size()))) numbers.push_back(*n);
+  std::ranges::sort(numbers);
+  return numbers;
+}
+
+[[noreturn]] inline void throw_file_error(int code, std::string const& doing, std::string const& path) {
+  auto const what = "can't " + doing + " in " + path + ": " + errno_text(code);
+  if (is_full(code)) throw store_error{errc::store_full, what + "; make room there"};
+  throw store_error{errc::store_unavailable, what};
+}
+
+template <class Files>
+class generation_folder {
+  [[no_unique_address]] Files files_;
+  std::string path_;
+  typename Files::handle folder_{};
+  std::uint64_t number_ = 0;  // of state_; 0: nothing was published yet
+  bool current_ = false;      // state_ is what file number_ says
+  file_generation state_{};
+  std::string bytes_{};
+  std::vector<std::string> names_{};
+
+  std::vector<std::uint64_t> numbers() {
+    if (int const e = files_.list(folder_, names_)) throw_file_error(e, "list the files", path_);
+    return generation_numbers(names_);
+  }
+
+  /// False: removed in the meantime, since there is a newer one.
+  bool load(std::uint64_t number) {
+    auto const name = generation_name(number);
+    auto const file = path_ + "/" + name;
+    typename Files::handle from;
+    std::uint64_t size = 0;
+    int e = files_.open_to_read(folder_, name, from);
+    if (e == ENOENT) return false;
+    if (!e) e = files_.size(from, size);
+    if (!e && size > generation_header + generation_cap)
+      throw store_error{errc::store_damaged,
+                        file + " is damaged: longer than any file of offsets; put it back from a backup"};
+    if (!e) e = files_.read(from, 0, static_cast<std::size_t>(size), bytes_);
+    if (e) throw_file_error(e, "read " + name, path_);
+    state_ = parse_generation(bytes_, file);
+    number_ = number;
+    return true;
+  }
+
+  void clean_up(std::vector<std::uint64_t> const& there) {
+    for (auto const n : there)
+      if (n + 1 < there.back()) files_.remove(folder_, generation_name(n));
+  }
+
+ public:
+  generation_folder(Files files, std::string path) : files_(std::move(files)), path_(std::move(path)) {
+    if (int const e = files_.open_directory(path_, folder_))
+      throw error{errc::bad_configuration, "file_offsets.directory: can't open the folder '" + path_ + "' (" +
+                                               errno_text(e) + "); name a folder that is there and may be written to"};
+  }
+
+  Files& files() { return files_; }
+  typename Files::handle const& handle() const { return folder_; }
+  std::string const& path() const { return path_; }
+  std::uint64_t number() const { return number_; }
+
+  /// Temporary files whose writer is dead: a living one holds a lock on its own.
+  void remove_leftovers() {
+    numbers();
+    for (auto const& name : names_) {
+      typename Files::handle file;
+      if (name.starts_with(temporary_prefix) && files_.open_to_write(folder_, name, file) == 0 && files_.lock(file))
+        files_.remove(folder_, name);
+    }
+  }
+
+  /// The newest state, read again only where another one published. Whoever changes it says doubt() first.
+  file_generation& newest() {
+    for (;;) {
+      auto const there = numbers();
+      if (there.empty()) {
+        if (number_ > 0)
+          throw store_error{errc::store_unavailable,
+                            "the files of file_offsets in " + path_ + " are gone; put them back"};
+        if (!current_) state_ = file_generation{.id = {random_bits(), random_bits()}};
+        current_ = true;
+        return state_;
+      }
+      if (current_ && there.back() == number_) return state_;
+      current_ = false;
+      if (load(there.back())) {
+        current_ = true;
+        return state_;
+      }
+    }
+  }
+  file_generation const& seen() const { return state_; }
+  /// What is in memory may differ from the disk: read again next time.
+  void doubt() { current_ = false; }
+  /// It doesn't, after all.
+  void unchanged() { current_ = true; }
+
+  /// Makes the state in memory the next generation. Throws store_error where it is certain that nothing was published.
+  published publish() {
+    current_ = false;
+    auto const number = number_ + 1;
+    encode(state_, bytes_);
+    if (bytes_.size() > generation_header + generation_cap)
+      throw store_error{errc::store_full, "the values kept in " + path_ + " are more than 256 MiB in all; keep less"};
+    auto const temporary = std::string{temporary_prefix} + hex(random_bits());
+    typename Files::handle file;
+    if (int const e = files_.create(folder_, temporary, file)) throw_file_error(e, "make a file", path_);
+    files_.lock(file);
+    if (int const e = files_.write(file, bytes_, 0)) {
+      files_.remove(folder_, temporary);
+      throw_file_error(e, "write a file", path_);
+    }
+    if (int const e = files_.sync(file)) {
+      files_.remove(folder_, temporary);
+      if (is_full(e)) throw_file_error(e, "sync a file", path_);
+      return published::unknown;
+    }
+    if (int const e = files_.publish(folder_, temporary, generation_name(number))) {
+      files_.remove(folder_, temporary);
+      if (e == EEXIST || e == ENOENT) return published::taken;
+      if (is_full(e)) throw_file_error(e, "name a file", path_);
+      return published::unknown;
+    }
+    if (files_.sync(folder_) || files_.list(folder_, names_)) return published::unknown;
+    auto const there = generation_numbers(names_);
+    if (there.empty()) return published::unknown;
+    clean_up(there);
+    if (there.back() != number) return published::overtaken;
+    number_ = number;
+    current_ = true;
+    return published::yes;
+  }
+};
+
+}}}  // namespace sluice::v0::detail
