@@ -152,7 +152,11 @@ inline file_generation::partition read_partition(byte_reader& r) {
   fingerprint last;
   last.of = offset{r.number<std::int64_t>()};
   last.hash = r.number<std::uint64_t>();
-  if (flags & 2) p.log.last = last;
+  if (flags & 2) {
+    p.log.last = last;
+  } else if (last != fingerprint{}) {
+    r.fail();
+  }
   return p;
 }
 
