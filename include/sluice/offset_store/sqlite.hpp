@@ -199,9 +199,8 @@ class sqlite_offset_store {
   void set_aside(std::string const& table, dead_letter const& letter) {
     auto const& into = table.empty() ? skipped() : table;
     if (!in_transaction_) return letters_.keep(into, letter);
-    auto const turn = std::exchange(db_.handlers_turn, false);
+    detail::sqlite::library_turn const ours{db_};
     letters_.write(group_, into, letter);
-    db_.handlers_turn = turn;
   }
 
  private:

@@ -285,4 +285,16 @@ class connection {
   }
 };
 
+/// Within the handler's transaction, while the library runs statements of its own.
+class library_turn {
+  connection& db_;
+  bool before_;
+
+ public:
+  explicit library_turn(connection& db) : db_(db), before_(std::exchange(db.handlers_turn, false)) {}
+  library_turn(library_turn const&) = delete;
+  library_turn& operator=(library_turn const&) = delete;
+  ~library_turn() { db_.handlers_turn = before_; }
+};
+
 }}}  // namespace sluice::v0::detail::sqlite

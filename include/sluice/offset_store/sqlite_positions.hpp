@@ -112,7 +112,6 @@ struct stored_position {
 
 /// All of one group's positions. Calls belong inside a transaction.
 class positions {
-  connection& db_;
   std::string group_{};
   statement find_, create_, claim_, advance_, rewind_, note_, last_life_, release_, topic_, set_topic_, mark_;
 
@@ -122,8 +121,7 @@ class positions {
 
  public:
   positions(connection& db, std::string const& t)
-      : db_(db),
-        find_(db,
+      : find_(db,
               "select next, incarnation, fence_turn, fence_nonce, leader_epoch, last_offset, last_hash from \"" + t +
                   "\" where grp = ? and topic = ? and partition = ?",
               "reading a position"),

@@ -1,6 +1,6 @@
 /// \file offset_store/sqlite_transaction.hpp  What a transactional handler writes its results with, beside the offsets.
 #pragma once
-#include <sluice/offset_store/sqlite_connection.hpp>
+#include <sluice/offset_store/sqlite_refusal.hpp>
 #include <sluice/offset_store/sqlite_values.hpp>
 
 #include <iterator>
@@ -188,13 +188,10 @@ class sqlite_transaction {
     char const* rest = nullptr;
     auto const rc = sqlite3_prepare_v3(db_.get(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
                                        &fresh->stmt, &rest);
-    if (rc == SQLITE_AUTH)
-      bad("begins or ends a transaction, attaches a file, or changes how it is written: that is the store's to do",
-          sql);
-    if (rc != SQLITE_OK) refuse(rc, sql, sql.find('\'') == sql.npos);
-    if (!fresh->stmt) bad("is empty", sql);
+    if (rc != SQLITE_OK) detail::sqlite::refused_to_prepare(db_, rc, sql);
+    if (!fresh->stmt) detail::sqlite::bad_statement("is empty", sql);
     if (std::string_view{rest, sql.data() + sql.size()}.find_first_not_of(" \t\n\r;") != sql.npos)
-      bad("goes on behind its first statement: give one at a time", sql);
+      detail::sqlite::bad_statement("goes on behind its first statement: give one at a time", sql);
     fresh->sql = sql;
     fresh->parameters = sqlite3_bind_parameter_count(fresh->stmt);
     if (cache_.size() >= most_cached) drop_oldest();
@@ -211,9 +208,10 @@ class sqlite_transaction {
   template <class... A>
   void bind(cached& c, sqlite3_destructor_type keep, A const&... args) {
     if (static_cast<int>(sizeof...(A)) != c.parameters)
-      bad("has " + std::to_string(c.parameters) + " parameters and was given " + std::to_string(sizeof...(A)), c.sql);
+      detail::sqlite::bad_statement(
+          "has " + std::to_string(c.parameters) + " parameters and was given " + std::to_string(sizeof...(A)), c.sql);
     auto const rc = detail::sqlite::bind_all(c.stmt, keep, args...);
-    if (rc != SQLITE_OK) refuse(rc, c.sql, false);
+    if (rc != SQLITE_OK) detail::sqlite::refused_to_bind(db_, rc, c.sql);
   }
   template <class... A>
   std::int64_t run(cached& c, A const&... args) {
@@ -230,51 +228,14 @@ class sqlite_transaction {
     auto const rc = sqlite3_step(c.stmt);
     if (rc == SQLITE_ROW) return true;
     if (rc == SQLITE_DONE) return false;
-    auto const extended = sqlite3_extended_errcode(db_.get());
-    refused(extended, c);
+    detail::sqlite::refused_to_run(db_, c.stmt, c.sql);
   }
 
   void own(char const* sql) {
-    auto const turn = std::exchange(db_.handlers_turn, false);
-    struct restore {
-      bool& to;
-      bool value;
-      ~restore() { to = value; }
-    } const back{db_.handlers_turn, turn};
+    detail::sqlite::library_turn const ours{db_};
     if (!db_.in_transaction())
       throw store_error(errc::bad_statement, "sqlite: a statement has ended the transaction: nothing of it is kept");
     db_.run(sql);
-  }
-
-  [[noreturn]] static void bad(std::string const& why, std::string_view sql) {
-    throw error(errc::bad_statement, "sqlite: the statement " + detail::sqlite::beginning_of(sql) + " " + why);
-  }
-  /// Where SQLite's own message can't hold a value: it names tables and columns.
-  static bool is_safe(int rc) {
-    switch (rc) {
-      case SQLITE_CONSTRAINT_UNIQUE:
-      case SQLITE_CONSTRAINT_PRIMARYKEY:
-      case SQLITE_CONSTRAINT_ROWID:
-      case SQLITE_CONSTRAINT_NOTNULL:
-      case SQLITE_CONSTRAINT_CHECK:
-      case SQLITE_CONSTRAINT_FOREIGNKEY:
-      case SQLITE_CONSTRAINT_DATATYPE:
-      case SQLITE_MISMATCH:
-        return true;
-      default:
-        return false;
-    }
-  }
-  [[noreturn]] void refused(int rc, cached& c) {
-    std::string const message = is_safe(rc) ? sqlite3_errmsg(db_.get()) : sqlite3_errstr(rc);
-    sqlite3_reset(c.stmt);
-    if (db_.is_of_the_store(rc)) db_.fail(rc, c.sql);
-    bad("failed: " + message, c.sql);
-  }
-  [[noreturn]] void refuse(int rc, std::string_view sql, bool with_message) {
-    if (db_.is_of_the_store(rc)) db_.fail(rc, sql);
-    if (rc == SQLITE_RANGE) bad("was given a number that does not fit into 64 bits with a sign", sql);
-    bad("was refused: " + std::string(with_message ? sqlite3_errmsg(db_.get()) : sqlite3_errstr(rc)), sql);
   }
 };
 
