@@ -130,6 +130,12 @@ class hand {
     moves_.clear();
   }
 
+  /// Records that `at` has not passed.
+  std::size_t left() const {
+    std::size_t n = 0;
+    for (auto i = at.part; i < in_.counts.size(); ++i) n += in_.counts[i];
+    return n - at.index;
+  }
   std::size_t count(std::size_t i) const { return in_.counts[i]; }
   std::size_t find(topic_partition const& of) const {
     return static_cast<std::size_t>(std::ranges::find(moves_, of, &move::of) - moves_.begin());

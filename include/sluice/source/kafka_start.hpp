@@ -2,7 +2,6 @@
 #pragma once
 #include <sluice/source/client.hpp>
 #include <sluice/source/kafka_config.hpp>
-#include <sluice/source/rdkafka_config.hpp>
 
 #include <algorithm>
 
@@ -29,19 +28,6 @@ kafka_plan plan_of(Config const& c) {
           .on_out_of_range = c.on_out_of_range,
           .on_position_error = c.on_position_error,
           .timeout = c.timeout};
-}
-
-template <class Config>
-rdkafka_settings settings_of(Config const& c, context const& around, bool subscribe) {
-  return {.brokers = c.brokers,
-          .group = c.group,
-          .properties = c.properties,
-          .subscribe = subscribe,
-          .commits = around.keeps_in_group,
-          .committed_only = around.transactional_group,
-          .max_buffered = c.max_buffered,
-          .expected_partitions = c.expected_partitions,
-          .log = around.log};
 }
 
 }  // namespace detail

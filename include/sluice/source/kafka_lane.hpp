@@ -1,0 +1,128 @@
+/// \file source/kafka_lane.hpp  One partition being read: where it stands, and which of the records that come are expected.
+#pragma once
+#include <sluice/detail/fingerprint.hpp>
+#include <sluice/source/client.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <random>
+#include <utility>
+
+namespace sluice { inline namespace v0 { namespace detail {
+
+struct kafka_lane_state {
+  static constexpr std::size_t no_queue = std::numeric_limits<std::size_t>::max();
+
+  enum what_t { unclaimed, unchecked, reading } what = unclaimed;
+  std::size_t queue = no_queue;
+  time_point due{};  ///< when to claim or check again
+  unsigned attempts = 0;
+  offset begin_at{};       ///< where fetching begins: at the fingerprint's record, or at lane.next
+  bool compare = false;    ///< lane.log.last is to be compared with what comes
+  bool truncated = false;  ///< it was, and differs
+  bool outside = false;    ///< the broker refused the offset
+  bool gone = false;       ///< the fingerprint's record was not there to be compared: to be reported
+};
+
+/// The lanes that are ours, each beside its state: two arrays, since the consumer sees the first.
+class kafka_lanes {
+ protected:
+  using lane_state = kafka_lane_state;
+
+  std::vector<lane> lanes_{};
+  std::vector<lane_state> states_{};
+  std::uint64_t assignments_ = 0;
+  std::minstd_rand jitter_{std::random_device{}()};
+
+  std::size_t find(topic_partition const& of) const {
+    return static_cast<std::size_t>(std::ranges::find(lanes_, of, &lane::of) - lanes_.begin());
+  }
+
+  void add(std::vector<topic_partition> const& set, time_point now) {
+    for (auto const& of : set) {
+      if (find(of) < lanes_.size()) continue;
+      lanes_.push_back({.of = of, .assignment = ++assignments_});
+      states_.push_back({.due = now});
+    }
+  }
+
+  void erase(std::size_t i) {
+    lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(i));
+    states_.erase(states_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+
+  void forget(std::size_t i, time_point at) {
+    lanes_[i].reading = false;
+    lanes_[i].assignment = ++assignments_;
+    auto& s = states_[i];
+    s.what = lane_state::unclaimed;
+    s.due = at;
+    s.compare = s.truncated = s.outside = false;
+  }
+
+  void adopt(std::size_t i, claimed const& c) {
+    lanes_[i].reading = false;
+    lanes_[i].assignment = ++assignments_;
+    lanes_[i].next = c.next;
+    lanes_[i].mine = c.mine;
+    lanes_[i].log = c.log;
+    states_[i].compare = states_[i].truncated = states_[i].outside = false;
+  }
+
+  void later(std::size_t i, time_point now) {
+    auto& s = states_[i];
+    auto const ceiling = std::min<unsigned>(100u << std::min(s.attempts, 6u), 5'000u);
+    s.due = now + std::chrono::milliseconds{ceiling / 2 + jitter_() % (ceiling / 2)};
+    ++s.attempts;
+  }
+
+  template <class Which>
+  std::vector<topic_partition> due(Which which, time_point now) const {
+    std::vector<topic_partition> set;
+    for (std::size_t i = 0; i < lanes_.size(); ++i)
+      if (which(states_[i]) && states_[i].due <= now) set.push_back(lanes_[i].of);
+    return set;
+  }
+};
+
+/// One record at or before the expected offset, or the first behind it. True: it is to be dropped.
+inline bool compare(lane& l, kafka_lane_state& s, message const& m, message_access const& access) {
+  if (s.compare && l.log.last && m.at >= l.log.last->of.value()) {
+    s.compare = false;
+    s.gone = m.at != l.log.last->of.value();
+    if (!s.gone && fingerprint_of(m, access) != *l.log.last) {
+      s.truncated = true;
+      s.due = {};
+      l.reading = false;
+    }
+  }
+  return m.at < l.next.value();
+}
+
+/// Moves the records that are expected to the front, releases the others, and says how many stay; `l.next` is behind
+/// them then. After a truncation none is expected.
+template <class Client>
+std::size_t keep_expected(lane& l, kafka_lane_state& s, std::span<message> fresh, Client& client) {
+  std::size_t drop = 0;
+  while (drop < fresh.size() && (s.compare || fresh[drop].at < l.next.value()) &&
+         compare(l, s, fresh[drop], *client.access()))
+    ++drop;
+  if (s.truncated) drop = fresh.size();
+  auto next = l.next.value();
+  auto stale = drop;
+  for (auto k = drop; k < fresh.size(); ++k) {
+    if (fresh[k].at < next) [[unlikely]] {
+      std::swap(fresh[stale++], fresh[k]);
+      continue;
+    }
+    next = fresh[k].at + 1;
+  }
+  l.next = offset{next};
+  if (stale == 0) return fresh.size();
+  if (stale != drop) std::ranges::sort(fresh.subspan(stale), {}, &message::at);
+  client.release(fresh.first(stale));
+  std::ranges::copy(fresh.subspan(stale), fresh.begin());
+  return fresh.size() - stale;
+}
+
+}}}  // namespace sluice::v0::detail

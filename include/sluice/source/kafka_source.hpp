@@ -1,0 +1,363 @@
+/// \file source/kafka_source.hpp  The Kafka source's decisions: assignments, expected offsets, what to drop, where to go on.
+///
+/// Plain code over the client concept, so that it runs against a scripted or simulated client too. It owns the positions
+/// altogether: librdkafka is told where to start and is never asked where it stands.
+#pragma once
+#include <sluice/source/kafka_lane.hpp>
+#include <sluice/source/kafka_start.hpp>
+#include <sluice/source/position_check.hpp>
+
+#include <algorithm>
+#include <chrono>
+
+namespace sluice { inline namespace v0 {
+
+template <class Client>
+class kafka_source final : detail::kafka_lanes {
+  static constexpr std::size_t no_queue = lane_state::no_queue;
+
+  kafka_plan plan_;
+  Client client_;
+  kafka_start<Client> start_{plan_, client_};
+  std::size_t first_ = 0;        ///< which lane take() begins with: each has its turn
+  bool assignment_due_ = false;  ///< the group waits for an assign()
+  bool subscribed_ = false;
+  bool hand_lanes_made_ = false;
+
+ public:
+  template <class... Args>
+  explicit kafka_source(kafka_plan plan, Args&&... args)
+      : plan_(std::move(plan)), client_(std::forward<Args>(args)...) {}
+  kafka_source(kafka_source&&) = delete;
+
+  Client& client() { return client_; }
+  std::span<lane const> lanes() const { return lanes_; }
+  group_positions& positions() { return client_.positions(); }
+
+  void open(time_point by) {
+    for (auto const& topic : plan_.topics)
+      if (!topic.starts_with('^')) (void)client_.partition_count(topic, by);
+    for (auto const& of : plan_.by_hand)
+      if (auto const n = client_.partition_count(of.topic, by); of.partition < 0 || of.partition >= n)
+        throw error(errc::unknown_topic,
+                    to_string(of) + " does not exist: the topic has " + std::to_string(n) + " partitions");
+  }
+
+  void serve(source_owner& owner, time_point now) {
+    start_once(now);
+    while (auto event = client_.poll()) std::visit([&](auto const& e) { on(e, owner, now); }, *event);
+    if (client_.spent()) {
+      leave(owner, lanes_, true);
+      client_.renew();
+      hand_lanes_made_ = false;
+      start_once(now);
+    }
+    mend(owner, now);
+    claim_due(owner, now);
+    check_due(owner, now);
+    if (assignment_due_) start_reading();
+  }
+
+  std::optional<std::int64_t> lag_of(std::size_t i) const {
+    if (states_[i].queue == no_queue) return {};
+    auto const end = client_.end(states_[i].queue);
+    if (end < 0) return {};
+    return std::max<std::int64_t>(0, end - lanes_[i].next.value());
+  }
+
+  void take(std::span<std::size_t const> quota, std::size_t max_records, std::size_t max_bytes, intake& in) {
+    auto const n = lanes_.size();
+    for (std::size_t k = 0; k < n && max_records > in.messages.size() && in.bytes < max_bytes; ++k) {
+      auto const i = (first_ + k) % n;
+      if (!lanes_[i].reading || quota[i] == 0) continue;
+      take_lane(i, std::min(quota[i], max_records - in.messages.size()), max_bytes, in);
+    }
+    if (n != 0) first_ = (first_ + 1) % n;
+  }
+
+  void give_back(intake& in) { give_back(std::span<detail::message const>{in.messages}); }
+  void give_back(std::span<detail::message const> messages) { client_.release(messages); }
+
+  void reclaim(topic_partition const& of, time_point at) {
+    if (auto const i = find(of); i < lanes_.size()) forget(i, at);
+  }
+
+  void reposition(claimed const& c) {
+    auto const i = find(c.of);
+    if (i >= lanes_.size()) return;
+    adopt(i, c);
+    states_[i].what = lane_state::unchecked;
+    states_[i].due = {};
+  }
+
+  std::optional<time_point> next_due() const {
+    std::optional<time_point> due;
+    for (auto const& s : states_)
+      if (s.what != lane_state::reading || s.truncated || s.outside) due = due ? std::min(*due, s.due) : s.due;
+    return due;
+  }
+
+  void wait(time_point until) { client_.wait(until); }
+  void wake() { client_.wake(); }
+  void wake_on(int fd) { client_.wake_on(fd); }
+
+  bool close(std::chrono::milliseconds deadline) {
+    lanes_.clear();
+    states_.clear();
+    return client_.close(std::chrono::steady_clock::now() + deadline);
+  }
+
+ private:
+  static constexpr std::size_t chunk = 1024;
+
+  void start_once(time_point now) {
+    if (!plan_.topics.empty() && !subscribed_) {
+      client_.subscribe(plan_.topics);
+      subscribed_ = true;
+    }
+    if (!plan_.by_hand.empty() && !hand_lanes_made_) {
+      add(plan_.by_hand, now);
+      hand_lanes_made_ = true;
+    }
+  }
+
+  // ---- the group's news
+
+  void on(client::assigned const& e, source_owner& owner, time_point now) {
+    add(e.set, now);
+    assignment_due_ = true;
+    owner.rebalanced({rebalance_event::assigned, e.set});
+  }
+
+  void on(client::revoked const& e, source_owner& owner, time_point) {
+    std::vector<lane> going;
+    for (auto const& of : e.set)
+      if (auto const i = find(of); i < lanes_.size()) going.push_back(lanes_[i]);
+    leave(owner, going, e.lost);
+    if (client_.cooperative())
+      client_.incremental_unassign(e.set);
+    else
+      client_.assign({});
+    owner.rebalanced({e.lost ? rebalance_event::lost : rebalance_event::revoked, e.set});
+  }
+
+  void on(client::out_of_range const& e, source_owner&, time_point now) {
+    if (auto const i = find(e.of); i < lanes_.size()) mark_outside(i, now);
+  }
+
+  void on(client::trouble const& e, source_owner& owner, time_point) {
+    if (e.fatal) throw error(e.code, e.text);
+    owner.troubled(e.code, e.text);
+  }
+
+  void on(client::poll_exceeded const& e, source_owner& owner, time_point) { owner.put_out(e.text); }
+
+  /// By value: `going` may be our own lanes.
+  void leave(source_owner& owner, std::vector<lane> going, bool lost) {
+    if (!going.empty()) owner.giving_up(going, lost);
+    for (auto const& gone : going) {
+      auto const i = find(gone.of);
+      if (states_[i].queue != no_queue) client_.close_queue(states_[i].queue);
+      erase(i);
+    }
+  }
+
+  // ---- claim, check, read
+
+  void claim_due(source_owner& owner, time_point now) {
+    auto const set = due([](lane_state const& s) { return s.what == lane_state::unclaimed; }, now);
+    if (set.empty()) return;
+    for (auto const& of : set) later(find(of), now);
+    std::vector<topic_partition> missing;
+    for (auto const& c : owner.claim(set, start_)) {
+      auto const i = find(c.of);
+      switch (c.what) {
+        case claimed::stored:
+        case claimed::first:
+        case claimed::added:
+          adopt(i, c);
+          states_[i].what = lane_state::unchecked;
+          states_[i].attempts = 0;
+          states_[i].due = now;
+          break;
+        case claimed::missing:
+          adopt(i, c);
+          missing.push_back(c.of);
+          break;
+        case claimed::foreign:
+          throw error(errc::foreign_store, c.why);
+        case claimed::busy:
+        case claimed::failed:
+          break;
+      }
+    }
+    if (!missing.empty()) go_on_elsewhere(owner, missing, position_event::missing, now);
+  }
+
+  /// Missing or truncated: by the user's policy.
+  void go_on_elsewhere(source_owner& owner, std::vector<topic_partition> const& set, position_event::cause_t cause,
+                       time_point now) {
+    check(owner, set, now, [&](std::size_t i, client::watermarks const& log) {
+      return check_lost(lanes_[i].of, lanes_[i].next, cause, log, plan_.on_position_error);
+    });
+  }
+
+  void check_due(source_owner& owner, time_point now) {
+    auto const set = due([](lane_state const& s) { return s.what == lane_state::unchecked; }, now);
+    check(owner, set, now, [&](std::size_t i, client::watermarks const& log) {
+      return check_range({.of = lanes_[i].of, .next = lanes_[i].next, .log = lanes_[i].log}, log,
+                         plan_.on_out_of_range);
+    });
+  }
+
+  /// Against the logs' ends; where they are not known, later.
+  template <class Decide>
+  void check(source_owner& owner, std::vector<topic_partition> const& set, time_point now, Decide decide) {
+    if (set.empty()) return;
+    auto const logs = ends_of(owner, set, now);
+    std::vector<rewind> rewinds;
+    for (std::size_t k = 0; k < set.size(); ++k) {
+      auto const i = find(set[k]);
+      if (logs[k].known)
+        settle(owner, i, decide(i, logs[k]), rewinds, now);
+      else
+        later(i, now);
+    }
+    record(owner, rewinds, now);
+  }
+
+  std::vector<client::watermarks> ends_of(source_owner& owner, std::vector<topic_partition> const& set,
+                                          time_point now) {
+    try {
+      return client_.ends(set, now + plan_.timeout);
+    } catch (error const& e) {
+      if (e.code() != errc::no_broker) throw;
+      owner.troubled(e.code(), e.what());
+      return std::vector<client::watermarks>(set.size());
+    }
+  }
+
+  void settle(source_owner& owner, std::size_t i, position_decision const& d, std::vector<rewind>& rewinds,
+              time_point now) {
+    if (auto const to = owner.sought(lanes_[i].of)) {
+      rewinds.push_back({lanes_[i].of, *to, lanes_[i].mine, "seek"});
+      return;
+    }
+    if (d.event) owner.found(*d.event);
+    switch (d.what) {
+      case position_decision::read:
+        read_from(i, d.at);
+        break;
+      case position_decision::rewind:
+        rewinds.push_back({lanes_[i].of, d.at, lanes_[i].mine, d.cause});
+        break;
+      case position_decision::stop:
+        forget(i, now);
+        later(i, now);
+        throw error(d.code, d.event->text + "; seek() to where it is to go on, or choose another " +
+                                (d.code == errc::out_of_range ? "on_out_of_range" : "on_position_error"));
+    }
+  }
+
+  void record(source_owner& owner, std::vector<rewind> const& rewinds, time_point now) {
+    if (rewinds.empty()) return;
+    for (auto const& c : owner.record(rewinds)) {
+      auto const i = find(c.of);
+      if (c.what != claimed::stored) {
+        forget(i, now);
+        later(i, now);
+        continue;
+      }
+      adopt(i, c);
+      read_from(i, c.next);
+    }
+  }
+
+  void read_from(std::size_t i, offset at) {
+    auto& s = states_[i];
+    s.begin_at = at;
+    s.compare = at < lanes_[i].next;
+    s.what = lane_state::reading;
+    s.outside = s.truncated = false;
+    s.attempts = 0;
+    assignment_due_ = true;
+  }
+
+  /// Lanes that turned out wrong while they were read.
+  void mend(source_owner& owner, time_point now) {
+    std::vector<topic_partition> truncated;
+    for (std::size_t i = 0; i < lanes_.size(); ++i) {
+      auto& s = states_[i];
+      if (std::exchange(s.gone, false))
+        owner.found({lanes_[i].of, position_event::fingerprint_gone, lanes_[i].next, lanes_[i].next,
+                     to_string(lanes_[i].of) +
+                         ": the record consumed last was removed from the log; the position is taken as it is"});
+      if (s.truncated && s.due <= now)
+        truncated.push_back(lanes_[i].of);
+      else if (s.outside && s.due <= now) {
+        lanes_[i].log.last.reset();  // it can't be read any more: compare nothing
+        s.outside = s.compare = false;
+        s.what = lane_state::unchecked;
+      }
+    }
+    if (!truncated.empty()) go_on_elsewhere(owner, truncated, position_event::truncated, now);
+  }
+
+  /// Tells the client what to fetch. An eager protocol takes all at once, and what was fetched is fetched again: from
+  /// the expected offsets, so nothing is skipped or doubled.
+  void start_reading() {
+    assignment_due_ = false;
+    std::vector<position> from;
+    std::vector<topic_partition> again;
+    for (std::size_t i = 0; i < lanes_.size(); ++i) {
+      auto& s = states_[i];
+      if (s.what != lane_state::reading) continue;
+      bool const running = lanes_[i].reading;
+      if (running && client_.cooperative()) continue;
+      if (s.queue == no_queue)
+        s.queue = client_.open_queue(lanes_[i].of);
+      else if (client_.cooperative())
+        again.push_back(lanes_[i].of);
+      from.push_back({lanes_[i].of, running && !s.compare ? lanes_[i].next : s.begin_at});
+      lanes_[i].reading = true;
+    }
+    if (!client_.cooperative()) return client_.assign(from);
+    if (!again.empty()) client_.incremental_unassign(again);
+    client_.incremental_assign(from);
+  }
+
+  // ---- records
+
+  void take_lane(std::size_t i, std::size_t quota, std::size_t max_bytes, intake& in) {
+    auto& l = lanes_[i];
+    auto& s = states_[i];
+    auto const begin = in.messages.size();
+    auto const from = l.next;
+    while (quota != 0 && in.bytes < max_bytes) {
+      auto const want = std::min(quota, chunk);
+      auto const had = in.messages.size();
+      in.messages.resize(had + want);
+      auto const got = client_.take(s.queue, std::span{in.messages}.subspan(had, want));
+      auto const kept = detail::keep_expected(l, s, std::span{in.messages}.subspan(had, got.count), client_);
+      in.messages.resize(had + kept);
+      for (auto k = had; k < had + kept; ++k) in.bytes += in.messages[k].key_size + in.messages[k].value_size;
+      quota -= kept;
+      if (got.out_of_range) mark_outside(i, time_point{});
+      if (s.truncated || got.out_of_range || got.count < want) break;
+    }
+    auto const count = in.messages.size() - begin;
+    if (count == 0) return;
+    l.log.last = detail::fingerprint_of(in.messages.back(), *client_.access());
+    in.parts.push_back({.range = {l.of, from, l.next, l.log.incarnation}, .access = client_.access()});
+    in.lanes.push_back(i);
+    in.counts.push_back(count);
+  }
+
+  void mark_outside(std::size_t i, time_point now) {
+    states_[i].outside = true;
+    states_[i].due = now;
+    lanes_[i].reading = false;
+  }
+};
+
+}}  // namespace sluice::v0
