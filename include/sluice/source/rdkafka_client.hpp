@@ -31,7 +31,8 @@ class rdkafka_client {
   std::vector<rd_kafka_message_t*> fetched_{};
   std::vector<std::string> topics_{};
   bool owes_unassign_ = false;  // a revocation was told and not answered yet
-  bool failed_ = false;         // a fatal error was heard
+  std::string last_connection_error_{};
+  bool failed_ = false;  // a fatal error was heard
 
  public:
   explicit rdkafka_client(rdkafka_settings settings)
@@ -328,6 +329,7 @@ class rdkafka_client {
       return;
     }
     failed_ = failed_ || fatal;
+    if (detail::says_why_not_connected(what)) last_connection_error_ = text + detail::remedy(what, settings_);
     heard_.push_back(client::trouble{detail::code_of(what), text + detail::remedy(what, settings_), fatal});
   }
 
@@ -353,11 +355,9 @@ class rdkafka_client {
     } catch (error const& e) {
       if (e.code() != errc::no_broker) throw;
       collect(heard_.max_size());
-      std::string why;
-      for (auto const& h : heard_)
-        if (auto const* t = std::get_if<client::trouble>(&h); t && t->code != errc::unknown_topic) why = t->text;
       throw error(errc::no_broker, std::string(e.what()).substr(std::string_view("sluice: ").size()) +
-                                       " (brokers: " + settings_.brokers + (why.empty() ? "" : "; last heard: " + why) +
+                                       " (brokers: " + settings_.brokers +
+                                       (last_connection_error_.empty() ? "" : "; " + last_connection_error_) +
                                        "); check kafka{.brokers} and the way there");
     }
   }

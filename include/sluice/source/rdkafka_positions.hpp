@@ -78,7 +78,11 @@ class rdkafka_positions final : public group_positions {
       one.failed = p->err != RD_KAFKA_RESP_ERR_NO_ERROR;
       one.there = !one.failed && p->offset >= 0;
       if (one.there) one.next = offset{p->offset};
-      if (one.there && p->metadata) one.note.assign(static_cast<char const*>(p->metadata), p->metadata_size);
+      // A stranger's note may hold a zero: librdkafka copies up to it and still tells the whole length.
+      if (one.there && p->metadata) {
+        auto const* text = static_cast<char const*>(p->metadata);
+        one.note.assign(text, ::strnlen(text, p->metadata_size));
+      }
       found.push_back(std::move(one));
     }
     return found;
@@ -210,15 +214,23 @@ class rdkafka_positions final : public group_positions {
         complaints_.push_back("the position of " + to_string(p.of) + " was not stored: " + rd_kafka_err2str(e));
       outcomes.push_back(what.value_or(outcome::unknown));
     }
-    if (unclear.empty()) return outcomes;
-    try {
-      for (auto const& found : read(unclear, by))
-        for (std::size_t i = 0; i < set.size(); ++i)
-          if (set[i].of == found.of && !found.failed)
-            outcomes[i] = found.there && found.next == set[i].next && found.note == set[i].note ? outcome::applied
-                                                                                                : outcome::refused;
-    } catch (store_error const&) {}
+    if (!unclear.empty()) read_back(set, unclear, outcomes, by);
     return outcomes;
+  }
+
+  void read_back(std::vector<group_position> const& set, std::vector<topic_partition> const& unclear,
+                 std::vector<outcome>& outcomes, time_point by) {
+    auto const list = to_rdkafka(unclear);
+    if (rd_kafka_committed(at_->client, list.get(), std::max(1, milliseconds_until(by)))) return;
+    for (std::size_t i = 0; i < set.size(); ++i) {
+      auto const* one = rd_kafka_topic_partition_list_find(list.get(), set[i].of.topic.c_str(), set[i].of.partition);
+      if (!one) continue;
+      if (one->err)
+        // What can't be read for a reason of its own can't have been stored either.
+        outcomes[i] = commit_outcome(one->err) ? outcome::unknown : outcome::refused;
+      else
+        outcomes[i] = one->offset == set[i].next.value() ? outcome::applied : outcome::refused;
+    }
   }
 };
 

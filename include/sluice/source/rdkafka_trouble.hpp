@@ -27,6 +27,12 @@ inline errc code_of(rd_kafka_resp_err_t e) {
   }
 }
 
+/// One broker's failure, more telling than that all of them are down.
+inline bool says_why_not_connected(rd_kafka_resp_err_t e) {
+  return e == RD_KAFKA_RESP_ERR__TRANSPORT || e == RD_KAFKA_RESP_ERR__RESOLVE || e == RD_KAFKA_RESP_ERR__SSL ||
+         e == RD_KAFKA_RESP_ERR__AUTHENTICATION || e == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED;
+}
+
 /// What the user may do about it, to be put behind librdkafka's own sentence; empty where that is enough. SCRAM against
 /// Kafka 4 fails before 2.6.1 since the nonce was sent twice (librdkafka#4895).
 inline std::string remedy(rd_kafka_resp_err_t e, rdkafka_settings const& settings, int version = running_rdkafka()) {

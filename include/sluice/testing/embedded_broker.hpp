@@ -1,9 +1,10 @@
 /// \file testing/embedded_broker.hpp  A Kafka cluster inside the process, for tests: librdkafka's mock cluster.
 #pragma once
-#include <librdkafka/rdkafka_mock.h>
 #include <sluice/detail/rdkafka.hpp>
 #include <sluice/error.hpp>
 #include <sluice/record.hpp>
+
+#include <librdkafka/rdkafka_mock.h>  // takes for granted that rdkafka.h came before
 
 #include <cstring>
 #include <initializer_list>
@@ -43,7 +44,8 @@ struct produced {
 ///
 /// Its limits: of each partition about the last 5 MB or 100,000 records are kept (older ones are gone, as by
 /// retention). The first member of an empty group waits 3 s for others; a session.timeout.ms below 2,500 rarely forms a
-/// group. No offsets by time (always the end), no added or deleted partitions, no compaction, no users and
+/// group. An unknown topic that somebody asks for is
+/// created, with 4 partitions (see refuse_topic). No offsets by time (always the end), no added or deleted partitions, no compaction, no users and
 /// rights. Transactions are accepted, not kept: offsets sent to them are thrown away.
 ///
 /// Any thread may call; each call waits until it has taken effect.
@@ -85,6 +87,15 @@ class embedded_broker {
 
   void create_topic(std::string const& name, int partitions) {
     check(rd_kafka_mock_topic_create(cluster_, name.c_str(), partitions, 1), "create " + name);
+    // Asked for now, or the first produce waits for the next whole second.
+    detail::rdkafka_topic const topic{rd_kafka_topic_new(client_, name.c_str(), nullptr)};
+    struct rd_kafka_metadata const* found = nullptr;
+    if (!rd_kafka_metadata(client_, 0, topic.get(), &found, 5000)) rd_kafka_metadata_destroy(found);
+  }
+
+  /// Every question about this topic is answered with this error, such as RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART.
+  void refuse_topic(std::string const& name, rd_kafka_resp_err_t with) {
+    rd_kafka_mock_topic_set_error(cluster_, name.c_str(), with);
   }
 
   /// Returns where it stands, when the broker has it. Throws error after 10 s without an answer.
