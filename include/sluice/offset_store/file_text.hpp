@@ -49,9 +49,16 @@ class text_writer {
   static constexpr std::size_t most_open = 64;
   std::map<file_generation::text_key, open_file> open_{};
   std::set<std::string> synced_{};
+  std::set<std::string> unsure_{};  // a sync failed, and so did taking it back
 
   static void fail(int code, char const* doing, std::string const& path) {
     if (code) throw_file_error(code, std::string{doing} + " a text file", path);
+  }
+
+  /// A folder that holds something is another's too, who has synced it.
+  static int taken_back(typename Files::handle const& in, std::string const& name, Files& files) {
+    int const e = files.remove_directory(in, name);
+    return e == ENOENT || e == ENOTEMPTY || e == EEXIST ? 0 : e;
   }
 
   /// The text's folder, made where it isn't there. Each name on the way is synced once by every process that needs it,
@@ -62,11 +69,16 @@ class text_writer {
     auto const* in = &root.handle();
     std::string way;
     for (auto const& name : text_folders(key)) {
+      way += "/" + name;
+      if (unsure_.contains(way)) {
+        fail(taken_back(*in, name, files), "remove the folder of", root.path());
+        unsure_.erase(way);
+      }
       int const made = files.make_directory(*in, name);
       if (made != EEXIST) fail(made, "make the folder of", root.path());
-      if (way += "/" + name; !synced_.contains(way)) {
+      if (!synced_.contains(way)) {
         if (int const e = files.sync(*in)) {
-          if (!made) files.remove_directory(*in, name);
+          if (taken_back(*in, name, files)) unsure_.insert(way);
           fail(e, "sync the folder of", root.path());
         }
         synced_.insert(way);
@@ -102,15 +114,14 @@ class text_writer {
     try {
       auto const in = folder(root, key);
       auto const name = text_file_name(key);
-      if (int const e = files.create(in, name, at->second.file); e == EEXIST) {
+      // What was left there before anything was committed goes: its name may never have reached the disk.
+      if (valid == 0) files.remove(in, name);
+      if (int const e = files.create(in, name, at->second.file); e == EEXIST && valid > 0) {
         fail(files.open_to_write(in, name, at->second.file), "open", root.path());
         fail(files.size(at->second.file, at->second.size), "measure", root.path());
       } else {
         fail(e, "make", root.path());
-        if (int const unsynced = files.sync(in)) {
-          files.remove(in, name);
-          fail(unsynced, "sync the folder of", root.path());
-        }
+        fail(files.sync(in), "sync the folder of", root.path());
         cut_earlier(files, in, state, key);
       }
       if (at->second.size < valid)
