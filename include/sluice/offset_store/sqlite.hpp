@@ -53,7 +53,7 @@ class sqlite_offset_store {
       : config_(checked(config)), log_(c.log), db_("sqlite_offsets", config.path, config.lock_timeout) {
     id_ = detail::sqlite::prepare_file(db_, config_.table);
     positions_.emplace(db_, config_.table);
-    prepare_table(skipped());
+    letters_.prepare(db_, skipped());
   }
   sqlite_offset_store(sqlite_offset_store const&) = delete;
   sqlite_offset_store& operator=(sqlite_offset_store const&) = delete;
@@ -191,8 +191,10 @@ class sqlite_offset_store {
 
   // ---- records set aside
 
-  /// Sees to it that `table` is there for set_aside. Not within a transaction.
+  /// Sees to it that `table` is there for set_aside. Not within a transaction. Throws error(bad_configuration) for a name
+  /// that SQL can't take, or a table of another shape.
   void prepare_table(std::string const& table) {
+    detail::sqlite::check_sql_name("dead_letter_table.table", table);
     ready();
     letters_.prepare(db_, table);
   }

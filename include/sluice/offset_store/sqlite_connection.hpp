@@ -277,8 +277,9 @@ class connection {
       case SQLITE_SAVEPOINT:
         return is(second, "sluice_record") ? SQLITE_DENY : SQLITE_OK;
       case SQLITE_PRAGMA:
-        return is(first, "journal_mode") || is(first, "synchronous") || is(first, "locking_mode") ? SQLITE_DENY
-                                                                                                  : SQLITE_OK;
+        return second && (is(first, "journal_mode") || is(first, "synchronous") || is(first, "locking_mode"))
+                   ? SQLITE_DENY
+                   : SQLITE_OK;
       default:
         return SQLITE_OK;
     }

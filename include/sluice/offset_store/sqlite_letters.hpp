@@ -28,11 +28,9 @@ class letters {
   std::vector<kept_letter> waiting_{};
 
  public:
-  /// Creates the table where it is absent. Throws error(bad_configuration) for a name that SQL can't take, or a table of
-  /// another shape.
+  /// Creates the table where it is absent. Throws error(bad_configuration) for a table of another shape.
   void prepare(connection& db, std::string const& t) {
     if (tables_.contains(t)) return;
-    check_sql_name("the dead letters' table", t);
     if (!db.has_table(t)) {
       db.begin(time_point::max());
       try {

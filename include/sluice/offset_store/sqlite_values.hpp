@@ -40,7 +40,8 @@ int bind(sqlite3_stmt* s, int i, T const& v, sqlite3_destructor_type keep) {
   } else if constexpr (is_optional<T>) {
     return v ? bind(s, i, *v, keep) : sqlite3_bind_null(s, i);
   } else if constexpr (std::integral<T>) {
-    if (!std::in_range<sqlite3_int64>(v)) return SQLITE_RANGE;
+    if constexpr (std::unsigned_integral<T> && sizeof(T) == sizeof(sqlite3_int64))
+      if (v > static_cast<T>(std::numeric_limits<sqlite3_int64>::max())) return SQLITE_RANGE;
     return sqlite3_bind_int64(s, i, static_cast<sqlite3_int64>(v));
   } else if constexpr (std::floating_point<T>) {
     return sqlite3_bind_double(s, i, static_cast<double>(v));
@@ -103,7 +104,8 @@ class sqlite_row {
       } else if constexpr (std::integral<T>) {
         if (type != SQLITE_INTEGER) wrong(i, "is no integer");
         auto const n = sqlite3_column_int64(s_, i);
-        if (!std::in_range<T>(n)) wrong(i, "does not fit into the type asked for");
+        if (static_cast<sqlite3_int64>(static_cast<T>(n)) != n || (std::unsigned_integral<T> && n < 0))
+          wrong(i, "does not fit into the type asked for");
         return static_cast<T>(n);
       } else if constexpr (std::floating_point<T>) {
         if (type != SQLITE_FLOAT && type != SQLITE_INTEGER) wrong(i, "is no number");

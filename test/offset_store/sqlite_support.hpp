@@ -1,0 +1,196 @@
+/// \file sqlite_support.hpp  For the tests of what is kept in SQLite: a folder, records, a look into a file, a disk that fails.
+#pragma once
+#include <sluice/batch.hpp>
+#include <sluice/error.hpp>
+
+#include <sqlite3.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+
+namespace sl = sluice;
+
+/// A folder of its own for each test, gone afterwards.
+struct folder {
+  std::string path{};
+  folder() {
+    auto pattern = (std::filesystem::temp_directory_path() / "sluice-sqlite-XXXXXX").string();
+    if (!::mkdtemp(pattern.data())) throw std::runtime_error("no temporary folder");
+    path = pattern;
+  }
+  folder(folder const&) = delete;
+  folder& operator=(folder const&) = delete;
+  ~folder() { std::filesystem::remove_all(path); }
+  std::string operator/(std::string const& name) const { return path + "/" + name; }
+};
+
+/// A plain connection, to look at a file or to get in the way.
+class plain {
+  sqlite3* db_ = nullptr;
+
+ public:
+  explicit plain(std::string const& file) {
+    if (sqlite3_open(file.c_str(), &db_) != SQLITE_OK) throw std::runtime_error("can't open " + file);
+    sqlite3_busy_timeout(db_, 5000);
+  }
+  plain(plain const&) = delete;
+  plain& operator=(plain const&) = delete;
+  ~plain() { sqlite3_close(db_); }
+
+  /// All rows, columns between '|', null as "null".
+  std::vector<std::string> rows(std::string const& sql) {
+    std::vector<std::string> all;
+    char* message = nullptr;
+    auto const one = [](void* to, int n, char** values, char**) {
+      std::string row;
+      for (int i = 0; i < n; ++i) row += (i ? "|" : "") + std::string(values[i] ? values[i] : "null");
+      static_cast<std::vector<std::string>*>(to)->push_back(row);
+      return 0;
+    };
+    if (sqlite3_exec(db_, sql.c_str(), one, &all, &message) != SQLITE_OK) {
+      std::string const what = message;
+      sqlite3_free(message);
+      throw std::runtime_error(what);
+    }
+    return all;
+  }
+};
+
+inline std::vector<std::string> rows(std::string const& file, std::string const& sql) { return plain{file}.rows(sql); }
+
+/// Records that own their bytes, of one partition, as a batch.
+class some_records {
+  struct owned {
+    std::optional<std::string> key{};
+    std::optional<std::string> value{};
+    std::int64_t at = 0;
+  };
+  std::vector<std::unique_ptr<owned>> owned_{};
+  std::vector<sl::detail::message> messages_{};
+  sl::detail::part part_{};
+  static inline sl::detail::message_access const access_{
+      [](void const* native) { return 1'700'000'000'000 + static_cast<owned const*>(native)->at; }, nullptr};
+
+ public:
+  explicit some_records(sl::topic_partition const& of, std::int64_t incarnation = 1) {
+    part_.range = {.of = of, .incarnation = incarnation};
+    part_.access = &access_;
+  }
+  some_records& add(std::int64_t at, std::optional<std::string> key, std::optional<std::string> value) {
+    owned_.push_back(std::make_unique<owned>(owned{std::move(key), std::move(value), at}));
+    auto const& o = *owned_.back();
+    sl::detail::message m;
+    if (o.key) m.key = o.key->data(), m.key_size = static_cast<std::uint32_t>(o.key->size());
+    if (o.value) m.value = o.value->data(), m.value_size = static_cast<std::uint32_t>(o.value->size());
+    m.at = at;
+    m.native = &o;
+    messages_.push_back(m);
+    part_.begin = messages_.data();
+    part_.end = part_.begin + messages_.size();
+    part_.range.from = sl::offset{messages_.front().at};
+    part_.range.until = sl::offset{at + 1};
+    return *this;
+  }
+  sl::detail::part const& part() const { return part_; }
+  sl::batch batch() const { return {{&part_, 1}, {}}; }
+  sl::record operator[](std::size_t i) const { return {&messages_[i], &part_}; }
+};
+
+/// The error that `what` throws: its code and its text.
+struct thrown {
+  std::optional<sl::errc> code{};
+  std::string text{};
+  bool of_store = false;
+};
+template <class F>
+thrown error_of(F what) {
+  try {
+    what();
+  } catch (sl::store_error const& e) { return {e.code(), e.what(), true}; } catch (sl::error const& e) {
+    return {e.code(), e.what(), false};
+  }
+  return {};
+}
+
+/// A disk that fails when told to, under every file that this program opens from now on.
+class failing_disk {
+  struct file : sqlite3_file {
+    bool log = false;
+    sqlite3_file* real() { return reinterpret_cast<sqlite3_file*>(this + 1); }
+    static sqlite3_file* of(sqlite3_file* f) { return static_cast<file*>(f)->real(); }
+  };
+  static inline sqlite3_vfs* below = nullptr;
+
+  static int open(sqlite3_vfs*, char const* name, sqlite3_file* f, int flags, int* out) {
+    auto* self = static_cast<file*>(f);
+    self->pMethods = nullptr;
+    self->log = (flags & SQLITE_OPEN_WAL) != 0;
+    int const rc = below->xOpen(below, name, self->real(), flags, out);
+    if (rc == SQLITE_OK) self->pMethods = &methods;
+    return rc;
+  }
+  static int sync(sqlite3_file* f, int flags) {
+    if (static_cast<file*>(f)->log && log_syncs_fail > 0) {
+      --log_syncs_fail;
+      return SQLITE_IOERR_FSYNC;
+    }
+    return of(f)->pMethods->xSync(of(f), flags);
+  }
+  static int write(sqlite3_file* f, void const* data, int n, sqlite3_int64 at) {
+    if (full) return SQLITE_FULL;
+    return of(f)->pMethods->xWrite(of(f), data, n, at);
+  }
+  static sqlite3_file* of(sqlite3_file* f) { return file::of(f); }
+
+  static inline sqlite3_io_methods const methods{
+      3,
+      [](sqlite3_file* f) { return of(f)->pMethods->xClose(of(f)); },
+      [](sqlite3_file* f, void* to, int n, sqlite3_int64 at) { return of(f)->pMethods->xRead(of(f), to, n, at); },
+      write,
+      [](sqlite3_file* f, sqlite3_int64 n) { return of(f)->pMethods->xTruncate(of(f), n); },
+      sync,
+      [](sqlite3_file* f, sqlite3_int64* n) { return of(f)->pMethods->xFileSize(of(f), n); },
+      [](sqlite3_file* f, int l) { return of(f)->pMethods->xLock(of(f), l); },
+      [](sqlite3_file* f, int l) { return of(f)->pMethods->xUnlock(of(f), l); },
+      [](sqlite3_file* f, int* r) { return of(f)->pMethods->xCheckReservedLock(of(f), r); },
+      [](sqlite3_file* f, int op, void* arg) { return of(f)->pMethods->xFileControl(of(f), op, arg); },
+      [](sqlite3_file* f) { return of(f)->pMethods->xSectorSize(of(f)); },
+      [](sqlite3_file* f) { return of(f)->pMethods->xDeviceCharacteristics(of(f)); },
+      [](sqlite3_file* f, int i, int n, int e, void volatile** p) {
+        return of(f)->pMethods->xShmMap(of(f), i, n, e, p);
+      },
+      [](sqlite3_file* f, int o, int n, int flags) { return of(f)->pMethods->xShmLock(of(f), o, n, flags); },
+      [](sqlite3_file* f) { of(f)->pMethods->xShmBarrier(of(f)); },
+      [](sqlite3_file* f, int d) { return of(f)->pMethods->xShmUnmap(of(f), d); },
+      [](sqlite3_file* f, sqlite3_int64 o, int n, void** p) { return of(f)->pMethods->xFetch(of(f), o, n, p); },
+      [](sqlite3_file* f, sqlite3_int64 o, void* p) { return of(f)->pMethods->xUnfetch(of(f), o, p); }};
+
+ public:
+  static inline int log_syncs_fail = 0;  // how many of the next fsyncs of write-ahead logs fail
+  static inline bool full = false;       // no write has room
+
+  failing_disk() {
+    static sqlite3_vfs vfs;
+    if (below) return;
+    below = sqlite3_vfs_find(nullptr);
+    vfs = *below;
+    vfs.zName = "failing";
+    vfs.pNext = nullptr;
+    vfs.szOsFile = below->szOsFile + static_cast<int>(sizeof(file));
+    vfs.xOpen = open;
+    sqlite3_vfs_register(&vfs, 1);
+  }
+  failing_disk(failing_disk const&) = delete;
+  failing_disk& operator=(failing_disk const&) = delete;
+  ~failing_disk() {
+    log_syncs_fail = 0;
+    full = false;
+  }
+};
