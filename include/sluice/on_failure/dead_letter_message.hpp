@@ -1,0 +1,31 @@
+/// \file on_failure/dead_letter_message.hpp  A dead letter as a Kafka message: the record as it was, and why it is here.
+#pragma once
+#include <sluice/on_failure/concept.hpp>
+#include <sluice/source/rdkafka_producer.hpp>
+
+#include <array>
+
+namespace sluice { inline namespace v0 { namespace detail {
+
+/// Key, value and headers are the record's own; behind its headers come `sluice.topic`, `sluice.partition`,
+/// `sluice.offset`, `sluice.timestamp` (ms since 1970), `sluice.error`, `sluice.attempts`, `sluice.first` (ms since 1970),
+/// all as text. The topic's partitioner chooses the partition, by the key.
+inline delivery_failure produce_letter(rdkafka_producer& producer, std::string const& topic, dead_letter const& letter,
+                                       time_point by) {
+  auto const& r = letter.what;
+  auto const ms = [](wall_time t) { return std::to_string(t.time_since_epoch().count()); };
+  std::array<std::pair<std::string_view, std::string>, 7> const facts{{
+      {"sluice.topic", std::string(r.topic())},
+      {"sluice.partition", std::to_string(r.partition())},
+      {"sluice.offset", std::to_string(r.offset().value())},
+      {"sluice.timestamp", ms(r.timestamp())},
+      {"sluice.error", letter.error},
+      {"sluice.attempts", std::to_string(letter.attempts)},
+      {"sluice.first", ms(letter.first)},
+  }};
+  header_list headers{r.headers()};
+  for (auto const& [name, value] : facts) headers.add(name, value);
+  return producer.produce(topic, r.key(), r.value(), headers, any_partition, by);
+}
+
+}}}  // namespace sluice::v0::detail
