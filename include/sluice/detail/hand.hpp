@@ -79,11 +79,10 @@ class hand {
   template <class Source>
   void drop(std::size_t i, Source& source) {
     auto const begin = begin_of(i);
-    auto const messages = std::span{in_.messages}.subspan(begin, in_.counts[i]);
-    source.give_back(std::span<message const>{messages});
+    auto const messages = in_.messages.all().subspan(begin, in_.counts[i]);
+    source.give_back(messages);
     auto const erase = [i](auto& v) { v.erase(v.begin() + static_cast<std::ptrdiff_t>(i)); };
-    in_.messages.erase(in_.messages.begin() + static_cast<std::ptrdiff_t>(begin),
-                       in_.messages.begin() + static_cast<std::ptrdiff_t>(begin + in_.counts[i]));
+    in_.messages.erase(begin, in_.counts[i]);
     erase(in_.parts);
     erase(in_.lanes);
     erase(in_.counts);
@@ -100,9 +99,8 @@ class hand {
   template <class Source>
   bool shed(std::size_t i, std::size_t n, Source& source) {
     auto const begin = begin_of(i);
-    source.give_back(std::span<message const>{in_.messages}.subspan(begin, n));
-    in_.messages.erase(in_.messages.begin() + static_cast<std::ptrdiff_t>(begin),
-                       in_.messages.begin() + static_cast<std::ptrdiff_t>(begin + n));
+    source.give_back(in_.messages.all().subspan(begin, n));
+    in_.messages.erase(begin, n);
     in_.counts[i] -= n;
     bool const all = in_.counts[i] == 0;
     if (all) {

@@ -6,6 +6,7 @@
 #include <sluice/batch.hpp>
 #include <sluice/offset_store/concept.hpp>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -89,9 +90,38 @@ class group_positions {
   ~group_positions() = default;
 };
 
+namespace detail {
+
+/// Messages one after another. Keeps its memory from batch to batch, and never writes over it for nothing.
+class message_list {
+  std::vector<message> room_{};
+  std::size_t size_ = 0;
+
+ public:
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  message const* data() const { return room_.data(); }
+  message const& back() const { return room_[size_ - 1]; }
+  std::span<message const> all() const { return {room_.data(), size_}; }
+  /// Room for `n` more, to be written; then keep() says how many of them were.
+  std::span<message> room_for(std::size_t n) {
+    if (room_.size() < size_ + n) room_.resize(std::max(size_ + n, 2 * room_.size()));
+    return std::span{room_}.subspan(size_, n);
+  }
+  void keep(std::size_t n) { size_ += n; }
+  void erase(std::size_t first, std::size_t n) {
+    std::copy(room_.begin() + static_cast<std::ptrdiff_t>(first + n),
+              room_.begin() + static_cast<std::ptrdiff_t>(size_), room_.begin() + static_cast<std::ptrdiff_t>(first));
+    size_ -= n;
+  }
+  void clear() { size_ = 0; }
+};
+
+}  // namespace detail
+
 /// Messages in hand: those of all parts one after another.
 struct intake {
-  std::vector<detail::message> messages{};
+  detail::message_list messages{};
   std::vector<detail::part> parts{};  ///< begin and end are set once all is taken
   std::vector<std::size_t> lanes{};   ///< of each part: which of lanes(), as they are at the time of take
   std::vector<std::size_t> counts{};  ///< messages of each part

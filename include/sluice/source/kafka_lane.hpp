@@ -100,9 +100,9 @@ inline bool compare(lane& l, kafka_lane_state& s, message const& m, message_acce
 }
 
 /// Moves the records that are expected to the front, releases the others, and says how many stay; `l.next` is behind
-/// them then. After a truncation none is expected.
+/// them then, and `bytes` has grown by their keys and values. After a truncation none is expected.
 template <class Client>
-std::size_t keep_expected(lane& l, kafka_lane_state& s, std::span<message> fresh, Client& client) {
+std::size_t keep_expected(lane& l, kafka_lane_state& s, std::span<message> fresh, Client& client, std::size_t& bytes) {
   std::size_t drop = 0;
   while (drop < fresh.size() && (s.compare || fresh[drop].at < l.next.value()) &&
          compare(l, s, fresh[drop], *client.access()))
@@ -110,14 +110,17 @@ std::size_t keep_expected(lane& l, kafka_lane_state& s, std::span<message> fresh
   if (s.truncated) drop = fresh.size();
   auto next = l.next.value();
   auto stale = drop;
+  std::size_t size = 0;
   for (auto k = drop; k < fresh.size(); ++k) {
     if (fresh[k].at < next) [[unlikely]] {
       std::swap(fresh[stale++], fresh[k]);
       continue;
     }
     next = fresh[k].at + 1;
+    size += fresh[k].key_size + fresh[k].value_size;
   }
   l.next = offset{next};
+  bytes += size;
   if (stale == 0) return fresh.size();
   if (stale != drop) std::ranges::sort(fresh.subspan(stale), {}, &message::at);
   client.release(fresh.first(stale));

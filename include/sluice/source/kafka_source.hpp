@@ -75,7 +75,7 @@ class kafka_source final : detail::kafka_lanes {
     if (n != 0) first_ = (first_ + 1) % n;
   }
 
-  void give_back(intake& in) { give_back(std::span<detail::message const>{in.messages}); }
+  void give_back(intake& in) { give_back(in.messages.all()); }
   void give_back(std::span<detail::message const> messages) { client_.release(messages); }
 
   void reclaim(topic_partition const& of, time_point at) {
@@ -335,12 +335,10 @@ class kafka_source final : detail::kafka_lanes {
     auto const from = l.next;
     while (quota != 0 && in.bytes < max_bytes) {
       auto const want = std::min(quota, chunk);
-      auto const had = in.messages.size();
-      in.messages.resize(had + want);
-      auto const got = client_.take(s.queue, std::span{in.messages}.subspan(had, want));
-      auto const kept = detail::keep_expected(l, s, std::span{in.messages}.subspan(had, got.count), client_);
-      in.messages.resize(had + kept);
-      for (auto k = had; k < had + kept; ++k) in.bytes += in.messages[k].key_size + in.messages[k].value_size;
+      auto const room = in.messages.room_for(want);
+      auto const got = client_.take(s.queue, room);
+      auto const kept = detail::keep_expected(l, s, room.first(got.count), client_, in.bytes);
+      in.messages.keep(kept);
       quota -= kept;
       if (got.out_of_range) mark_outside(i, time_point{});
       if (s.truncated || got.out_of_range || got.count < want) break;
