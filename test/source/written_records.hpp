@@ -11,6 +11,7 @@ namespace sl = sluice;
 
 struct record {
   std::int32_t partition = 0;
+  std::int64_t at = 0;
   std::optional<std::string> key{}, value{};
   std::vector<std::pair<std::string, std::optional<std::string>>> headers{};
 };
@@ -41,7 +42,10 @@ inline std::vector<record> in(sl::testing::embedded_broker const& broker, std::s
     auto* const m = rd_kafka_consumer_poll(client, 3000);
     if (!m) break;
     if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      record r{.partition = m->partition, .key = text(m->key, m->key_len), .value = text(m->payload, m->len)};
+      record r{.partition = m->partition,
+               .at = m->offset,
+               .key = text(m->key, m->key_len),
+               .value = text(m->payload, m->len)};
       rd_kafka_headers_t* headers = nullptr;
       if (rd_kafka_message_headers(m, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
         char const* name = nullptr;
@@ -56,7 +60,7 @@ inline std::vector<record> in(sl::testing::embedded_broker const& broker, std::s
   }
   rd_kafka_consumer_close(client);
   rd_kafka_destroy(client);
-  std::ranges::stable_sort(found, {}, &record::partition);
+  std::ranges::sort(found, {}, [](record const& r) { return std::pair{r.partition, r.at}; });
   return found;
 }
 
