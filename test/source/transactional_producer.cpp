@@ -141,7 +141,6 @@ TEST_CASE("after a commit whose answer is late a new producer is made, and goes 
   CHECK_FALSE(end.fenced);
   CHECK(took > 1s);
   CHECK(took < 5s);
-  f.broker().fail_no_more(end_txn);
   f.producer.ready(within(5s));
   f.producer.begin(within(2s));
   CHECK(f.commit().what == transaction_end::committed);

@@ -4,6 +4,8 @@
 #include <sluice/error.hpp>
 #include <sluice/source/client.hpp>
 
+#include <numeric>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -73,6 +75,13 @@ inline std::int32_t ask_partition_count(rd_kafka_t& client, std::string const& t
   }
 }
 
+inline void refresh_leaders(rd_kafka_t& client, std::string const& topic, time_point by) {
+  rdkafka_topic const asked{rd_kafka_topic_new(&client, topic.c_str(), nullptr)};
+  struct rd_kafka_metadata const* found = nullptr;
+  if (asked && !rd_kafka_metadata(&client, 0, asked.get(), &found, std::max(1, milliseconds_until(by))))
+    rd_kafka_metadata_destroy(found);
+}
+
 /// Kafka's special times: the log's first offset, and the end that readers see.
 inline constexpr std::int64_t first_offset = RD_KAFKA_OFFSET_BEGINNING;
 inline constexpr std::int64_t end_offset = RD_KAFKA_OFFSET_END;
@@ -83,41 +92,39 @@ inline std::vector<std::int64_t> ask_offsets(rd_kafka_t& client, std::vector<top
                                              std::int64_t time, time_point by) {
   std::vector<std::int64_t> answers(set.size(), -2);
   std::vector<std::size_t> open(set.size());
-  for (std::size_t i = 0; i < open.size(); ++i) open[i] = i;
+  std::iota(open.begin(), open.end(), std::size_t{0});
   bool heard = false;
   while (!open.empty()) {
     auto list = make_rdkafka_list(open.size());
     for (auto i : open) append(*list, set[i]).offset = time;
     auto const e = rd_kafka_offsets_for_times(&client, list.get(), std::max(1, milliseconds_until(by)));
-    if (e == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      heard = true;
-      std::vector<std::size_t> again;
-      for (auto i : open) {
-        auto const* one = rd_kafka_topic_partition_list_find(list.get(), set[i].topic.c_str(), set[i].partition);
-        if (one->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-          answers[i] = std::max<std::int64_t>(one->offset, -1);
-        else if (passes(one->err))
-          again.push_back(i);
+    heard = heard || !unreachable(e);
+    std::vector<std::size_t> again;
+    std::set<std::string> leaderless;
+    for (auto i : open) {
+      auto const* one = rd_kafka_topic_partition_list_find(list.get(), set[i].topic.c_str(), set[i].partition);
+      if (one->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (!passes(one->err)) continue;
+        again.push_back(i);
+        leaderless.insert(set[i].topic);
+      } else if (e == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        answers[i] = std::max<std::int64_t>(one->offset, -1);
+      } else if (passes(e)) {
+        again.push_back(i);
+      } else if (open.size() > 1) {
+        // One partition's answer spoils the whole: each by itself.
+        answers[i] = ask_offsets(client, {set[i]}, time, by).front();
       }
-      open = std::move(again);
-    } else if (!passes(e)) {
-      heard = true;
-      // One partition's answer spoils the whole: each by itself.
-      if (open.size() == 1) break;
-      for (auto i : open) {
-        auto const alone = ask_offsets(client, {set[i]}, time, by);
-        answers[i] = alone.front();
-      }
-      break;
-    } else if (!unreachable(e)) {
-      heard = true;
     }
+    open = std::move(again);
     if (open.empty()) break;
     if (milliseconds_until(by) == 0) {
       if (!heard) throw_no_broker("the offsets of " + to_string(set[open.front()]) + " and others");
       break;
     }
     pause_before_asking_again(by);
+    // librdkafka answers from what it remembers, and does not ask again by itself.
+    for (auto const& topic : leaderless) refresh_leaders(client, topic, by);
   }
   return answers;
 }

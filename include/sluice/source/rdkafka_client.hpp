@@ -42,7 +42,7 @@ class rdkafka_client {
   }
   ~rdkafka_client() {
     positions_.let_go();
-    if (now_) detail::bury(std::move(now_), soon(), settings_.subscribe || !positions_.abandoned());
+    if (now_) detail::bury(std::move(now_), good_bye());
   }
   rdkafka_client(rdkafka_client const&) = delete;
   rdkafka_client& operator=(rdkafka_client const&) = delete;
@@ -198,32 +198,39 @@ class rdkafka_client {
   bool spent() const { return positions_.abandoned() || failed_; }
 
   /// A new client with the same settings and subscription; all queues are closed, all partitions gone. The old one
-  /// leaves its group on a thread of its own; where partitions are assigned by hand it ends at once, so that nothing it
-  /// had queued is sent any more.
+  /// leaves its group on a thread of its own, and has 2 s for it, none where partitions are assigned by hand: then its
+  /// connections are cut, so that nothing it had queued is sent any more.
   void renew() {
     auto next = std::make_shared<instance>(settings_, bell_);
+    auto const last_words = good_bye();
     auto old = std::exchange(now_, std::move(next));
     positions_.use(now_);
     heard_.clear();
     owes_unassign_ = failed_ = false;
     if (old->in_hand > 0) buried_.push_back(old);
-    detail::bury(std::move(old), soon(), settings_.subscribe);
+    detail::bury(std::move(old), last_words);
     if (!topics_.empty()) subscribe(topics_);
     bell_->ring();
   }
 
-  /// False: not done by `by`; it goes on on a thread of its own. Release all messages first. Afterwards only
+  /// False: not done by `by`; nothing is sent after that, and the rest is done on a thread of its own. Release all messages first. Afterwards only
   /// release() and wake() may be called.
   bool close(time_point by) {
     if (!now_) return true;
     positions_.let_go();
     if (now_->in_hand > 0) buried_.push_back(now_);
-    auto done = detail::bury(std::exchange(now_, nullptr), by, settings_.subscribe || !positions_.abandoned());
+    auto done = detail::bury(std::exchange(now_, nullptr), std::min(by, good_bye()));
     return done.wait_until(by) == std::future_status::ready && done.get();
   }
 
  private:
-  static time_point soon() { return std::chrono::steady_clock::now() + std::chrono::seconds{5}; }
+  /// How long a client that is done with may speak. One with a request that had no answer: just long enough to tell the
+  /// group, sooner than its successor can be a member of it; by hand, not at all.
+  time_point good_bye() const {
+    auto const now = std::chrono::steady_clock::now();
+    if (!positions_.abandoned()) return now + std::chrono::seconds{60};
+    return settings_.subscribe ? now + std::chrono::seconds{2} : now;
+  }
   /// Up to the first error; what came behind it is kept for the next take().
   void translate(instance::partition_queue& p, std::span<rd_kafka_message_t* const> from,
                  std::span<detail::message> out, client::taken& result) {

@@ -5,6 +5,7 @@
 #pragma once
 #include <sluice/detail/wake.hpp>
 #include <sluice/source/rdkafka_config.hpp>
+#include <sluice/source/rdkafka_sockets.hpp>
 
 #include <atomic>
 #include <future>
@@ -25,6 +26,7 @@ struct rdkafka_instance {
   };
 
   std::shared_ptr<bell> wake;
+  cuttable_sockets sockets{};
   rd_kafka_t* client = nullptr;
   rdkafka_queue events{};   // rebalances, errors, logs
   rdkafka_queue answers{};  // to commits
@@ -39,6 +41,7 @@ struct rdkafka_instance {
   rdkafka_instance(rdkafka_settings const& settings, std::shared_ptr<bell> b)
       : wake(std::move(b)), member(settings.subscribe) {
     auto conf = make_rdkafka_conf(settings);
+    sockets.use_in(*conf);
     char why[512] = "";
     client = rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), why, sizeof why);
     if (!client)
@@ -88,14 +91,17 @@ struct rdkafka_instance {
     }
   }
 
-  /// Leaves the group, giving up what is assigned. False: not done by `by`.
-  bool leave(time_point by) {
+  /// Gives up what is assigned and leaves the group; what is sent to brokers is sent before `talk_until`. Blocks until
+  /// librdkafka has closed, up to session.timeout.ms later: a commit that waits for a coordinator holds it up, and
+  /// destroyed before that it would burn a core for so long. Answers whether it was closed by `talk_until`.
+  bool leave(time_point talk_until) {
     closing.reset(rd_kafka_queue_new(client));
-    if (rdkafka_error refused{rd_kafka_consumer_close_queue(client, closing.get())}) return true;
+    bool in_time = true;
+    if (rdkafka_error refused{rd_kafka_consumer_close_queue(client, closing.get())}) return in_time;
     while (!rd_kafka_consumer_closed(client)) {
-      auto const left = milliseconds_until(by);
-      if (left == 0) return false;
-      rdkafka_event e{rd_kafka_queue_poll(closing.get(), std::min(left, 100))};
+      auto const left = milliseconds_until(talk_until);
+      if (left == 0 && std::exchange(in_time, false)) sockets.cut();
+      rdkafka_event const e{rd_kafka_queue_poll(closing.get(), left == 0 ? 1000 : std::min(left, 1000))};
       if (rd_kafka_event_type(e.get()) != RD_KAFKA_EVENT_REBALANCE) continue;
       bool const one_by_one = rd_kafka_rebalance_protocol(client) == std::string_view{"COOPERATIVE"};
       if (one_by_one && rd_kafka_event_error(e.get()) == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
@@ -103,21 +109,21 @@ struct rdkafka_instance {
       else
         rd_kafka_assign(client, nullptr);
     }
-    return true;
+    return in_time;
   }
 };
 
-/// Closes and destroys a client on a thread of its own; the future says whether it left the group by `by`, and is
-/// ready when all is gone. With `leave` false it goes at once and tells nobody: nothing that it had queued is sent.
-/// The client is destroyed once nobody holds a message of it.
-inline std::future<bool> bury(std::shared_ptr<rdkafka_instance> dead, time_point by, bool leave) {
+/// Closes and destroys a client on a thread of its own; the future says whether it had closed by `talk_until`, after
+/// which it sends nothing any more, and is ready when all is gone: the client is destroyed once nobody holds a message
+/// of it.
+inline std::future<bool> bury(std::shared_ptr<rdkafka_instance> dead, time_point talk_until) {
   std::promise<bool> done;
   auto future = done.get_future();
-  std::thread{[dead = std::move(dead), done = std::move(done), by, leave]() mutable {
-    bool const left = !leave || dead->leave(by);
+  std::thread{[dead = std::move(dead), done = std::move(done), talk_until]() mutable {
+    bool const in_time = dead->leave(talk_until);
     for (auto n = dead->in_hand.load(); n != 0; n = dead->in_hand.load()) dead->in_hand.wait(n);
     dead.reset();
-    done.set_value(left);
+    done.set_value(in_time);
   }}.detach();
   return future;
 }

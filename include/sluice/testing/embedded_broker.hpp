@@ -44,9 +44,9 @@ struct produced {
 ///
 /// Its limits: of each partition about the last 5 MB or 100,000 records are kept (older ones are gone, as by
 /// retention). The first member of an empty group waits 3 s for others; a session.timeout.ms below 2,500 rarely forms a
-/// group. An unknown topic that somebody asks for is
-/// created, with 4 partitions (see refuse_topic). No offsets by time (always the end), no added or deleted partitions, no compaction, no users and
-/// rights. Transactions are accepted, not kept: offsets sent to them are thrown away.
+/// group. An unknown topic that somebody asks for is created, with 4 partitions (see refuse_topic). No offsets by time
+/// (always the end), no added or deleted partitions, no compaction, no users and rights. Transactions are accepted, not
+/// kept: offsets sent to them are thrown away.
 ///
 /// Any thread may call; each call waits until it has taken effect.
 class embedded_broker {
@@ -133,18 +133,15 @@ class embedded_broker {
     check(rd_kafka_mock_broker_set_rtt(cluster_, broker, static_cast<int>(time.count())), "set the round trip");
   }
 
-  /// The next requests of this kind fail with these errors, one each, whoever sends them.
+  /// The next requests of this kind to this broker fail with these errors, one each, whoever sends them.
   /// RD_KAFKA_RESP_ERR__TRANSPORT: the connection breaks.
-  void fail_next(request kind, std::initializer_list<rd_kafka_resp_err_t> errors) {
-    rd_kafka_mock_push_request_errors_array(cluster_, static_cast<std::int16_t>(kind), errors.size(), errors.begin());
+  void fail_next(request kind, std::initializer_list<rd_kafka_resp_err_t> errors, std::int32_t broker = 1) {
+    for (auto const e : errors) push(kind, e, 0, broker);
   }
-  void fail_no_more(request kind) { rd_kafka_mock_clear_request_errors(cluster_, static_cast<std::int16_t>(kind)); }
 
-  /// The next request of this kind is done at once, and its answer comes so much later.
+  /// The next request of this kind to this broker is done at once, and its answer comes so much later.
   void delay_next(request kind, std::chrono::milliseconds time, std::int32_t broker = 1) {
-    check(rd_kafka_mock_broker_push_request_error_rtts(cluster_, broker, static_cast<std::int16_t>(kind), 1,
-                                                       RD_KAFKA_RESP_ERR_NO_ERROR, static_cast<int>(time.count())),
-          "delay");
+    push(kind, RD_KAFKA_RESP_ERR_NO_ERROR, static_cast<int>(time.count()), broker);
   }
 
   /// -1: the partition has no leader.
@@ -159,6 +156,12 @@ class embedded_broker {
   bool group_initial_delay(std::chrono::milliseconds time) { return initial_delay(cluster_, time.count()); }
 
  private:
+  // All on the broker's stack: the mock cluster looks no further once that was ever used.
+  void push(request kind, rd_kafka_resp_err_t e, int delay, std::int32_t broker) {
+    check(rd_kafka_mock_broker_push_request_error_rtts(cluster_, broker, static_cast<std::int16_t>(kind), 1, e, delay),
+          "fail on demand");
+  }
+
   struct delivery {
     std::size_t open = 0;
     offset last{};

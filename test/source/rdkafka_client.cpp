@@ -1,0 +1,535 @@
+#include <sluice/source/rdkafka_client.hpp>
+
+#include <sluice/testing/embedded_broker.hpp>
+
+#include "catch.hpp"
+
+#include <sys/eventfd.h>
+
+#include <functional>
+#include <thread>
+
+using namespace sluice;
+using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
+using testing::embedded_broker;
+using testing::request;
+
+namespace {
+
+embedded_broker& broker() {
+  static embedded_broker b;
+  return b;
+}
+
+time_point in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
+
+rdkafka_settings by_hand(std::string group = "by hand") {
+  return {.brokers = broker().bootstrap(), .group = std::move(group), .subscribe = false};
+}
+
+rdkafka_settings member(std::string group) {
+  return {.brokers = broker().bootstrap(),
+          .group = std::move(group),
+          .properties = {{"session.timeout.ms", "6000"}, {"heartbeat.interval.ms", "200"}}};
+}
+
+/// Looks for what has come until there are `out.size()` records.
+bool fill(rdkafka_client& client, std::size_t queue, std::span<detail::message> out) {
+  std::size_t count = 0;
+  for (auto const by = in(10s); std::chrono::steady_clock::now() < by;) {
+    count += client.take(queue, out.subspan(count)).count;
+    if (count == out.size()) return true;
+    client.wait(std::min(by, in(1s)));
+  }
+  return false;
+}
+
+/// A client that reads as the source does, and keeps copies of what it read.
+struct reader {
+  struct copy {
+    std::string partition{}, key{}, value{};
+    bool has_key = false, tombstone = false;
+    std::int64_t at = 0;
+  };
+  rdkafka_client client;
+  std::map<topic_partition, std::size_t> queues{};
+  std::vector<copy> records{};
+  std::vector<client::event> events{};
+  bool answer = true;
+
+  explicit reader(rdkafka_settings s) : client(std::move(s)) {}
+
+  void read_from(std::vector<position> const& from) {
+    for (auto const& p : from)
+      if (!queues.contains(p.of)) queues[p.of] = client.open_queue(p.of);
+    client.assign(from);
+  }
+
+  void poll() {
+    while (auto e = client.poll()) {
+      if (auto const* a = std::get_if<client::assigned>(&*e); a && answer) {
+        std::vector<position> from;
+        for (auto const& of : a->set) from.push_back({of, offset{0}});
+        read_from(from);
+      }
+      if (std::holds_alternative<client::revoked>(*e) && answer) {
+        for (auto const& [of, queue] : queues) client.close_queue(queue);
+        queues.clear();
+        client.assign({});
+      }
+      events.push_back(std::move(*e));
+    }
+  }
+
+  void take() {
+    std::vector<detail::message> some(100);
+    for (auto const& [of, queue] : queues) {
+      auto const t = client.take(queue, some);
+      detail::part const part{some.data(), some.data() + t.count, {.of = of}, client.access()};
+      for (std::size_t i = 0; i < t.count; ++i) {
+        record const r{&some[i], &part};
+        records.push_back({to_string(of), std::string(r.key_text()), std::string(r.text()), r.has_key(),
+                           r.is_tombstone(), r.offset().value()});
+      }
+      client.release({some.data(), t.count});
+      if (t.out_of_range) events.push_back(client::out_of_range{of});
+      if (!t.trouble.empty()) events.push_back(client::trouble{errc::client_failed, t.trouble});
+    }
+  }
+
+  bool until(std::function<bool()> const& done, std::chrono::milliseconds limit = 10s) {
+    auto const by = in(limit);
+    for (;;) {
+      poll();
+      take();
+      if (done()) return true;
+      if (std::chrono::steady_clock::now() >= by) return false;
+      client.wait(std::min(by, in(50ms)));
+    }
+  }
+
+  template <class Event>
+  Event const* heard() const {
+    for (auto const& e : events)
+      if (auto const* found = std::get_if<Event>(&e)) return found;
+    return nullptr;
+  }
+};
+
+outcome store_one(rdkafka_client& client, group_position p, std::chrono::milliseconds limit = 5s) {
+  return client.positions().store({std::move(p)}, in(limit)).front();
+}
+
+}  // namespace
+
+TEST_CASE("null and empty keys and values are told apart, and large ones arrive", "[client]") {
+  broker().create_topic("shapes", 1);
+  std::string const large(1 << 20, 'x');
+  broker().produce_all("shapes", 0,
+                       std::vector<testing::produced>{{.key = {}, .value = {}},
+                                                      {.key = "", .value = ""},
+                                                      {.key = "k", .value = std::string("a\0b", 3)},
+                                                      {.key = "large", .value = large}});
+  reader r{by_hand()};
+  r.read_from({{{"shapes", 0}, offset{0}}});
+  REQUIRE(r.until([&] { return r.records.size() == 4; }));
+  CHECK_FALSE(r.records[0].has_key);
+  CHECK(r.records[0].tombstone);
+  CHECK(r.records[1].has_key);
+  CHECK_FALSE(r.records[1].tombstone);
+  CHECK(r.records[1].key.empty());
+  CHECK(r.records[1].value.empty());
+  CHECK(r.records[2].value == std::string("a\0b", 3));
+  CHECK(r.records[3].value == large);
+  for (std::size_t i = 0; i < 4; ++i) CHECK(r.records[i].at == static_cast<std::int64_t>(i));
+}
+
+TEST_CASE("headers keep their order, repeated names and null values; timestamps are the producer's", "[client]") {
+  broker().create_topic("headers", 1);
+  broker().produce("headers", 0,
+                   {.value = "v",
+                    .headers = {{"a", "1"}, {"b", std::nullopt}, {"a", "2"}, {"empty", ""}},
+                    .timestamp = 1'600'000'000'123});
+  broker().produce("headers", 0, {.value = "none"});
+  rdkafka_client client{by_hand()};
+  auto const queue = client.open_queue({"headers", 0});
+  client.assign({{{"headers", 0}, offset{0}}});
+  std::vector<detail::message> some(2);
+  REQUIRE(fill(client, queue, some));
+  detail::part const part{some.data(), some.data() + 2, {}, client.access()};
+  record const first{&some[0], &part};
+  CHECK(first.timestamp().time_since_epoch().count() == 1'600'000'000'123);
+  std::vector<std::string> all;
+  for (auto const& h : first.headers())
+    all.push_back(std::string(h.name) + "=" + (h.value.data() ? std::string(as_text(h.value)) : "null"));
+  CHECK(all == std::vector<std::string>{"a=1", "b=null", "a=2", "empty="});
+  record const second{&some[1], &part};
+  CHECK(second.headers().begin() == second.headers().end());
+  client.release(some);
+  CHECK(client.close(in(5s)));
+}
+
+TEST_CASE("a partition's records come out of its own queue only, and in pieces of any size", "[client]") {
+  broker().create_topic("apart", 2);
+  for (std::int32_t p : {0, 1})
+    broker().produce_all("apart", p, std::vector<testing::produced>(300, {.value = std::to_string(p)}));
+  reader r{by_hand()};
+  r.read_from({{{"apart", 0}, offset{0}}, {{"apart", 1}, offset{100}}});
+  REQUIRE(r.until([&] { return r.records.size() >= 500; }));
+  CHECK(r.records.size() == 500);
+  // A record on the main queue would have come as an event.
+  CHECK(r.events.empty());
+  std::map<std::string, std::int64_t> next{{"apart/0", 0}, {"apart/1", 100}};
+  for (auto const& one : r.records) {
+    CHECK(one.at == next[one.partition]++);
+    CHECK(one.partition == "apart/" + one.value);
+  }
+  CHECK(r.client.end(r.queues[{"apart", 1}]) == 300);
+}
+
+TEST_CASE("assign again reads from there, without what was fetched before", "[client]") {
+  broker().create_topic("again", 1);
+  broker().produce_all("again", 0, std::vector<testing::produced>(500, {.value = "v"}));
+  reader r{by_hand()};
+  for (std::int64_t const from : {0, 450, 10}) {
+    r.read_from({{{"again", 0}, offset{from}}});
+    r.records.clear();
+    REQUIRE(r.until([&] { return !r.records.empty(); }));
+    CHECK(r.records.front().at == from);
+  }
+}
+
+TEST_CASE("an offset outside the log is told", "[client]") {
+  broker().create_topic("outside", 1);
+  broker().produce_all("outside", 0, std::vector<testing::produced>(10, {.value = "v"}));
+  reader r{by_hand()};
+  r.read_from({{{"outside", 0}, offset{5000}}});
+  REQUIRE(r.until([&] { return r.heard<client::out_of_range>() != nullptr; }));
+  CHECK(r.heard<client::out_of_range>()->of == topic_partition{"outside", 0});
+  CHECK(r.records.empty());
+  // And reading goes on where it is told to.
+  r.read_from({{{"outside", 0}, offset{8}}});
+  REQUIRE(r.until([&] { return r.records.size() == 2; }));
+}
+
+TEST_CASE("what lies behind an error is kept for the next take", "[client]") {
+  std::vector<rd_kafka_message_t> raw(4);
+  for (std::size_t i = 0; i < raw.size(); ++i) raw[i].offset = static_cast<std::int64_t>(i);
+  std::vector<rd_kafka_message_t*> from;
+  for (auto& m : raw) from.push_back(&m);
+  std::vector<detail::message> out(3);
+  client::taken t;
+  auto const rest = detail::translate({"t", 0}, from, out, t);
+  CHECK(t.count == 3);
+  REQUIRE(rest.size() == 1);
+  CHECK(rest[0] == &raw[3]);
+}
+
+TEST_CASE("the brokers are asked for partitions, ends and times", "[client]") {
+  broker().create_topic("asked", 3);
+  for (int i = 0; i < 5; ++i) broker().produce("asked", 1, "k", "v");
+  rdkafka_client client{by_hand()};
+  CHECK(client.partition_count("asked", in(5s)) == 3);
+  auto const ends = client.ends({{"asked", 1}, {"asked", 0}}, in(5s));
+  CHECK(ends[0].known);
+  CHECK(ends[0].low == offset{0});
+  CHECK(ends[0].high == offset{5});
+  CHECK(ends[1].known);
+  CHECK(ends[1].high == offset{0});
+  CHECK(client.offsets_at({{"asked", 1}}, wall_time{1s}, in(5s)) == std::vector{offset{5}});
+  CHECK(client.ends({}, in(5s)).empty());
+
+  broker().refuse_topic("no.such.topic", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  try {
+    client.partition_count("no.such.topic", in(5s));
+    FAIL("found");
+  } catch (error const& e) {
+    CHECK(e.code() == errc::unknown_topic);
+    CHECK_THAT(e.what(), ContainsSubstring("no.such.topic"));
+  }
+  // One unknown partition does not hide the others.
+  auto const mixed = client.ends({{"asked", 1}, {"asked", 99}, {"no.such.topic", 0}}, in(5s));
+  CHECK(mixed[0].known);
+  CHECK(mixed[0].high == offset{5});
+  CHECK_FALSE(mixed[1].known);
+  CHECK_FALSE(mixed[2].known);
+}
+
+TEST_CASE("a leader that is away is waited for", "[client]") {
+  broker().create_topic("leaderless", 2);
+  broker().produce("leaderless", 0, "k", "v");
+  broker().move_leader("leaderless", 0, -1);
+  rdkafka_client client{by_hand()};
+  auto const ends = client.ends({{"leaderless", 0}, {"leaderless", 1}}, in(400ms));
+  CHECK_FALSE(ends[0].known);
+  CHECK(ends[1].known);
+  std::thread mended{[] { broker().move_leader("leaderless", 0, 1); }};
+  CHECK(client.ends({{"leaderless", 0}}, in(8s))[0].known);
+  mended.join();
+}
+
+TEST_CASE("without a broker questions end in time and say where was asked", "[client]") {
+  rdkafka_client client{{.brokers = "127.0.0.1:1", .group = "g"}};
+  auto const start = std::chrono::steady_clock::now();
+  std::function<void()> const questions[] = {
+      [&] { client.partition_count("t", in(300ms)); },
+      [&] { client.ends({{"t", 0}}, in(300ms)); },
+      [&] { client.offsets_at({{"t", 0}}, wall_time{1s}, in(300ms)); },
+  };
+  for (auto const& question : questions) {
+    try {
+      question();
+      FAIL("answered");
+    } catch (error const& e) {
+      CHECK(e.code() == errc::no_broker);
+      CHECK_THAT(e.what(), ContainsSubstring("127.0.0.1:1") && ContainsSubstring("kafka{.brokers}") &&
+                               ContainsSubstring("refused"));
+    }
+  }
+  CHECK_THROWS_AS(client.positions().read({{"t", 0}}, in(300ms)), store_error);
+  CHECK(store_one(client, {.of = {"t", 0}, .next = offset{1}}, 300ms) == outcome::unknown);
+  CHECK(std::chrono::steady_clock::now() - start < 4s);
+  auto const closing = std::chrono::steady_clock::now();
+  client.close(in(300ms));
+  CHECK(std::chrono::steady_clock::now() - closing < 1s);
+}
+
+TEST_CASE("positions and notes are read back by another client", "[positions]") {
+  broker().create_topic("kept", 2);
+  rdkafka_client writer{by_hand("keepers")};
+  std::string const note = "{\"turn\": 7}";
+  CHECK(store_one(writer, {.of = {"kept", 0}, .next = offset{42}, .note = note}) == outcome::applied);
+  rdkafka_client other{by_hand("keepers")};
+  auto const found = other.positions().read({{"kept", 1}, {"kept", 0}}, in(5s));
+  CHECK_FALSE(found[0].there);
+  CHECK_FALSE(found[0].failed);
+  CHECK(found[1].there);
+  CHECK(found[1].next == offset{42});
+  CHECK(found[1].note == note);
+  // A stranger's note with a zero in it is read up to there, and no further than librdkafka copied.
+  CHECK(store_one(other, {.of = {"kept", 1}, .next = offset{1}, .note = std::string("ab\0cd", 5)}) == outcome::applied);
+  CHECK(writer.positions().read({{"kept", 1}}, in(5s))[0].note == "ab");
+  CHECK(other.positions().store({}, in(1s)).empty());
+  CHECK(other.positions().group_metadata().empty());
+}
+
+TEST_CASE("what a commit's answer means", "[positions]") {
+  broker().create_topic("answers", 1);
+  rdkafka_client client{by_hand("answers")};
+  REQUIRE(store_one(client, {.of = {"answers", 0}, .next = offset{1}}) == outcome::applied);
+  for (auto const& [e, means] : {std::pair{RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, outcome::postponed},
+                                 {RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION, outcome::refused},
+                                 {RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, outcome::refused},
+                                 {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, outcome::refused},
+                                 {RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE, outcome::refused},
+                                 {RD_KAFKA_RESP_ERR_UNKNOWN, outcome::unknown}}) {
+    CAPTURE(rd_kafka_err2name(e));
+    broker().fail_next(request::offset_commit, {e});
+    CHECK(store_one(client, {.of = {"answers", 0}, .next = offset{2}}) == means);
+  }
+  CHECK(client.positions().read({{"answers", 0}}, in(5s))[0].next == offset{1});
+  CHECK(store_one(client, {.of = {"answers", 0}, .next = offset{3}}) == outcome::applied);
+}
+
+TEST_CASE("one partition's refusal is not the other's", "[positions]") {
+  broker().create_topic("partly", 1);
+  rdkafka_client client{by_hand("partly")};
+  auto const outcomes = client.positions().store(
+      {{.of = {"partly", 0}, .next = offset{7}, .note = "n"}, {.of = {"partly", 5}, .next = offset{7}}}, in(5s));
+  CHECK(outcomes == std::vector{outcome::applied, outcome::refused});
+  CHECK(client.positions().read({{"partly", 0}}, in(5s))[0].next == offset{7});
+  bool told = false;
+  while (auto const e = client.poll())
+    if (auto const* t = std::get_if<client::trouble>(&*e)) told = told || t->text.find("partly/5") != std::string::npos;
+  CHECK(told);
+}
+
+TEST_CASE("an answer that does not come is unknown, and the client behind it can be thrown away", "[positions]") {
+  broker().create_topic("late", 1);
+  broker().produce_all("late", 0, std::vector<testing::produced>(20, {.value = "v"}));
+  reader r{by_hand("late")};
+  REQUIRE(store_one(r.client, {.of = {"late", 0}, .next = offset{1}}) == outcome::applied);
+  r.read_from({{{"late", 0}, offset{0}}});
+  std::vector<detail::message> held(5);
+  REQUIRE(fill(r.client, r.queues[{"late", 0}], held));
+
+  broker().delay_next(request::offset_commit, 1500ms);
+  CHECK(store_one(r.client, {.of = {"late", 0}, .next = offset{2}}, 200ms) == outcome::unknown);
+  CHECK_FALSE(r.client.spent());
+  r.client.positions().abandon();
+  CHECK(r.client.spent());
+  CHECK(store_one(r.client, {.of = {"late", 0}, .next = offset{9}}, 200ms) == outcome::refused);
+  CHECK_THROWS_AS(r.client.positions().read({{"late", 0}}, in(200ms)), store_error);
+  auto const start = std::chrono::steady_clock::now();
+  r.client.renew();
+  CHECK(std::chrono::steady_clock::now() - start < 500ms);
+  CHECK_FALSE(r.client.spent());
+
+  // What was in hand stays readable, and goes back with what came later.
+  r.queues.clear();
+  r.read_from({{{"late", 0}, offset{10}}});
+  std::vector<detail::message> fresh(1);
+  REQUIRE(fill(r.client, r.queues[{"late", 0}], fresh));
+  REQUIRE(fresh[0].at == 10);
+  CHECK(held[4].at == 4);
+  CHECK(as_text({static_cast<std::byte const*>(held[4].value), held[4].value_size}) == "v");
+  held.push_back(fresh[0]);
+  r.client.release(held);
+  CHECK(store_one(r.client, {.of = {"late", 0}, .next = offset{3}}) == outcome::applied);
+  CHECK(r.client.close(in(5s)));
+}
+
+TEST_CASE("in the background one request is in flight and the newest position wins", "[positions]") {
+  broker().create_topic("background", 1);
+  rdkafka_client client{by_hand("background")};
+  auto& positions = client.positions();
+  std::string failed;
+  CHECK(positions.settled(failed));
+  broker().delay_next(request::offset_commit, 300ms);
+  for (std::int64_t i = 1; i <= 50; ++i) positions.store_later({{.of = {"background", 0}, .next = offset{i}}});
+  CHECK_FALSE(positions.settled(failed));
+  auto const settle = [&] {
+    for (auto const by = in(10s); !positions.settled(failed) && std::chrono::steady_clock::now() < by;)
+      client.wait(in(20ms));
+    return positions.settled(failed);
+  };
+  CHECK(settle());
+  CHECK(failed.empty());
+  CHECK(positions.read({{"background", 0}}, in(5s))[0].next == offset{50});
+  // A store that is waited for is not overtaken by what waited in the background.
+  positions.store_later({{.of = {"background", 0}, .next = offset{60}}});
+  positions.store_later({{.of = {"background", 0}, .next = offset{61}}});
+  CHECK(store_one(client, {.of = {"background", 0}, .next = offset{70}}) == outcome::applied);
+  CHECK(settle());
+  CHECK(positions.read({{"background", 0}}, in(5s))[0].next == offset{70});
+  broker().fail_next(request::offset_commit, {RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION});
+  positions.store_later({{.of = {"background", 0}, .next = offset{80}}});
+  CHECK(settle());
+  CHECK_FALSE(failed.empty());
+}
+
+TEST_CASE("wait ends when records come, when woken, and at its time", "[wait]") {
+  broker().create_topic("waited", 1);
+  rdkafka_client client{by_hand()};
+  auto const queue = client.open_queue({"waited", 0});
+  client.assign({{{"waited", 0}, offset{0}}});
+  // What librdkafka says to itself comes out of the queue, too.
+  std::vector<detail::message> one(1);
+  for (int quiet = 0; quiet < 3; ++quiet) {
+    CHECK_FALSE(client.poll().has_value());
+    CHECK(client.take(queue, one).count == 0);
+    client.wait(in(50ms));
+  }
+
+  auto start = std::chrono::steady_clock::now();
+  client.wait(in(50ms));
+  CHECK(std::chrono::steady_clock::now() - start >= 50ms);
+
+  std::thread waker{[&] { client.wake(); }};
+  client.wait(in(10s));
+  waker.join();
+  CHECK(std::chrono::steady_clock::now() - start < 5s);
+  client.wait(in(0ms));
+
+  int const fd = ::eventfd(0, EFD_NONBLOCK);
+  client.wake_on(fd);
+  std::thread producer{[] { broker().produce("waited", 0, "k", "v"); }};
+  client.wait(in(10s));
+  producer.join();
+  CHECK(std::chrono::steady_clock::now() - start < 5s);
+  REQUIRE(fill(client, queue, one));
+  client.release(one);
+  std::uint64_t written = 0;
+  CHECK(::read(fd, &written, sizeof written) == 8);
+  client.wake_on(-1);
+  client.wake();
+  CHECK(::read(fd, &written, sizeof written) == -1);
+  ::close(fd);
+}
+
+TEST_CASE("a group's life: assigned, a commit before the answer, a second member, revoked, closed", "[group]") {
+  broker().create_topic("shared", 4);
+  for (std::int32_t p = 0; p < 4; ++p)
+    broker().produce_all("shared", p, std::vector<testing::produced>(50, {.value = "v"}));
+  reader first{member("sharers")};
+  CHECK_FALSE(first.client.cooperative());
+  first.answer = false;
+  first.client.subscribe({"shared"});
+  REQUIRE(first.until([&] { return first.heard<client::assigned>() != nullptr; }, 15s));
+  auto const set = first.heard<client::assigned>()->set;
+  CHECK(set.size() == 4);
+  // Before the assignment is answered the member can store: so a claim can live in the group.
+  CHECK(store_one(first.client, {.of = {"shared", 2}, .next = offset{5}, .note = "claim"}) == outcome::applied);
+  CHECK(first.client.positions().read(set, in(5s))[2].note == "claim");
+  CHECK_FALSE(first.client.positions().group_metadata().empty());
+
+  // An assignment may be answered with nothing, and with more later.
+  first.client.assign({});
+  std::vector<position> from;
+  for (auto const& of : set) from.push_back({of, offset{0}});
+  first.read_from(from);
+  first.answer = true;
+  REQUIRE(first.until([&] { return first.records.size() == 200; }));
+
+  reader second{member("sharers")};
+  second.client.subscribe({"shared"});
+  auto const halves = [&] {
+    second.poll();
+    second.take();
+    return first.queues.size() == 2 && second.queues.size() == 2;
+  };
+  REQUIRE(first.until(halves, 20s));
+  REQUIRE(first.heard<client::revoked>() != nullptr);
+  CHECK_FALSE(first.heard<client::revoked>()->lost);
+  CHECK(store_one(first.client, {.of = first.queues.begin()->first, .next = offset{9}}) == outcome::applied);
+
+  // The second leaves by closing: the first gets all back sooner than after the session's end and a rebalance.
+  CHECK(second.client.close(in(5s)));
+  REQUIRE(first.until([&] { return first.queues.size() == 4; }, 8s));
+  CHECK(first.client.close(in(5s)));
+}
+
+TEST_CASE("an abandoned member leaves, and its successor is a new member with the same subscription", "[group]") {
+  broker().create_topic("renewed", 1);
+  reader r{member("renewers")};
+  r.client.subscribe({"renewed"});
+  REQUIRE(r.until([&] { return r.queues.size() == 1; }, 15s));
+  auto const before = r.client.positions().group_metadata();
+  r.client.positions().abandon();
+  r.client.close_queue(r.queues.begin()->second);
+  r.queues.clear();
+  r.client.renew();
+  // Sooner than the session's 6 s: the old member said good-bye.
+  REQUIRE(r.until([&] { return r.queues.size() == 1; }, 15s));
+  CHECK(r.client.positions().group_metadata() != before);
+  CHECK(store_one(r.client, {.of = {"renewed", 0}, .next = offset{1}}) == outcome::applied);
+}
+
+TEST_CASE("a subscription to an unknown topic is told", "[group]") {
+  broker().refuse_topic("not.there", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  reader r{member("strangers")};
+  r.client.subscribe({"not.there"});
+  REQUIRE(r.until([&] { return r.heard<client::trouble>() != nullptr; }, 15s));
+  CHECK(r.heard<client::trouble>()->code == errc::unknown_topic);
+  CHECK_FALSE(r.heard<client::trouble>()->fatal);
+  CHECK_THAT(r.heard<client::trouble>()->text, ContainsSubstring("not.there"));
+}
+
+TEST_CASE("brokers that go away are told, and closing keeps its time", "[client]") {
+  embedded_broker own;
+  own.create_topic("t", 1);
+  std::string lines;
+  reader r{{.brokers = own.bootstrap(), .group = "g", .subscribe = false, .log = [&](int, std::string_view line) {
+              lines += std::string(line) + "\n";
+            }}};
+  r.read_from({{{"t", 0}, offset{0}}});
+  CHECK(r.client.partition_count("t", in(5s)) == 1);
+  own.broker_down();
+  REQUIRE(r.until([&] { return r.heard<client::trouble>() != nullptr; }));
+  CHECK(r.heard<client::trouble>()->code == errc::no_broker);
+  CHECK_THAT(lines, ContainsSubstring("Kafka client: brokers="));
+  auto const start = std::chrono::steady_clock::now();
+  r.client.close(in(300ms));
+  CHECK(std::chrono::steady_clock::now() - start < 1s);
+}
