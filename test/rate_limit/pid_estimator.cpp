@@ -117,6 +117,12 @@ TEST_CASE("the rate is finite and within its bounds, whatever comes") {
   }
 }
 
+TEST_CASE("a batch that began too early counts as one in time") {
+  sl::pid_estimator pid(1s, 1, 0.2, 0, 100);
+  pid.update(1s, 1000, 1s, 0s);
+  CHECK(*pid.update(2s, 1000, 1s, -1s) == Approx(1000));
+}
+
 TEST_CASE("nothing winds up: years behind are forgotten with the delay") {
   sl::pid_estimator pid(1s, 1, 0.2, 0, 100);
   auto end = 0s;

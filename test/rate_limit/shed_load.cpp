@@ -51,6 +51,16 @@ TEST_CASE("in any time no more is kept than rate x time and the burst, and no le
   CHECK(all > rate * kept.back().first - 1);
 }
 
+TEST_CASE("a partition that is lost and claimed again goes on where it was") {
+  auto limit = policy::open({.records_per_second = 100}, {});
+  set const one({unknown});
+  ask(limit, 0s, one);
+  CHECK(limit.keep(at(0s), one.loads[0], 1000) == 100);
+  ask(limit, 100ms, set());
+  ask(limit, 200ms, one);
+  CHECK(limit.keep(at(200ms), one.loads[0], 1000) == 20);
+}
+
 TEST_CASE("a batch of an interval above a second keeps what comes in it") {
   auto limit = policy::open({.records_per_second = 100}, every(10s));
   set const one({unknown});

@@ -91,8 +91,7 @@ class token_bucket {
  private:
   level filled(level l, time_point now) const {
     if (now <= l.at) return l;
-    auto const pause = std::min<std::chrono::nanoseconds>(now - l.at, std::chrono::seconds{1'000'000'000});
-    return {std::min(l.left + rate_.over(pause), burst_), now};
+    return {std::min(l.left + rate_.over(now - l.at), burst_), now};
   }
 };
 
