@@ -1,10 +1,7 @@
 /// \file offset_store/kafka.hpp  Offsets in Kafka's own group: each advance one commit, acknowledged; or a transaction, from Kafka to Kafka.
 #pragma once
 #include <sluice/offset_store/group_claims.hpp>
-#include <sluice/offset_store/kafka_transaction.hpp>
-#include <sluice/on_failure/dead_letter_message.hpp>
-
-#include <memory>
+#include <sluice/offset_store/kafka_transactions.hpp>
 
 namespace sluice { inline namespace v0 {
 
@@ -29,31 +26,14 @@ struct kafka_offsets {
 };
 
 class kafka_offsets::runtime {
-  using producer_settings = detail::rdkafka_producer::settings;
-  using group_metadata_handle = std::unique_ptr<rd_kafka_consumer_group_metadata_t,
-                                                detail::destroyed_by<rd_kafka_consumer_group_metadata_destroy>>;
-
-  // A producer that was fenced: by its successor, or by a coordinator that waited for it too long.
-  struct fenced_off {
-    bool overdue = false;
-    std::string membership{};
-  };
-
   std::string id_;
   std::chrono::milliseconds timeout_;
-  producer_settings producer_settings_;
-  std::string group_name_;
+  std::string group_;
+  detail::rdkafka_producer::settings producer_;
   detail::group_ledger ledger_{};
+  bool member_ = true;
+  std::optional<detail::kafka_transactions> transactions_{};
   std::vector<outcome> answers_{};
-
-  bool member_ = true;  // subscribed: a transaction needs a membership
-  std::optional<detail::transactional_producer> producer_{};
-  std::unique_ptr<kafka_transaction> open_{};
-  std::string membership_{};  // as it was when the batch in hand was taken
-  std::vector<move> pending_{};
-  bool refused_ = false;
-  std::map<topic_partition, detail::group_ledger::place> unsettled_{};
-  std::optional<fenced_off> fenced_{};
 
  public:
   static constexpr bool durable_at_advance = true;
@@ -63,42 +43,27 @@ class kafka_offsets::runtime {
   runtime(kafka_offsets const& policy, context const& c)
       : id_(policy.transactional_id),
         timeout_(policy.transaction_timeout),
-        producer_settings_{
-            .brokers = c.brokers, .properties = detail::connection_properties(c.properties), .owned = {}, .log = c.log},
-        group_name_(c.group) {}
+        group_(c.group),
+        producer_{.brokers = c.brokers,
+                  .properties = detail::connection_properties(c.properties),
+                  .owned = {},
+                  .log = c.log} {}
+  runtime(runtime const&) = delete;
+  runtime& operator=(runtime const&) = delete;
 
   /// After the source was opened, and again after its client was discarded; `member`: false where partitions are
   /// assigned by hand. Borrowed until the next bind.
   void bind(group_positions& group, bool member = true) {
     ledger_.bind(group);
     member_ = member;
-    membership_.clear();
-    unsettled_.clear();
-  }
-
-  /// With `transactional`, at construction. Throws error(bad_configuration).
-  void prepare_transactions() {
-    if (id_.empty()) {
-      throw error(errc::bad_configuration,
-                  "transactional with kafka_offsets needs kafka_offsets{.transactional_id}: a name that stays the same "
-                  "when this instance is started again and that no other instance has, such as \"billing-1\"");
-    }
-    if (timeout_ < std::chrono::seconds{1}) {
-      throw error(errc::bad_configuration, "kafka_offsets{.transaction_timeout} must be at least 1000 ms");
-    }
-    producer_.emplace(producer_settings_, id_, timeout_);
-  }
-  /// A new batch is in hand: its transactions, however many attempts it takes, go by the membership of now.
-  void batch_taken() {
-    if (producer_) membership_ = ledger_.group().group_metadata();
+    if (transactions_) transactions_->bound(member);
   }
 
   std::vector<claimed> claim(std::string const& /*group*/, std::vector<topic_partition> const& set,
                              start_resolver& resolve, time_point by) {
-    // What a predecessor left open ends first, so that the offsets read are final.
-    if (producer_ && !fenced_) producer_->ready(by);
+    if (transactions_) transactions_->before_claim(by);
     auto answers = detail::group_claim{ledger_, resolve, by}(set);
-    for (auto const& a : answers) unsettled_.erase(a.of);
+    if (transactions_) transactions_->after_claim(answers);
     return answers;
   }
 
@@ -125,13 +90,13 @@ class kafka_offsets::runtime {
     return answers_;
   }
 
-  /// After an advance `unknown` is final: the client is gone, and the next claim reads what became of it. After a
-  /// transaction a new producer ends the old one, and a stable read tells.
+  /// After an advance `unknown` stays so: the client is gone, and the next claim reads what became of it. After a
+  /// transaction the answer is found out.
   std::span<outcome const> settle(std::span<move const> moves, time_point by) {
-    if (!unsettled_.empty()) read_what_became_of(moves, by);
+    if (transactions_) transactions_->settle(moves, by);
     answers_.clear();
     for (auto const& m : moves) {
-      bool const open = ledger_.abandoned() || unsettled_.contains(m.of);
+      bool const open = ledger_.abandoned() || (transactions_ && transactions_->is_unsettled(m.of));
       answers_.push_back(ledger_.answered_here(m) == outcome::applied ? outcome::applied
                          : open                                       ? outcome::unknown
                                                                       : outcome::refused);
@@ -149,145 +114,47 @@ class kafka_offsets::runtime {
 
   // Transactions
 
+  /// With `transactional`, at construction. Throws error(bad_configuration).
+  void prepare_transactions() {
+    if (id_.empty()) {
+      throw error(errc::bad_configuration,
+                  "transactional with kafka_offsets needs kafka_offsets{.transactional_id}: a name that stays the same "
+                  "when this instance is started again and that no other instance has, such as \"billing-1\"");
+    }
+    if (timeout_ < std::chrono::seconds{1}) {
+      throw error(errc::bad_configuration, "kafka_offsets{.transaction_timeout} must be at least 1000 ms");
+    }
+    transactions_.emplace(ledger_, producer_, id_, group_, timeout_);
+    transactions_->bound(member_);
+  }
+
+  /// A new batch is in hand: its transactions, however many attempts it takes, go by the membership of now.
+  void batch_taken() {
+    if (transactions_) transactions_->batch_taken();
+  }
+
   /// Throws store_error: unavailable where no transaction can be had by `by`; fenced where another instance has taken
   /// over the transactional_id.
-  kafka_transaction& begin(std::span<move const> /*moves*/, time_point by) {
-    must_be_prepared();
-    rejoin_after_fence();
-    if (membership_.empty()) membership_ = ledger_.group().group_metadata();
-    producer_->begin(by);
-    pending_.clear();
-    refused_ = false;
-    open_ = std::make_unique<kafka_transaction>(*producer_);
-    return *open_;
-  }
+  kafka_transaction& begin(std::span<move const> /*moves*/, time_point by) { return prepared().begin(by); }
 
   std::span<outcome const> advance(kafka_transaction&, std::span<move const> moves, time_point) {
     answers_.clear();
-    for (auto const& m : moves) {
-      bool const free = !ledger_.answered_here(m) && !(member_ && membership_.empty());
-      if (free) pending_.push_back(m);
-      refused_ |= !free;
-      answers_.push_back(free ? outcome::applied : outcome::refused);
-    }
+    for (auto const& m : moves) answers_.push_back(transactions_->take(m));
     return answers_;
   }
 
   /// Waits up to what is left of transaction_timeout, even past `by`. Throws store_error where the brokers did not take
   /// a result: all is rolled back then.
-  outcome commit(kafka_transaction& tx, time_point by) {
-    if (!producer_->is_open()) return outcome::refused;
-    if (refused_) {
-      rollback(tx);
-      return outcome::refused;
-    }
-    auto const membership = membership_handle();
-    if (!membership) {
-      rollback(tx);
-      return outcome::refused;
-    }
-    auto const offsets = offsets_of(pending_);
-    auto const began = producer_->end() - timeout_;
-    auto const end = producer_->commit(*offsets, *membership, by);
-    if (end.fenced) {
-      fenced_ = {.overdue = std::chrono::steady_clock::now() - began >= timeout_, .membership = membership_};
-    }
-    switch (end.what) {
-      case detail::transaction_end::committed:
-        for (auto const& m : pending_) ledger_.moved(m);
-        membership_.clear();
-        return outcome::applied;
-      case detail::transaction_end::aborted:
-        if (end.fenced || end.moved_on) return outcome::refused;
-        throw store_error(errc::store_unavailable, "the transaction was rolled back: " + end.why);
-      case detail::transaction_end::unknown:
-        break;
-    }
-    for (auto const& m : pending_) {
-      unsettled_[m.of] = *ledger_.find(m.of);
-      ledger_.drop(m.of);
-    }
-    return end.fenced ? settled_after_fence(by) : outcome::unknown;
-  }
-
-  void rollback(kafka_transaction&) noexcept { producer_->abort(); }
+  outcome commit(kafka_transaction&, time_point by) { return transactions_->commit(by); }
+  void rollback(kafka_transaction&) noexcept { transactions_->rollback(); }
 
   /// The dead letter becomes part of the open transaction.
-  void set_aside(std::string const& topic, dead_letter const& letter) {
-    if (topic.empty() || !producer_ || !producer_->is_open()) {
-      throw error(errc::bad_configuration, "kafka_offsets keeps dead letters in a topic, inside a transaction only");
-    }
-    auto const failure = detail::produce_letter(producer_->producer(), topic, letter, producer_->end());
-    producer_->note(failure);
-    if (failure) throw error(errc::dead_letter_failed, "a dead letter could not be written to " + failure.why);
-  }
+  void set_aside(std::string const& topic, dead_letter const& letter) { prepared().set_aside(topic, letter); }
 
  private:
-  void must_be_prepared() const {
-    if (!producer_) throw error(errc::bad_configuration, "kafka_offsets was opened without transactions");
-  }
-
-  /// A coordinator that waited too long for this member takes nothing away from it. Whoever was fenced otherwise has a
-  /// successor, and must not fence it in turn.
-  void rejoin_after_fence() {
-    if (!fenced_) return;
-    if (!fenced_->overdue || fenced_->membership != ledger_.group().group_metadata()) {
-      throw store_error(errc::fenced, "another instance has taken over transactional_id \"" + id_ +
-                                          "\": give each instance its own; if this is the only one, start it again");
-    }
-    fenced_.reset();
-  }
-
-  group_metadata_handle membership_handle() const {
-    if (membership_.empty()) {
-      return group_metadata_handle{member_ ? nullptr : rd_kafka_consumer_group_metadata_new(group_name_.c_str())};
-    }
-    rd_kafka_consumer_group_metadata_t* handle = nullptr;
-    detail::rdkafka_error const failed{
-        rd_kafka_consumer_group_metadata_read(&handle, membership_.data(), membership_.size())};
-    return group_metadata_handle{failed ? nullptr : handle};
-  }
-
-  detail::rdkafka_list offsets_of(std::vector<move> const& moves) {
-    auto list = detail::make_rdkafka_list(moves.size());
-    for (auto const& m : moves) {
-      auto const position = ledger_.position_of(m);
-      auto& one = detail::append(*list, m.of);
-      one.offset = position.next.value();
-      one.metadata_size = position.note.size();
-      one.metadata = rd_kafka_mem_malloc(producer_->producer().native_handle(), position.note.size());
-      std::ranges::copy(position.note, static_cast<char*>(one.metadata));
-    }
-    return list;
-  }
-
-  /// Who fenced this producer has ended its transaction, so the offsets are final already.
-  outcome settled_after_fence(time_point by) {
-    auto const answers = settle(pending_, by);
-    if (std::ranges::count(answers, outcome::unknown) > 0) return outcome::unknown;
-    return std::ranges::count(answers, outcome::refused) > 0 ? outcome::refused : outcome::applied;
-  }
-
-  void read_what_became_of(std::span<move const> moves, time_point by) {
-    std::vector<topic_partition> set;
-    for (auto const& m : moves) {
-      if (unsettled_.contains(m.of)) set.push_back(m.of);
-    }
-    std::vector<group_position> found;
-    try {
-      if (!fenced_) producer_->ready(by);
-      found = ledger_.group().read(set, by);
-    } catch (store_error const&) { return; }
-    for (auto const& p : found) {
-      auto const m = std::ranges::find(moves, p.of, &move::of);
-      if (p.failed || m == moves.end()) continue;
-      auto const note = p.there ? read_note(p.note) : std::nullopt;
-      auto place = unsettled_.extract(p.of).mapped();
-      bool const applied = p.there && p.next == m->until && note && note->mine == m->mine;
-      if (!applied && (!p.there || p.next != place.next)) continue;  // somebody else's by now
-      ledger_.put(p.of, place);
-      if (applied) ledger_.moved(*m);
-    }
+  detail::kafka_transactions& prepared() {
+    if (!transactions_) throw error(errc::bad_configuration, "kafka_offsets was opened without transactions");
+    return *transactions_;
   }
 };
 
