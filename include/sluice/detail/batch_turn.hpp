@@ -31,7 +31,7 @@ class batch_turn {
 
   bool advance() {
     if (all_.hand.advanced) return true;
-    if constexpr (!traits::advances_first) all_.on_failure.flush(all_.by());
+    if constexpr (!traits::advances_first) flush_or_handle_again();
     return advancing<Slots>{state_}.run();
   }
 
@@ -53,6 +53,15 @@ class batch_turn {
   }
 
  private:
+  /// Dead letters that did not become durable are gone, so the records that they were about come again.
+  void flush_or_handle_again() {
+    try {
+      all_.on_failure.flush(all_.by());
+    } catch (...) {
+      all_.hand.offer_again();
+      throw;
+    }
+  }
   void flush_best_effort() {
     try {
       all_.on_failure.flush(all_.by());

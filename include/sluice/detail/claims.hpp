@@ -57,7 +57,7 @@ class claims final : public source_owner {
   std::vector<claimed> claim(std::vector<topic_partition> const& set, start_resolver& resolve) override {
     std::vector<claimed> answers;
     try {
-      bind();
+      bind_anew();
       answers = claim_at_home(set, resolve, all_.by());
     } catch (store_error const& e) { answers = all_failed(set, e.what()); } catch (error const& e) {
       if (e.code() != errc::no_broker) throw;
@@ -75,6 +75,8 @@ class claims final : public source_owner {
       for (auto const& r : rewinds) answers.push_back({.of = r.of, .what = claimed::failed, .why = e.what()});
     }
     for (auto const& c : answers) all_.tell().on_claim(c);
+    for (std::size_t i = 0; i < answers.size(); ++i)
+      if (answers[i].what != claimed::stored) seek_again(rewinds[i]);
     return answers;
   }
 
@@ -120,7 +122,22 @@ class claims final : public source_owner {
 
  private:
   void bind() {
-    if constexpr (requires { all_.store.bind(all_.source.positions()); }) all_.store.bind(all_.source.positions());
+    constexpr bool member = !assigned_by_hand<typename Slots::source>;
+    if constexpr (requires { all_.store.bind(all_.source.positions(), member); })
+      all_.store.bind(all_.source.positions(), member);
+    else if constexpr (requires { all_.store.bind(all_.source.positions()); })
+      all_.store.bind(all_.source.positions());
+  }
+
+  /// The client may be another one since all was lost; as long as something is held it is the same.
+  void bind_anew() {
+    if (std::ranges::all_of(all_.source.lanes(), [](lane const& l) { return l.mine == fence{}; })) bind();
+  }
+
+  /// A seek that could not be stored is still wanted, unless there is a later one.
+  void seek_again(rewind const& r) {
+    if (r.cause == "seek" && std::ranges::find(sought_, r.of, &position::of) == sought_.end())
+      sought_.push_back({r.of, r.to});
   }
 
   static std::vector<claimed> all_failed(std::vector<topic_partition> const& set, char const* why) {
@@ -168,6 +185,7 @@ class claims final : public source_owner {
       }
     if (notes.empty()) return;
     auto const outcomes = all_.source.positions().store(notes, by);
+    if (std::ranges::count(outcomes, outcome::unknown) > 0) all_.source.positions().abandon();
     for (std::size_t i = 0; i < waiting.size(); ++i)
       if (outcomes[i] != outcome::applied) {
         waiting[i]->what = claimed::failed;

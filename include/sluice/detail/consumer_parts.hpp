@@ -60,7 +60,7 @@ struct consumer_parts {
   std::size_t max_records_now;
   std::vector<group_position> to_mirror{};
   std::map<topic_partition, unsigned> refusals{};
-  std::optional<time_point> by_deadline{};  ///< while closing
+  std::optional<time_point> by_deadline{};  ///< while draining and closing
   bool mirrors = false;
   std::optional<std::string> store_id{};
 
@@ -84,7 +84,10 @@ struct consumer_parts {
   }
 
   teller<typename Slots::observer::runtime> tell() { return {observer, kept}; }
-  time_point by() { return by_deadline ? *by_deadline : clock.now() + store_timeout; }
+  time_point by() {
+    auto const usual = clock.now() + store_timeout;
+    return by_deadline ? std::min(*by_deadline, usual) : usual;
+  }
 
   std::int64_t total_lag() const {
     std::int64_t sum = 0;

@@ -69,6 +69,13 @@ class engine {
   step_result step(handler_ref<transaction> const& handler, std::chrono::milliseconds wait) {
     outside("step");
     if (closed_) return {.what = step_result::closed};
+    struct at_end {
+      engine& self;
+      ~at_end() {
+        self.publish();
+        if (self.close_wanted_) self.close(std::chrono::seconds{10});
+      }
+    } const end{*this};
     auto const give_up = all_.clock.now() + wait;
     auto result = once(handler);
     while (result.what != step_result::handled && result.records == 0 && all_.clock.now() < give_up &&
@@ -76,20 +83,14 @@ class engine {
       all_.source.wait(std::min(give_up, result.due));
       result = once(handler);
     }
-    publish();
     rethrow_kept();
-    if (close_wanted_) close(std::chrono::seconds{10});
     return result;
   }
 
   close_result drain(std::chrono::milliseconds deadline) {
     outside("drain");
     auto const by = all_.clock.now() + deadline;
-    while (!closed_ && !all_.hand.empty() && all_.hand.handled && all_.clock.now() < by) {
-      handler_ref<transaction> const nothing{};
-      if (once(nothing).what == step_result::retrying)
-        all_.source.wait(std::min(by, all_.clock.now() + std::chrono::milliseconds{20}));
-    }
+    if (!closed_) store_what_is_handled(by);
     bool const left = !all_.hand.empty();
     bool const clean = shut(by);
     return !clean ? close_result::timed_out : left ? close_result::abandoned : close_result::drained;
@@ -137,16 +138,17 @@ class engine {
   }
 
  private:
+  struct entered {
+    bool& flag;
+    explicit entered(bool& f) : flag(f) { flag = true; }
+    ~entered() { flag = false; }
+  };
+
   /// The way that data takes.
   step_result once(handler_ref<transaction> const& handler) {
-    struct entered {
-      bool& flag;
-      explicit entered(bool& f) : flag(f) { flag = true; }
-      ~entered() { flag = false; }
-    } const guard{inside_};
+    entered const guard{inside_};
     auto const now = all_.clock.now();
-    all_.source.serve(claims_, now);
-    claims_.tend(now);
+    serve(now);
     if (all_.hand.empty() && !take(now)) return {.what = step_result::idle, .due = due(now)};
     if (all_.hand.due > all_.clock.now()) return {.what = step_result::retrying, .due = all_.hand.due};
     auto const records = all_.hand.records();
@@ -154,6 +156,32 @@ class engine {
     if (!all_.hand.empty()) return {.what = step_result::retrying, .due = all_.hand.due};
     return {.what = step_result::handled, .records = records, .due = all_.interval.count() > 0 ? next_at_ : now};
   }
+
+  void serve(time_point now) {
+    all_.source.serve(claims_, now);
+    claims_.tend(now);
+  }
+
+  /// As long as there is time.
+  void store_what_is_handled(time_point by) {
+    entered const guard{inside_};
+    struct limit {
+      std::optional<time_point>& of;
+      ~limit() { of.reset(); }
+    } const limited{all_.by_deadline};
+    all_.by_deadline = by;
+    while (waits_for_store() && all_.clock.now() < by) {
+      serve(all_.clock.now());
+      if (waits_for_store() && all_.hand.due <= all_.clock.now()) {
+        handler_ref<transaction> const nobody{};
+        deliver(nobody);
+      }
+      if (waits_for_store()) all_.source.wait(std::min(by, all_.hand.due));
+    }
+  }
+
+  /// Handled, and not stored yet.
+  bool waits_for_store() const { return !all_.hand.empty() && all_.hand.handled && !all_.hand.advanced; }
 
   void deliver(handler_ref<transaction> const& handler) {
     batch_turn<Slots> turn{all_, handler};

@@ -80,6 +80,7 @@ class hand {
   void drop(std::size_t i, Source& source) {
     auto const begin = begin_of(i);
     auto const messages = in_.messages.all().subspan(begin, in_.counts[i]);
+    for (auto const& m : messages) in_.bytes -= m.key_size + m.value_size;
     source.give_back(messages);
     auto const erase = [i](auto& v) { v.erase(v.begin() + static_cast<std::ptrdiff_t>(i)); };
     in_.messages.erase(begin, in_.counts[i]);
@@ -88,11 +89,11 @@ class hand {
     erase(in_.counts);
     erase(moves_);
     lay_out();
-    if (at.part == i)
-      at.index = 0;
-    else if (at.part > i)
-      --at.part;
-    if (failing.part >= i) attempts = 0;
+    if (failing.part == i) attempts = 0;
+    for (auto* c : {&at, &failing}) {
+      if (c->part == i) c->index = 0;
+      if (c->part > i) --c->part;
+    }
   }
 
   /// Lets the oldest `n` records of part `i` go; its range stays. True: that was all of them, and the part has gone last.
@@ -133,6 +134,12 @@ class hand {
     std::size_t n = 0;
     for (auto i = at.part; i < in_.counts.size(); ++i) n += in_.counts[i];
     return n - at.index;
+  }
+  /// All of it is to be handled once more.
+  void offer_again() {
+    handled = false;
+    at = {};
+    attempts = 0;
   }
   std::size_t count(std::size_t i) const { return in_.counts[i]; }
   std::size_t find(topic_partition const& of) const {

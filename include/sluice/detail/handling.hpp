@@ -13,6 +13,7 @@ class handling {
   enum called_t { done, go_on, leave };
 
   turn_state<Slots>& turn_;
+  bool keeping_ = false;  // a dead letter: what is thrown meanwhile is not the record's fault
 
  public:
   explicit handling(turn_state<Slots>& turn) : turn_(turn) {}
@@ -52,9 +53,10 @@ class handling {
     } catch (store_error const&) {
       if constexpr (traits::advances_first) give_up_all();
       throw;
-    } catch (std::exception const& e) { return decide(e.what()); } catch (...) {
-      return decide(foreign);
-    }
+    } catch (std::exception const& e) {
+      if (keeping_) throw;
+      return decide(e.what());
+    } catch (...) { return decide(foreign); }
   }
 
   /// Inside a catch: throws again where the policy is to stop.
@@ -205,14 +207,25 @@ class handling {
     else if constexpr (!failures::skipping) {
       try {
         keep_or_throw(l);
-      } catch (error const& e) { all().tell().on_log(log_event{3, e.what()}); }
+      } catch (std::exception const& e) {
+        keeping_ = false;
+        all().tell().on_log(log_event{3, e.what()});
+      }
     }
   }
+  /// Where that fails, letters that were kept before may be gone, too: all of the batch comes again.
   void keep_or_throw(dead_letter const& l) {
-    if constexpr (failures::store_keeps && sets_aside<typename Slots::store::runtime>)
-      all().store.set_aside(all().on_failure.place(), l);
-    else
-      all().on_failure.keep(l, all().by());
+    keeping_ = true;
+    try {
+      if constexpr (failures::store_keeps && sets_aside<typename Slots::store::runtime>)
+        all().store.set_aside(all().on_failure.place(), l);
+      else
+        all().on_failure.keep(l, all().by());
+    } catch (...) {
+      if constexpr (!traits::advances_first) hand().offer_again();
+      throw;
+    }
+    keeping_ = false;
   }
   void tell_of(dead_letter const& l) {
     ++(failures::skipping ? all().counts.skipped : all().counts.dead_letters);

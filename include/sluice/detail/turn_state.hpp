@@ -16,6 +16,8 @@ struct turn_state {
   transaction* tx = nullptr;
   bool again = false;  ///< rolled back, and to be run again at once
 
+  ~turn_state() { roll_back(); }
+
   void roll_back() {
     if constexpr (traits::in_transaction)
       if (tx) all.store.rollback(*std::exchange(tx, nullptr));

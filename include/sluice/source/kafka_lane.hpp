@@ -22,6 +22,7 @@ struct kafka_lane_state {
   bool truncated = false;  ///< it was, and differs
   bool outside = false;    ///< the broker refused the offset
   bool gone = false;       ///< the fingerprint's record was not there to be compared: to be reported
+  std::string trouble{};   ///< what else its queue said: to be reported
 };
 
 /// The lanes that are ours, each beside its state: two arrays, since the consumer sees the first.

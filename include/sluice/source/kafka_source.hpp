@@ -49,7 +49,7 @@ class kafka_source final : detail::kafka_lanes {
     if (client_.spent()) {
       leave(owner, lanes_, true);
       client_.renew();
-      hand_lanes_made_ = false;
+      hand_lanes_made_ = assignment_due_ = false;
       start_once(now);
     }
     mend(owner, now);
@@ -137,12 +137,12 @@ class kafka_source final : detail::kafka_lanes {
     if (client_.cooperative())
       client_.incremental_unassign(e.set);
     else
-      client_.assign({});
+      client_.assign({}), assignment_due_ = false;
     owner.rebalanced({e.lost ? rebalance_event::lost : rebalance_event::revoked, e.set});
   }
 
   void on(client::out_of_range const& e, source_owner&, time_point now) {
-    if (auto const i = find(e.of); i < lanes_.size()) mark_outside(i, now);
+    if (auto const i = find(e.of); i < lanes_.size() && lanes_[i].reading) mark_outside(i, now);
   }
 
   void on(client::trouble const& e, source_owner& owner, time_point) {
@@ -216,14 +216,16 @@ class kafka_source final : detail::kafka_lanes {
     if (set.empty()) return;
     auto const logs = ends_of(owner, set, now);
     std::vector<rewind> rewinds;
+    std::optional<error> wrong;
     for (std::size_t k = 0; k < set.size(); ++k) {
       auto const i = find(set[k]);
-      if (logs[k].known)
-        settle(owner, i, decide(i, logs[k]), rewinds, now);
-      else
+      if (!logs[k].known)
         later(i, now);
+      else if (auto stop = settle(owner, i, decide(i, logs[k]), rewinds, now); stop && !wrong)
+        wrong = std::move(stop);
     }
     record(owner, rewinds, now);
+    if (wrong) throw error{*wrong};
   }
 
   std::vector<client::watermarks> ends_of(source_owner& owner, std::vector<topic_partition> const& set,
@@ -237,11 +239,12 @@ class kafka_source final : detail::kafka_lanes {
     }
   }
 
-  void settle(source_owner& owner, std::size_t i, position_decision const& d, std::vector<rewind>& rewinds,
-              time_point now) {
+  /// The error where policy says to stop: thrown once the others are settled.
+  std::optional<error> settle(source_owner& owner, std::size_t i, position_decision const& d,
+                              std::vector<rewind>& rewinds, time_point now) {
     if (auto const to = owner.sought(lanes_[i].of)) {
       rewinds.push_back({lanes_[i].of, *to, lanes_[i].mine, "seek"});
-      return;
+      return {};
     }
     if (d.event) owner.found(*d.event);
     switch (d.what) {
@@ -254,9 +257,10 @@ class kafka_source final : detail::kafka_lanes {
       case position_decision::stop:
         forget(i, now);
         later(i, now);
-        throw error(d.code, d.event->text + "; seek() to where it is to go on, or choose another " +
-                                (d.code == errc::out_of_range ? "on_out_of_range" : "on_position_error"));
+        return error(d.code, d.event->text + "; seek() to where it is to go on, or choose another " +
+                                 (d.code == errc::out_of_range ? "on_out_of_range" : "on_position_error"));
     }
+    return {};
   }
 
   void record(source_owner& owner, std::vector<rewind> const& rewinds, time_point now) {
@@ -288,6 +292,7 @@ class kafka_source final : detail::kafka_lanes {
     std::vector<topic_partition> truncated;
     for (std::size_t i = 0; i < lanes_.size(); ++i) {
       auto& s = states_[i];
+      if (!s.trouble.empty()) owner.troubled(errc::client_failed, std::exchange(s.trouble, {}));
       if (std::exchange(s.gone, false))
         owner.found({lanes_[i].of, position_event::fingerprint_gone, lanes_[i].next, lanes_[i].next,
                      to_string(lanes_[i].of) +
@@ -340,6 +345,7 @@ class kafka_source final : detail::kafka_lanes {
       auto const kept = detail::keep_expected(l, s, room.first(got.count), client_, in.bytes);
       in.messages.keep(kept);
       quota -= kept;
+      if (!got.trouble.empty()) s.trouble = to_string(l.of) + ": " + got.trouble;
       if (got.out_of_range) mark_outside(i, time_point{});
       if (s.truncated || got.out_of_range || got.count < want) break;
     }
