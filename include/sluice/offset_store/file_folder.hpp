@@ -5,7 +5,7 @@
 /// which may or may not have been built on ours. The highest is never removed, the one before it is kept.
 #pragma once
 #include <sluice/detail/file_names.hpp>
-#include <sluice/detail/files.hpp>
+#include <sluice/detail/made_folders.hpp>
 #include <sluice/offset_store/file_generation.hpp>
 
 #include <algorithm>
@@ -33,12 +33,6 @@ inline std::vector<std::uint64_t> generation_numbers(std::vector<std::string> co
       if (auto const n = padded_number(name.substr(generation_prefix.size()))) numbers.push_back(*n);
   std::ranges::sort(numbers);
   return numbers;
-}
-
-[[noreturn]] inline void throw_file_error(int code, std::string const& doing, std::string const& path) {
-  auto const what = "can't " + doing + " in " + path + ": " + errno_text(code);
-  if (is_full(code)) throw store_error{errc::store_full, what + "; make room there"};
-  throw store_error{errc::store_unavailable, what};
 }
 
 template <class Files>

@@ -6,7 +6,6 @@
 #include <sluice/offset_store/file_folder.hpp>
 
 #include <map>
-#include <set>
 
 namespace sluice { inline namespace v0 {
 
@@ -48,47 +47,10 @@ class text_writer {
   };
   static constexpr std::size_t most_open = 64;
   std::map<file_generation::text_key, open_file> open_{};
-  std::set<std::string> synced_{};
-  std::set<std::string> unsure_{};  // a sync failed, and so did taking it back
+  made_folders<Files> folders_{};
 
   static void fail(int code, char const* doing, std::string const& path) {
     if (code) throw_file_error(code, std::string{doing} + " a text file", path);
-  }
-
-  /// A folder that holds something is another's too, who has synced it.
-  static int taken_back(typename Files::handle const& in, std::string const& name, Files& files) {
-    int const e = files.remove_directory(in, name);
-    return e == ENOENT || e == ENOTEMPTY || e == EEXIST ? 0 : e;
-  }
-
-  /// The text's folder, made where it isn't there. Each name on the way is synced once by every process that needs it,
-  /// since whoever made it may not have come to that.
-  typename Files::handle folder(generation_folder<Files>& root, file_generation::text_key const& key) {
-    auto& files = root.files();
-    typename Files::handle outer;
-    auto const* in = &root.handle();
-    std::string way;
-    for (auto const& name : text_folders(key)) {
-      way += "/" + name;
-      if (unsure_.contains(way)) {
-        fail(taken_back(*in, name, files), "remove the folder of", root.path());
-        unsure_.erase(way);
-      }
-      int const made = files.make_directory(*in, name);
-      if (made != EEXIST) fail(made, "make the folder of", root.path());
-      if (!synced_.contains(way)) {
-        if (int const e = files.sync(*in)) {
-          if (taken_back(*in, name, files)) unsure_.insert(way);
-          fail(e, "sync the folder of", root.path());
-        }
-        synced_.insert(way);
-      }
-      typename Files::handle inner;
-      fail(files.open_directory(*in, name, inner), "open the folder of", root.path());
-      outer = std::move(inner);
-      in = &outer;
-    }
-    return outer;
   }
 
   /// What earlier owners left behind their valid lengths. None of them can make it valid any more.
@@ -112,7 +74,7 @@ class text_writer {
     auto const [at, fresh] = open_.try_emplace(key);
     if (!fresh) return at->second;
     try {
-      auto const in = folder(root, key);
+      auto const in = folders_.open(files, root.handle(), text_folders(key), root.path());
       auto const name = text_file_name(key);
       // What was left there before anything was committed goes: its name may never have reached the disk.
       if (valid == 0) files.remove(in, name);

@@ -1,0 +1,116 @@
+/// \file on_failure/dead_letter_file.hpp  Dead letters as lines of JSON in a file, durable before anything is advanced.
+#pragma once
+#include <sluice/detail/files.hpp>
+#include <sluice/detail/letter_json.hpp>
+
+#include <algorithm>
+#include <string>
+#include <thread>
+
+namespace sluice { inline namespace v0 {
+
+/// One line for each record that could not be handled: topic, partition, offset, incarnation, timestamp (ms since 1970),
+/// key and value (base64, or null), error, attempts, first (ms since 1970, when it failed for the first time). The same
+/// letter may come twice, after a crash or a failed flush: topic, incarnation, partition and offset tell.
+///
+/// The file is made where it isn't there, mode 0600, and never shrinks but for a last line that was cut short by a crash.
+/// Several consumers may share it. With file_offsets and transactional the letters go into the store's own text file of
+/// this name instead: read_text(directory, path).
+struct dead_letter_file {
+  using slot = on_failure_slot;
+  using must_be_configured = void;
+  static constexpr bool into_file = true;
+
+  std::string path{};
+  std::size_t max_bytes = std::size_t{1} << 30;  ///< a letter that would make the file longer is an error
+
+  class runtime;
+  static runtime open(dead_letter_file const& self, context const&);
+};
+
+class dead_letter_file::runtime {
+  detail::posix_files files_{};
+  std::string path_;
+  std::size_t max_bytes_;
+  detail::unique_fd file_{};
+  std::string waiting_{};
+
+  [[noreturn]] void fail(std::string const& why) const {
+    throw error{errc::dead_letter_failed, "no dead letter can be kept in '" + path_ + "': " + why};
+  }
+  void check(int code, char const* doing) const {
+    if (code)
+      fail(std::string{doing} + ": " + detail::errno_text(code) + (detail::is_full(code) ? "; make room there" : ""));
+  }
+
+  /// Where the next line begins: behind the last line feed. What lies behind it is half a line that a crash left.
+  std::uint64_t whole_lines() {
+    std::uint64_t size = 0;
+    check(files_.size(file_, size), "measuring");
+    std::string piece;
+    for (auto end = size; end > 0;) {
+      auto const from = end - std::min<std::uint64_t>(end, end == size ? 1 : 4096);
+      check(files_.read(file_, from, static_cast<std::size_t>(end - from), piece), "reading");
+      if (auto const feed = piece.rfind('\n'); feed != piece.npos) return from + feed + 1;
+      end = from;
+    }
+    return 0;
+  }
+
+ public:
+  /// Throws error(bad_configuration) where the file can't be made or opened.
+  runtime(std::string path, std::size_t max_bytes) : path_(std::move(path)), max_bytes_(max_bytes) {
+    auto const refuse = [&](int code) {
+      throw error{errc::bad_configuration, "dead_letter_file.path: can't write to '" + path_ + "' (" +
+                                               detail::errno_text(code) + "); name a file in a folder that is there"};
+    };
+    if (path_.empty()) throw error{errc::bad_configuration, "dead_letter_file.path is empty; name a file"};
+    if (int const e = files_.opened(::open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600), file_))
+      refuse(e);
+    std::uint64_t size = 0;
+    if (int const e = files_.size(file_, size)) refuse(e);
+    auto const slash = path_.rfind('/');
+    detail::unique_fd folder;
+    int e = files_.open_directory(slash == path_.npos ? "." : path_.substr(0, slash + 1), folder);
+    if (!e) e = files_.sync(folder);
+    if (e) refuse(e);
+    if (!files_.lock(file_)) return;  // another one writes, and cuts
+    if (auto const end = whole_lines(); end < size) check(files_.truncate(file_, end), "cutting half a line");
+    ::flock(file_.get(), LOCK_UN);
+  }
+  runtime(runtime const&) = delete;
+  runtime& operator=(runtime const&) = delete;
+
+  void keep(dead_letter const& letter, time_point) { waiting_ += detail::json_line(letter); }
+
+  /// All that was kept is on the disk, or error(dead_letter_failed); then it is kept for the next try. Waits until `by`
+  /// for another consumer that is writing.
+  void flush(time_point by) {
+    if (waiting_.empty()) return;
+    while (!files_.lock(file_)) {
+      if (std::chrono::steady_clock::now() >= by) fail("another process holds it");
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+    struct unlock {
+      int fd;
+      ~unlock() { ::flock(fd, LOCK_UN); }
+    } const at_the_end{file_.get()};
+    auto const end = whole_lines();
+    if (waiting_.size() > max_bytes_ || end > max_bytes_ - waiting_.size())
+      fail("it would be longer than max_bytes, " + std::to_string(max_bytes_) + "; move it away or allow more");
+    check(files_.truncate(file_, end), "cutting half a line");
+    int e = files_.write(file_, waiting_, end);
+    if (!e) e = ::fdatasync(file_.get()) < 0 ? errno : 0;
+    if (e) {
+      files_.truncate(file_, end);
+      check(e, "writing");
+    }
+    waiting_.clear();
+  }
+};
+
+inline dead_letter_file::runtime dead_letter_file::open(dead_letter_file const& self, context const&) {
+  return runtime{self.path, self.max_bytes};
+}
+
+}}  // namespace sluice::v0
