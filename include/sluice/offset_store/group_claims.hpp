@@ -193,6 +193,7 @@ class group_claim {
     }
 
     std::vector<group_position> set;
+    set.reserve(fresh.size());
     for (auto const& [of, at] : fresh) set.push_back(group_ledger::position_of(of, at));
     auto const outcomes = ledger_.commit(set, by_);
     std::map<topic_partition, outcome> bad;

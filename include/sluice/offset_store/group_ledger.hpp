@@ -53,7 +53,7 @@ class group_ledger {
     auto const at = ours_.find(of);
     return at == ours_.end() ? nullptr : &at->second;
   }
-  void put(topic_partition const& of, place at) { ours_[of] = std::move(at); }
+  void put(topic_partition const& of, place const& at) { ours_[of] = at; }
   void drop(topic_partition const& of) { ours_.erase(of); }
   void release(std::vector<claimed> const& claims) {
     for (auto const& c : claims) {

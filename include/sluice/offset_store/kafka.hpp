@@ -32,7 +32,7 @@ class kafka_offsets::runtime {
   detail::rdkafka_producer::settings producer_;
   detail::group_ledger ledger_{};
   bool member_ = true;
-  std::optional<detail::kafka_transactions> transactions_{};
+  std::unique_ptr<detail::kafka_transactions> transactions_{};
   std::vector<outcome> answers_{};
 
  public:
@@ -124,7 +124,7 @@ class kafka_offsets::runtime {
     if (timeout_ < std::chrono::seconds{1}) {
       throw error(errc::bad_configuration, "kafka_offsets{.transaction_timeout} must be at least 1000 ms");
     }
-    transactions_.emplace(ledger_, producer_, id_, group_, timeout_);
+    transactions_ = std::make_unique<detail::kafka_transactions>(ledger_, producer_, id_, group_, timeout_);
     transactions_->bound(member_);
   }
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <sluice/on_failure/dead_letter_message.hpp>
 
-#include <optional>
+#include <memory>
 
 namespace sluice { inline namespace v0 {
 
@@ -18,7 +18,7 @@ struct dead_letter_topic {
   class runtime {
     std::string topic_;
     detail::rdkafka_producer::settings settings_;
-    std::optional<detail::rdkafka_producer> producer_{};
+    std::unique_ptr<detail::rdkafka_producer> producer_{};
 
     [[noreturn]] void fail(std::string const& why) {
       if (producer_ && producer_->fatal()) producer_.reset();
@@ -39,7 +39,7 @@ struct dead_letter_topic {
     /// with the first letter.
     void keep(dead_letter const& letter, time_point by) {
       if (letter.what.topic() == topic_) fail("the record comes from that topic itself");
-      if (!producer_) producer_.emplace(settings_);
+      if (!producer_) producer_ = std::make_unique<detail::rdkafka_producer>(settings_);
       if (auto const failure = detail::produce_letter(*producer_, topic_, letter, by)) fail(failure.why);
     }
 

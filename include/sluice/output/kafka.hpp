@@ -2,6 +2,8 @@
 #pragma once
 #include <sluice/source/rdkafka_producer.hpp>
 
+#include <memory>
+
 namespace sluice { inline namespace v0 {
 
 /// One for a consumer, used inside its handler, which calls flush() before it returns: then nothing is advanced that
@@ -26,7 +28,7 @@ class kafka_output {
 
  private:
   settings settings_;
-  std::optional<detail::rdkafka_producer> producer_{};
+  std::unique_ptr<detail::rdkafka_producer> producer_{};
 
  public:
   /// Reaches for the brokers in the background. Throws error(unknown_property, owned_property, bad_configuration).
@@ -65,7 +67,7 @@ class kafka_output {
 
  private:
   void make() {
-    producer_.emplace(detail::rdkafka_producer::settings{
+    producer_ = std::make_unique<detail::rdkafka_producer>(detail::rdkafka_producer::settings{
         .brokers = settings_.brokers,
         .properties = settings_.properties,
         .owned = {{"enable.idempotence", "true"}},

@@ -2,7 +2,7 @@
 #pragma once
 #include <sluice/source/rdkafka_producer.hpp>
 
-#include <optional>
+#include <memory>
 
 namespace sluice { inline namespace v0 { namespace detail {
 
@@ -25,7 +25,7 @@ struct transaction_end {
 class transactional_producer {
   rdkafka_producer::settings settings_;
   std::chrono::milliseconds timeout_;
-  std::optional<rdkafka_producer> producer_{};
+  std::unique_ptr<rdkafka_producer> producer_{};
   bool ready_ = false;
   bool open_ = false;
   std::string doomed_{};  // why the open transaction must not be committed
@@ -134,7 +134,7 @@ class transactional_producer {
   }
 
  private:
-  void make() { producer_.emplace(settings_); }
+  void make() { producer_ = std::make_unique<rdkafka_producer>(settings_); }
   void discard() noexcept {
     producer_.reset();
     ready_ = open_ = false;
