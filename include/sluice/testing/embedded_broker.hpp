@@ -6,7 +6,6 @@
 
 #include <librdkafka/rdkafka_mock.h>  // takes for granted that rdkafka.h came before
 
-#include <cstring>
 #include <initializer_list>
 #include <mutex>
 #include <optional>
@@ -181,15 +180,22 @@ class embedded_broker {
       rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value ? value->data() : nullptr,
                           value ? static_cast<ssize_t>(value->size()) : 0);
     for (;;) {
-      rd_kafka_vu_t const parts[] = {part(RD_KAFKA_VTYPE_TOPIC, to.topic.c_str()),
-                                     part(RD_KAFKA_VTYPE_PARTITION, to.partition),
-                                     part(RD_KAFKA_VTYPE_MSGFLAGS, int{RD_KAFKA_MSG_F_COPY}),
-                                     part(RD_KAFKA_VTYPE_KEY, what.key),
-                                     part(RD_KAFKA_VTYPE_VALUE, what.value),
-                                     part(RD_KAFKA_VTYPE_TIMESTAMP, what.timestamp),
-                                     part(RD_KAFKA_VTYPE_OPAQUE, static_cast<void*>(&d)),
-                                     part(RD_KAFKA_VTYPE_HEADERS, headers)};
-      detail::rdkafka_error const e{rd_kafka_produceva(client_, parts, std::size(parts) - (headers ? 0 : 1))};
+      rd_kafka_vu_t parts[8] = {};
+      std::size_t n = 0;
+      auto const part = [&](rd_kafka_vtype_t type) -> auto& {
+        parts[n].vtype = type;
+        return parts[n++].u;
+      };
+      part(RD_KAFKA_VTYPE_TOPIC).cstr = to.topic.c_str();
+      part(RD_KAFKA_VTYPE_PARTITION).i32 = to.partition;
+      part(RD_KAFKA_VTYPE_MSGFLAGS).i = RD_KAFKA_MSG_F_COPY;
+      part(RD_KAFKA_VTYPE_TIMESTAMP).i64 = what.timestamp;
+      part(RD_KAFKA_VTYPE_OPAQUE).ptr = &d;
+      // A null pointer is no key or value; an empty one needs a pointer all the same.
+      if (what.key) part(RD_KAFKA_VTYPE_KEY).mem = {const_cast<char*>(what.key->data()), what.key->size()};
+      if (what.value) part(RD_KAFKA_VTYPE_VALUE).mem = {const_cast<char*>(what.value->data()), what.value->size()};
+      if (headers) part(RD_KAFKA_VTYPE_HEADERS).headers = headers;
+      detail::rdkafka_error const e{rd_kafka_produceva(client_, parts, n)};
       if (!e) return;
       if (rd_kafka_error_code(e.get()) == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
         rd_kafka_poll(client_, 100);
@@ -212,23 +218,6 @@ class embedded_broker {
       throw error(errc::no_broker, "the embedded broker does not answer");
     }
     check(d.failed, "produce");
-  }
-
-  template <class Value>
-  static rd_kafka_vu_t part(rd_kafka_vtype_t type, Value value) {
-    rd_kafka_vu_t p{};
-    p.vtype = type;
-    std::memcpy(&p.u, &value, sizeof value);
-    return p;
-  }
-
-  /// A null pointer is no key or value; an empty one needs a pointer all the same.
-  static rd_kafka_vu_t part(rd_kafka_vtype_t type, std::optional<std::string> const& bytes) {
-    rd_kafka_vu_t p{};
-    p.vtype = type;
-    p.u.mem.ptr = bytes ? const_cast<char*>(bytes->data()) : nullptr;
-    p.u.mem.size = bytes ? bytes->size() : 0;
-    return p;
   }
 
   template <class Cluster, class Time>
