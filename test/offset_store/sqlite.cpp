@@ -269,7 +269,7 @@ TEST_CASE("a commit whose fsync fails is unknown until it was settled") {
     CHECK(again[0].what == sl::claimed::stored);
     CHECK(advance(*s, {to(again[0], 15)}) == all{outcome::applied});
   }
-  SECTION("records set aside come with the settled advance, once") {
+  SECTION("records set aside come with the advance that settling repeats") {
     some_records letters{set[0]};
     letters.add(12, "k", "v");
     s->set_aside("", {letters[0], "broken", 1, {}});
@@ -277,6 +277,24 @@ TEST_CASE("a commit whose fsync fails is unknown until it was settled") {
     CHECK(advance(*s, moves) == all(2, outcome::unknown));
     CHECK(contract::copy(s->settle(moves, soon())) == all(2, outcome::applied));
     CHECK(f.look("select \"offset\" from sluice_offsets_skipped") == contract::texts{"12"});
+  }
+  SECTION("records set aside come with the settled advance, once") {
+    some_records letters{set[0]};
+    letters.add(12, "k", "v");
+    s->set_aside("", {letters[0], "broken", 1, {}});
+    failing_disk::log_syncs_fail = 3;
+    CHECK(advance(*s, moves) == all(2, outcome::unknown));
+    CHECK(contract::copy(s->settle(moves, soon())) == all(2, outcome::unknown));
+    failing_disk::log_syncs_fail = 0;
+    s->set_aside("", {letters[0], "broken", 1, {}});
+    CHECK(contract::copy(s->settle(moves, soon())) == all(2, outcome::applied));
+    CHECK(f.look("select \"offset\" from sluice_offsets_skipped") == contract::texts{"12"});
+    letters.add(16, "k", "v");
+    s->set_aside("", {letters[1], "broken", 1, {}});
+    auto next = to(c[0], 18);
+    next.from = offset{15};
+    CHECK(advance(*s, {next}) == all{outcome::applied});
+    CHECK(f.look("select \"offset\" from sluice_offsets_skipped") == contract::texts{"12", "16"});
   }
 }
 

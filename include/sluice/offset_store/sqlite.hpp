@@ -1,5 +1,6 @@
 /// \file offset_store/sqlite.hpp  Offsets in an SQLite file, and the handler's results in the same transaction.
 #pragma once
+#include <sluice/offset_store/sqlite_claiming.hpp>
 #include <sluice/offset_store/sqlite_letters.hpp>
 #include <sluice/offset_store/sqlite_positions.hpp>
 #include <sluice/offset_store/sqlite_transaction.hpp>
@@ -33,7 +34,7 @@ class sqlite_offset_store {
   std::function<void(int, std::string_view)> log_;
   detail::sqlite::connection db_;
   std::string id_;
-  std::optional<detail::sqlite::positions> positions_{};
+  std::unique_ptr<detail::sqlite::positions> positions_{};
   detail::sqlite::letters letters_{};
   sqlite_transaction tx_{db_};
   std::string group_{};
@@ -52,7 +53,7 @@ class sqlite_offset_store {
   sqlite_offset_store(sqlite_offsets const& config, context const& c)
       : config_(checked(config)), log_(c.log), db_("sqlite_offsets", config.path, config.lock_timeout) {
     id_ = detail::sqlite::prepare_file(db_, config_.table);
-    positions_.emplace(db_, config_.table);
+    positions_ = std::make_unique<detail::sqlite::positions>(db_, config_.table);
     letters_.prepare(db_, skipped());
   }
   sqlite_offset_store(sqlite_offset_store const&) = delete;
@@ -67,8 +68,13 @@ class sqlite_offset_store {
     return answer(set, by, [&](std::vector<claimed>& answers) {
       select(group);
       for (auto const& of : set) letters_.forget(of);
-      plan known;
-      while (!try_claim(answers, known, by)) complete(known, set, resolve, by);
+      detail::sqlite::claiming c{*positions_, answers};
+      for (;;) {
+        c.ask(resolve, by);
+        db_.begin(by);
+        if (c.store()) return db_.commit();
+        db_.rollback();
+      }
     });
   }
 
@@ -104,6 +110,7 @@ class sqlite_offset_store {
 
   std::vector<claimed> record(std::vector<rewind> const& rewinds, time_point by) {
     std::vector<topic_partition> set;
+    set.reserve(rewinds.size());
     for (auto const& r : rewinds) set.push_back(r.of);
     return answer(set, by, [&](std::vector<claimed>& answers) {
       db_.begin(by);
@@ -113,7 +120,7 @@ class sqlite_offset_store {
           answers[i].why = to_string(rewinds[i].of) + ": another owner has claimed it";
           continue;
         }
-        fill(answers[i], positions_->rewind(rewinds[i], *p), claimed::stored);
+        detail::sqlite::fill(answers[i], positions_->rewind(rewinds[i], *p), claimed::stored);
       }
       db_.commit();
     });
@@ -206,13 +213,7 @@ class sqlite_offset_store {
   }
 
  private:
-  /// What a first claim needs to know; asked for outside of the transaction, since brokers may be slow.
-  struct plan {
-    std::map<std::string, std::vector<offset>, std::less<>> starts{};
-    std::map<topic_partition, offset> earliest{};
-  };
-
-  static sqlite_offsets const& checked(sqlite_offsets const& c) {
+  static sqlite_offsets checked(sqlite_offsets c) {
     detail::sqlite::check_sql_name("sqlite_offsets.table", c.table);
     return c;
   }
@@ -220,79 +221,6 @@ class sqlite_offset_store {
   void select(std::string const& group) {
     group_ = group;
     positions_->of_group(group);
-  }
-
-  static void fill(claimed& c, detail::sqlite::stored_position const& p, claimed::what_t what) {
-    c.next = p.next;
-    c.log = p.log;
-    c.mine = p.mine;
-    c.what = what;
-  }
-
-  /// False, with nothing done: something about the topics must be found out first.
-  bool try_claim(std::vector<claimed>& answers, plan const& known, time_point by) {
-    db_.begin(by);
-    std::map<std::string, std::int32_t, std::less<>> before;  // partitions known so far; -1: first claim
-    for (auto const& c : answers)
-      if (!before.contains(c.of.topic)) before[c.of.topic] = positions_->partitions(c.of.topic).value_or(-1);
-    for (auto const& [topic, n] : before)
-      if (!extend(topic, n, answers, known)) {
-        db_.rollback();
-        return false;
-      }
-    for (auto& c : answers) {
-      auto p = positions_->find(c.of);
-      if (!p) {
-        positions_->create(c.of, std::nullopt);
-        p = positions_->find(c.of);
-      }
-      p->mine = positions_->claim(c.of, *p);
-      auto const n = before.find(c.of.topic)->second;
-      auto const first_ends = n >= 0 ? n : static_cast<std::int32_t>(known.starts.at(c.of.topic).size());
-      fill(c, *p,
-           p->missing                     ? claimed::missing
-           : c.of.partition >= first_ends ? claimed::added
-           : n < 0                        ? claimed::first
-                                          : claimed::stored);
-    }
-    db_.commit();
-    return true;
-  }
-
-  /// Stores the starts of a topic that was unknown, and of partitions beyond the known number.
-  bool extend(std::string const& topic, std::int32_t before, std::vector<claimed> const& answers, plan const& known) {
-    auto n = before;
-    if (before < 0) {
-      auto const starts = known.starts.find(topic);
-      if (starts == known.starts.end()) return false;
-      n = 0;
-      for (auto const start : starts->second) positions_->create({topic, n++}, start);
-    }
-    auto needed = n;
-    for (auto const& c : answers)
-      if (c.of.topic == topic) needed = std::max(needed, c.of.partition + 1);
-    for (; n < needed; ++n) {
-      auto const start = known.earliest.find({topic, n});
-      if (start == known.earliest.end()) return false;
-      positions_->create({topic, n}, start->second);
-    }
-    if (n != before) positions_->set_partitions(topic, n);
-    return true;
-  }
-
-  void complete(plan& known, std::vector<topic_partition> const& set, start_resolver& resolve, time_point by) {
-    for (auto const& of : set) {
-      auto n = positions_->partitions(of.topic);
-      if (!n) {
-        auto const at = known.starts.find(of.topic);
-        auto const& starts =
-            at != known.starts.end() ? at->second : known.starts[of.topic] = resolve.start_of(of.topic, by).starts;
-        n = static_cast<std::int32_t>(starts.size());
-      }
-      for (auto p = *n; p <= of.partition; ++p)
-        if (topic_partition const beyond{of.topic, p}; !known.earliest.contains(beyond))
-          known.earliest[beyond] = resolve.earliest(beyond, by);
-    }
   }
 
   /// Answers for each of `set`, busy or failed where the database can't be had.
@@ -382,13 +310,12 @@ class sqlite_offset_store {
   /// After a commit of unknown outcome: a new connection, behind a checkpoint.
   void ready() {
     if (!doubtful_) return;
-    auto const tables = letters_.tables();
     positions_.reset();
     letters_.close();
     db_.reopen();
-    positions_.emplace(db_, config_.table);
+    positions_ = std::make_unique<detail::sqlite::positions>(db_, config_.table);
     select(group_);
-    for (auto const& t : tables) letters_.prepare(db_, t);
+    letters_.reopen(db_);
     doubtful_ = false;
   }
 };

@@ -46,29 +46,14 @@ class letters {
         throw;
       }
     }
-    try {
-      tables_[t] = std::make_unique<statement>(
-          db,
-          "insert into \"" + t +
-              "\" (grp, topic, partition, \"offset\", incarnation, timestamp, \"key\", value, error, attempts, "
-              "\"first\")"
-              " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (grp, topic, partition, incarnation, \"offset\")"
-              " do update set error = excluded.error, attempts = excluded.attempts",
-          "setting a record aside");
-    } catch (store_error const& e) {
-      tables_.erase(t);
-      if (e.code() != errc::store_damaged) throw;
-      throw error(errc::bad_configuration, "dead_letter_table.table = " + t +
-                                               ": a table of that name is there and is not"
-                                               " one that the library made: choose another");
-    }
+    tables_[t] = make(db, t);
   }
   /// Finalises the statements; the waiting letters stay.
-  void close() { tables_.clear(); }
-  std::vector<std::string> tables() const {
-    std::vector<std::string> names;
-    for (auto const& [name, _] : tables_) names.push_back(name);
-    return names;
+  void close() {
+    for (auto& [_, insert] : tables_) insert.reset();
+  }
+  void reopen(connection& db) {
+    for (auto& [table, insert] : tables_) insert = make(db, table);
   }
 
   /// Into the transaction that is open.
@@ -79,7 +64,7 @@ class letters {
   }
   /// For the next advance of its partition.
   void keep(std::string const& table, dead_letter const& l) {
-    insert(table);
+    known(table);
     auto const r = l.what;
     kept_letter k{table,
                   {std::string(r.topic()), r.partition()},
@@ -116,11 +101,26 @@ class letters {
     return blob(text.has_value(), text ? *text : std::string_view{});
   }
 
-  statement& insert(std::string_view table) {
+  static std::unique_ptr<statement> make(connection& db, std::string const& t) try {
+    return std::make_unique<statement>(
+        db,
+        "insert into \"" + t +
+            "\" (grp, topic, partition, \"offset\", incarnation, timestamp, \"key\", value, error, attempts, \"first\")"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (grp, topic, partition, incarnation, \"offset\")"
+            " do update set error = excluded.error, attempts = excluded.attempts",
+        "setting a record aside");
+  } catch (store_error const& e) {
+    if (e.code() != errc::store_damaged) throw;
+    throw error(errc::bad_configuration, "the table " + t +
+                                             " is there and is not one that the library made for dead"
+                                             " letters: choose another name");
+  }
+  std::unique_ptr<statement>& known(std::string_view table) {
     auto const at = tables_.find(table);
-    if (at != tables_.end()) return *at->second;
+    if (at != tables_.end()) return at->second;
     throw error(errc::bad_configuration, "a record is to be set aside in a table that was not prepared");
   }
+  statement& insert(std::string_view table) { return *known(table); }
 };
 
 }}}  // namespace sluice::v0::detail::sqlite

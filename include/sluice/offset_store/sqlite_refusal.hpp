@@ -37,6 +37,9 @@ namespace sluice { inline namespace v0 { namespace detail::sqlite {
     case SQLITE_CONSTRAINT_DATATYPE:
     case SQLITE_MISMATCH:
       message = sqlite3_errmsg(db.get());
+      break;
+    default:
+      break;
   }
   sqlite3_reset(s);
   if (connection::is_of_the_store(rc)) db.fail(rc, sql);

@@ -131,7 +131,7 @@ class sqlite_row {
   template <class... T>
   std::tuple<T...> as() const {
     return [this]<std::size_t... I>(std::index_sequence<I...>) {
-      return std::tuple<T...>{get<T>(static_cast<int>(I))...};
+      return std::tuple<T...>{this->template get<T>(static_cast<int>(I))...};
     }(std::index_sequence_for<T...>{});
   }
 };

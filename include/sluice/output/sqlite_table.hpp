@@ -119,7 +119,8 @@ inline void check_names(std::string const& who, std::string const& table, std::v
     if (c.starts_with("sluice_"))
       throw error(errc::bad_configuration, who + ": a column's name begins with sluice_, which is the library's own");
     if (std::count(columns.begin(), columns.end(), c) != 1)
-      throw error(errc::bad_configuration, who + ": the column " + c + " is named twice");
+      throw error(errc::bad_configuration,
+                  std::string(who).append(": the column ").append(c).append(" is named twice"));
   }
 }
 
