@@ -56,7 +56,7 @@ inline std::uint64_t random_bits() {
   return bits;
 }
 
-inline std::string hex(std::uint64_t bits) {
+inline std::string hex16(std::uint64_t bits) {
   std::string out(16, '0');
   for (std::size_t i = 16; i-- > 0; bits >>= 4) out[i] = "0123456789abcdef"[bits & 15];
   return out;

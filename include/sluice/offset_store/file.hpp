@@ -1,7 +1,7 @@
 /// \file offset_store/file.hpp  Offsets, values and text results in a folder of numbered files, without any database.
 #pragma once
 #include <sluice/detail/letter_json.hpp>
-#include <sluice/detail/network_files.hpp>
+#include <sluice/detail/network_file_system.hpp>
 #include <sluice/offset_store/file_claims.hpp>
 #include <sluice/offset_store/file_text.hpp>
 #include <sluice/offset_store/file_transaction.hpp>
@@ -63,18 +63,18 @@ class basic_file_store {
   /// Edits the newest state and publishes, again while others are quicker. `edit(state)` says whether it changed it, and
   /// is called anew on each state that turns out to be the newest; absent: it gave up half-way. Answers yes or unknown.
   template <class Edit>
-  detail::published change(time_point by, Edit edit) {
+  detail::publication change(time_point by, Edit edit) {
     for (unsigned races = 0;; lost_a_race(races, by)) {
       auto& state = folder_.newest();
       folder_.doubt();
       std::optional<bool> const changed = edit(state);
-      if (!changed) return detail::published::unknown;
+      if (!changed) return detail::publication::unknown;
       if (!*changed) {
         folder_.unchanged();
-        return detail::published::yes;
+        return detail::publication::yes;
       }
       auto const how = folder_.publish();
-      if (how == detail::published::yes || how == detail::published::unknown) return how;
+      if (how == detail::publication::yes || how == detail::publication::unknown) return how;
     }
   }
 
@@ -110,19 +110,19 @@ class basic_file_store {
       bool changed = false, holds = false;
       for (std::size_t i = 0; i < moves.size(); ++i) {
         auto* const p = groups_.find(state, moves[i]);
-        auto const verdict = detail::judge(p, moves[i]);
-        if (verdict == detail::verdict::no) continue;
+        auto const fit = detail::check_move(p, moves[i]);
+        if (fit == detail::cas::refused) continue;
         outcomes_[i] = outcome::applied;
         holds = true;
-        if (verdict == detail::verdict::already) continue;
-        detail::apply(*p, moves[i]);
+        if (fit == detail::cas::already) continue;
+        detail::apply_move(*p, moves[i]);
         moved[i] = changed = true;
       }
       if (changed && !aside_.empty() && !append_aside(state, moves, moved)) return {};
       return changed || (state_again && holds);
     });
     for (std::size_t i = 0; i < moves.size(); ++i) {
-      if (how == detail::published::unknown && outcomes_[i] == outcome::applied) outcomes_[i] = outcome::unknown;
+      if (how == detail::publication::unknown && outcomes_[i] == outcome::applied) outcomes_[i] = outcome::unknown;
       if (!aside_.empty() && outcomes_[i] != outcome::unknown) forget_aside(moves[i].of);
     }
     return outcomes_;
@@ -131,7 +131,7 @@ class basic_file_store {
   /// Whether the newest state has it all, where this very commit may have brought it.
   static bool has(file_generation const& state, detail::known_groups const& groups, file_transaction const& tx) {
     for (auto const& m : tx.moves_)
-      if (detail::judge(groups.find(state, m), m) != detail::verdict::already) return false;
+      if (detail::check_move(groups.find(state, m), m) != detail::cas::already) return false;
     for (auto const& [name, v] : tx.values_) {
       auto const at = state.values.find(name);
       if (v.written && tx.moves_.empty() && (at == state.values.end() ? !!v.content : v.content != at->second.content))
@@ -148,9 +148,9 @@ class basic_file_store {
     }
     for (auto const& m : tx.moves_) {
       auto* const p = groups_.find(state, m);
-      auto const verdict = detail::judge(p, m);
-      if (verdict == detail::verdict::no || (verdict == detail::verdict::already && m.from != m.until)) return false;
-      detail::apply(*p, m);
+      auto const fit = detail::check_move(p, m);
+      if (fit == detail::cas::refused || (fit == detail::cas::already && m.from != m.until)) return false;
+      detail::apply_move(*p, m);
     }
     for (auto const& [name, v] : tx.values_) {
       if (!v.written) continue;
@@ -184,7 +184,7 @@ class basic_file_store {
     if (folder_.number() > 0) return;
     try {
       auto const made = change({}, [&](file_generation&) -> std::optional<bool> { return folder_.number() == 0; });
-      if (made == detail::published::yes) return;
+      if (made == detail::publication::yes) return;
     } catch (store_error const& e) {
       if (e.code() != errc::store_unavailable) throw;
       throw error{errc::bad_configuration, "file_offsets.directory: '" + folder_.path() +
@@ -198,14 +198,14 @@ class basic_file_store {
   bool mirror() const { return mirror_; }
   std::optional<std::string> local_id() {
     auto const& id = folder_.seen().id;
-    return detail::hex(id[0]) + detail::hex(id[1]);
+    return detail::hex16(id[0]) + detail::hex16(id[1]);
   }
 
   std::vector<claimed> claim(std::string const& group, std::vector<topic_partition> const& set, start_resolver& resolve,
                              time_point by) {
     groups_.add(group);
     detail::file_claim claim{group, set, resolve, by};
-    if (change(by, std::ref(claim)) == detail::published::yes) return std::move(claim.answers);
+    if (change(by, std::ref(claim)) == detail::publication::yes) return std::move(claim.answers);
     return claim.failed("a file could not be synced in " + folder_.path() + "; whether the claim holds is not known");
   }
 
@@ -221,13 +221,13 @@ class basic_file_store {
       bool holds = false;
       outcomes_.assign(moves.size(), outcome::refused);
       for (std::size_t i = 0; i < moves.size(); ++i) {
-        if (detail::judge(groups_.find(state, moves[i]), moves[i]) != detail::verdict::already) continue;
+        if (detail::check_move(groups_.find(state, moves[i]), moves[i]) != detail::cas::already) continue;
         outcomes_[i] = outcome::applied;
         holds = true;
       }
       return holds;
     });
-    if (how == detail::published::unknown) {
+    if (how == detail::publication::unknown) {
       for (auto& o : outcomes_)
         if (o == outcome::applied) o = outcome::unknown;
     } else {
@@ -238,7 +238,7 @@ class basic_file_store {
 
   std::vector<claimed> record(std::vector<rewind> const& rewinds, time_point by) {
     detail::file_rewind rewinding{groups_, rewinds};
-    if (change(by, std::ref(rewinding)) == detail::published::yes) return std::move(rewinding.answers);
+    if (change(by, std::ref(rewinding)) == detail::publication::yes) return std::move(rewinding.answers);
     return rewinding.failed("a file could not be synced in " + folder_.path() +
                             "; whether it was recorded is not known");
   }
@@ -272,8 +272,8 @@ class basic_file_store {
   std::span<outcome const> advance(file_transaction& tx, std::span<move const> moves, time_point) {
     outcomes_.clear();
     for (auto const& m : moves) {
-      auto const verdict = detail::judge(groups_.find(folder_.seen(), m), m);
-      bool const fits = verdict == detail::verdict::fits || (verdict == detail::verdict::already && m.from == m.until);
+      auto const fit = detail::check_move(groups_.find(folder_.seen(), m), m);
+      bool const fits = fit == detail::cas::fits || (fit == detail::cas::already && m.from == m.until);
       outcomes_.push_back(fits ? outcome::applied : outcome::refused);
     }
     tx.moves_.insert(tx.moves_.end(), moves.begin(), moves.end());
@@ -282,7 +282,7 @@ class basic_file_store {
 
   outcome commit(file_transaction& tx, time_point by) {
     bool refused = false, tried = false;
-    detail::published how{};
+    detail::publication how{};
     try {
       how = change(by, [&](file_generation& state) -> std::optional<bool> {
         if (tried && has(state, groups_, tx)) return false;
@@ -297,7 +297,7 @@ class basic_file_store {
     }
     end();
     if (refused) return outcome::refused;
-    if (how == detail::published::yes) return outcome::applied;
+    if (how == detail::publication::yes) return outcome::applied;
     transaction_in_doubt_ = true;
     return outcome::unknown;
   }

@@ -19,16 +19,16 @@ inline std::int64_t in_ms(wall_time t) { return t.time_since_epoch().count(); }
 
 inline fence next_fence(fence const& now) { return {now.turn + 1, random_bits() | 1}; }
 
-enum class verdict { fits, already, no };
+enum class cas { fits, already, refused };
 
 /// Compare-and-set: position and fence must be as the move says. `already`: it stands at the end, under this fence.
-inline verdict judge(file_generation::partition const* p, move const& m) {
-  if (!p || !p->there || p->owner != m.mine || m.mine.nonce == 0 || m.until < m.from) return verdict::no;
-  if (p->next == m.until) return verdict::already;
-  return p->next == m.from ? verdict::fits : verdict::no;
+inline cas check_move(file_generation::partition const* p, move const& m) {
+  if (!p || !p->there || p->owner != m.mine || m.mine.nonce == 0 || m.until < m.from) return cas::refused;
+  if (p->next == m.until) return cas::already;
+  return p->next == m.from ? cas::fits : cas::refused;
 }
 
-inline void apply(file_generation::partition& p, move const& m) {
+inline void apply_move(file_generation::partition& p, move const& m) {
   p.next = m.until;
   p.log = m.log;
 }
@@ -72,7 +72,7 @@ class known_groups {
   }
 };
 
-inline std::vector<claimed> all_failed(std::vector<claimed> answers, std::string const& why) {
+inline std::vector<claimed> claims_failed(std::vector<claimed> answers, std::string const& why) {
   for (auto& c : answers) c = {.of = c.of, .what = claimed::failed, .why = why};
   return answers;
 }
@@ -139,7 +139,7 @@ struct file_claim {
     }
     return changed;
   }
-  std::vector<claimed> failed(std::string const& why) { return all_failed(std::move(answers), why); }
+  std::vector<claimed> failed(std::string const& why) { return claims_failed(std::move(answers), why); }
 };
 
 /// Rewinds, each on its own: a new fence, incarnation = max(stored + 1, wall clock in ms), and a line in the list.
@@ -179,7 +179,7 @@ struct file_rewind {
                         state.jumps.end() - static_cast<std::ptrdiff_t>(file_generation::max_jumps));
     return changed;
   }
-  std::vector<claimed> failed(std::string const& why) { return all_failed(std::move(answers), why); }
+  std::vector<claimed> failed(std::string const& why) { return claims_failed(std::move(answers), why); }
 };
 
 }}}  // namespace sluice::v0::detail

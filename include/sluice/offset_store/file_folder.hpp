@@ -13,7 +13,7 @@
 
 namespace sluice { inline namespace v0 { namespace detail {
 
-enum class published {
+enum class publication {
   yes,        ///< durable, and the newest
   taken,      ///< not published: another one has that number
   overtaken,  ///< published, but another one is newer: read it to learn what holds
@@ -124,13 +124,13 @@ class generation_folder {
   void unchanged() { current_ = true; }
 
   /// Makes the state in memory the next generation. Throws store_error where it is certain that nothing was published.
-  published publish() {
+  publication publish() {
     current_ = false;
     auto const number = number_ + 1;
     encode(state_, bytes_);
     if (bytes_.size() > generation_header + generation_cap)
       throw store_error{errc::store_full, "the values kept in " + path_ + " are more than 256 MiB in all; keep less"};
-    auto const temporary = std::string{temporary_prefix} + hex(random_bits());
+    auto const temporary = std::string{temporary_prefix} + hex16(random_bits());
     typename Files::handle file;
     if (int const e = files_.create(folder_, temporary, file)) throw_file_error(e, "make a file", path_);
     files_.lock(file);
@@ -141,22 +141,22 @@ class generation_folder {
     if (int const e = files_.sync(file)) {
       files_.remove(folder_, temporary);
       if (is_full(e)) throw_file_error(e, "sync a file", path_);
-      return published::unknown;
+      return publication::unknown;
     }
     if (int const e = files_.publish(folder_, temporary, generation_name(number))) {
       files_.remove(folder_, temporary);
-      if (e == EEXIST || e == ENOENT) return published::taken;
+      if (e == EEXIST || e == ENOENT) return publication::taken;
       if (is_full(e)) throw_file_error(e, "name a file", path_);
-      return published::unknown;
+      return publication::unknown;
     }
-    if (files_.sync(folder_) || files_.list(folder_, names_)) return published::unknown;
+    if (files_.sync(folder_) || files_.list(folder_, names_)) return publication::unknown;
     auto const there = generation_numbers(names_);
-    if (there.empty()) return published::unknown;
+    if (there.empty()) return publication::unknown;
     clean_up(there);
-    if (there.back() != number) return published::overtaken;
+    if (there.back() != number) return publication::overtaken;
     number_ = number;
     current_ = true;
-    return published::yes;
+    return publication::yes;
   }
 };
 

@@ -29,7 +29,7 @@ inline std::vector<std::string> text_folders(file_generation::text_key const& ke
 
 inline std::string text_file_name(file_generation::text_key const& key) {
   return file_name(key.name) + "." + std::to_string(key.of.partition) + "." + std::to_string(key.turn) + "-" +
-         hex(key.nonce);
+         hex16(key.nonce);
 }
 
 inline std::string text_path(std::string const& directory, file_generation::text_key const& key) {

@@ -152,7 +152,7 @@ class files_by_range {
 
   /// False: the name is taken.
   bool publish(typename Files::handle const& folder, std::int64_t incarnation, offset from, offset until) {
-    auto const temporary = "temporary." + detail::hex(detail::random_bits());
+    auto const temporary = "temporary." + detail::hex16(detail::random_bits());
     typename Files::handle inside, file;
     check(files_.make_directory(folder, temporary), "make a folder");
     try {
