@@ -120,6 +120,9 @@ TEST_CASE("an empty batch") {
     CHECK(b.size() == 0);
     CHECK(b.begin() == b.end());
     CHECK(b.begin() + 0 == b.end());
+    auto i = b.begin();
+    i += 0;
+    CHECK(i == b.end());
     CHECK(b.begin() - 0 == b.end());
     CHECK(b.end() - b.begin() == 0);
     CHECK(b.ranges().empty());

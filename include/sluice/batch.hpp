@@ -43,6 +43,7 @@ class batch : public std::ranges::view_interface<batch> {
       return *this;
     }
     iterator& operator+=(difference_type n) {
+      if (n == 0) return *this;
       at_ += n;
       while (at_ < part_->begin) --part_;
       while (at_ >= part_->end && part_ + 1 != parts_end_) ++part_;
@@ -59,7 +60,7 @@ class batch : public std::ranges::view_interface<batch> {
       return old;
     }
     iterator& operator-=(difference_type n) { return *this += -n; }
-    friend iterator operator+(iterator i, difference_type n) { return n == 0 ? i : i += n; }
+    friend iterator operator+(iterator i, difference_type n) { return i += n; }
     friend iterator operator+(difference_type n, iterator i) { return i + n; }
     friend iterator operator-(iterator i, difference_type n) { return i + -n; }
     friend difference_type operator-(iterator a, iterator b) { return a.at_ - b.at_; }

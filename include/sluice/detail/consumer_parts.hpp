@@ -120,11 +120,11 @@ struct consumer_parts {
                   "micro_batch.interval is negative; give 0 for batches of what has arrived, or a length of time");
     if constexpr (requires { Slots::rate::wanted_interval(c.rate); }) {
       auto const wanted = Slots::rate::wanted_interval(c.rate);
-      if (x.batch_interval.count() != 0 && x.batch_interval != wanted)
+      if (x.batch_interval.count() != 0 && c.rate.interval.count() != 0 && x.batch_interval != wanted)
         throw error(errc::bad_configuration, "micro_batch.interval is " + std::to_string(x.batch_interval.count()) +
                                                  " ms and the rate limit's is " + std::to_string(wanted.count()) +
                                                  " ms; give one of them, or the same twice");
-      x.batch_interval = wanted;
+      if (x.batch_interval.count() == 0) x.batch_interval = wanted;
     }
     x.log = [this](int level, std::string_view line) { tell().on_log(log_event{level, line}); };
     return x;

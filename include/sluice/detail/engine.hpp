@@ -47,6 +47,9 @@ class engine {
   std::vector<std::size_t> quota_{}, took_{};
   time_point next_at_{};
   wall_time next_time_{};
+  wall_time time_{};
+  time_point::duration late_{0};
+  bool cut_short_ = false;  // the interval's quota is not used up
   bool held_back_ = false;  // by the rate limit: what has arrived rings no bell again
   bool inside_ = false;
   bool close_wanted_ = false;
@@ -154,7 +157,8 @@ class engine {
     auto const records = all_.hand.records();
     deliver(handler);
     if (!all_.hand.empty()) return {.what = step_result::retrying, .due = all_.hand.due};
-    return {.what = step_result::handled, .records = records, .due = all_.interval.count() > 0 ? next_at_ : now};
+    bool const at_once = all_.interval.count() == 0 || cut_short_;
+    return {.what = step_result::handled, .records = records, .due = at_once ? now : next_at_};
   }
 
   void serve(time_point now) {
@@ -194,22 +198,29 @@ class engine {
   }
 
   bool take(time_point now) {
-    if (all_.interval.count() > 0 && now < next_at_) return false;
-    auto const late = all_.interval.count() > 0 ? now - next_at_ : time_point::duration{0};
-    auto const time = all_.interval.count() > 0 ? next_time_ : all_.clock.wall();
-    if (all_.interval.count() > 0) plan_next(now);
-
-    ask_rate(now);
-    all_.source.take(quota_, all_.max_records_now, all_.batching.max_bytes, all_.hand.intake_for_source());
-    if (all_.hand.intake_for_source().parts.empty()) return false;
-    tell_rate(now);
-    all_.hand.taken(all_.source.lanes(), time);
+    bool const more = cut_short_ && same_lanes();
+    cut_short_ = false;
+    if (!more) {
+      if (all_.interval.count() > 0 && now < next_at_) return false;
+      late_ = all_.interval.count() > 0 ? now - next_at_ : time_point::duration{0};
+      time_ = all_.interval.count() > 0 ? next_time_ : all_.clock.wall();
+      plan_next(now);
+      ask_rate(now);
+    }
+    auto& in = all_.hand.intake_for_source();
+    all_.source.take(quota_, all_.max_records_now, all_.batching.max_bytes, in);
+    if (in.parts.empty()) return false;
+    count_taken();
+    if (!more) all_.rate.taken(now, loads_, took_);
+    cut_short_ = all_.interval.count() > 0 &&
+                 (in.messages.size() >= all_.max_records_now || in.bytes >= all_.batching.max_bytes);
+    all_.hand.taken(all_.source.lanes(), time_);
     shed(now);
-    all_.figures = {.time = time,
+    all_.figures = {.time = time_,
                     .records = all_.hand.records(),
                     .bytes = all_.hand.bytes(),
                     .taking = all_.clock.now() - now,
-                    .scheduling_delay = late};
+                    .scheduling_delay = late_};
     if constexpr (requires { all_.store.batch_taken(); }) all_.store.batch_taken();
     return true;
   }
@@ -224,11 +235,19 @@ class engine {
     held_back_ = all_.interval.count() == 0 && std::ranges::any_of(quota_, [](std::size_t q) { return q != no_limit; });
   }
 
-  void tell_rate(time_point now) {
+  /// What is left of an interval's quota is for the lanes that it was given for.
+  bool same_lanes() const {
+    return std::ranges::equal(loads_, all_.source.lanes(), {}, &load::assignment, &lane::assignment);
+  }
+
+  void count_taken() {
     auto const& in = all_.hand.intake_for_source();
     took_.assign(loads_.size(), 0);
-    for (std::size_t k = 0; k < in.parts.size(); ++k) took_[in.lanes[k]] = in.counts[k];
-    all_.rate.taken(now, loads_, took_);
+    for (std::size_t k = 0; k < in.parts.size(); ++k) {
+      auto const i = in.lanes[k];
+      took_[i] = in.counts[k];
+      if (quota_[i] != no_limit) quota_[i] -= took_[i];
+    }
   }
 
   void shed(time_point now) {
@@ -253,7 +272,7 @@ class engine {
 
   time_point due(time_point now) const {
     auto soonest = now + longest_idle;
-    if (all_.interval.count() > 0) soonest = std::min(soonest, next_at_);
+    if (all_.interval.count() > 0) soonest = std::min(soonest, cut_short_ ? now : next_at_);
     if (held_back_) soonest = std::min(soonest, now + std::chrono::milliseconds{10});
     if (auto const d = all_.source.next_due()) soonest = std::min(soonest, *d);
     return soonest;

@@ -29,7 +29,11 @@ inline constexpr std::size_t no_limit = static_cast<std::size_t>(-1);
 
 /// `allow` fills in, for each load, how many records of it the next batch may take; `taken` says how many it took
 /// (same loads, same order), before the handler runs; `completed` how long it took.
-/// Runtimes whose `batch_interval` is not 0 are used with batches of that length when micro_batch gives none.
+/// A quota is for one interval, where batches have one: a batch that its bounds cut short is followed at once by another
+/// from what is left of the quota, of which `taken` hears nothing more.
+///
+/// A policy may have `wanted_interval(policy)`, the length of batches where micro_batch gives none; `drops_records`, whose
+/// runtime then has `keep(now, load, took)`: how many of the newest to keep; and a runtime `rate()`: records a second.
 template <class R>
 concept rate_limit = requires(R& r, time_point now, std::span<load const> loads, std::span<std::size_t> quota,
                               std::span<std::size_t const> took, batch_figures const& figures) {

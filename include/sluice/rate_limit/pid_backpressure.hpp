@@ -20,16 +20,18 @@ namespace sluice { inline namespace v0 {
 /// - fractions are carried on, of the total, of each share and of the cap; what was not used is not saved.
 struct pid_backpressure {
   using slot = rate_limit_slot;
-  std::chrono::milliseconds interval{1000};  ///< of the batches, where micro_batch gives none
-  double initial_rate = 0;                   ///< records each second in all, until the first estimate; 0: no limit yet
-  double proportional = 1;                   ///< of the error: rate less what was handled
-  double integral = 0.2;                     ///< of the backlog that the scheduling delay stands for
-  double derivative = 0;                     ///< of the change of the error, in seconds
-  double min_rate = 100;                     ///< records each second in all; no estimate is lower
-  double max_rate_per_partition = 0;         ///< records each second; 0: no cap
+  std::chrono::milliseconds interval{0};  ///< of the batches; 0: micro_batch's, or 1 s where that gives none
+  double initial_rate = 0;                ///< records each second in all, until the first estimate; 0: no limit yet
+  double proportional = 1;                ///< of the error: rate less what was handled
+  double integral = 0.2;                  ///< of the backlog that the scheduling delay stands for
+  double derivative = 0;                  ///< of the change of the error, in seconds
+  double min_rate = 100;                  ///< records each second in all; no estimate is lower
+  double max_rate_per_partition = 0;      ///< records each second; 0: no cap
 
   /// The length of batches where micro_batch gives none.
-  static std::chrono::milliseconds wanted_interval(pid_backpressure const& self) { return self.interval; }
+  static std::chrono::milliseconds wanted_interval(pid_backpressure const& self) {
+    return self.interval.count() != 0 ? self.interval : std::chrono::milliseconds{1000};
+  }
 
   class runtime {
     struct memory {
@@ -128,7 +130,7 @@ struct pid_backpressure {
   };
 
   static runtime open(pid_backpressure const& self, context const& context) {
-    return {self, context.batch_interval.count() > 0 ? context.batch_interval : self.interval};
+    return {self, context.batch_interval.count() > 0 ? context.batch_interval : wanted_interval(self)};
   }
 };
 
