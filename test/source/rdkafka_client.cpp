@@ -380,6 +380,30 @@ TEST_CASE("an answer that does not come is unknown, and the client behind it can
   CHECK(r.client.close(in(5s)));
 }
 
+TEST_CASE("a commit that waits for its coordinator dies with an abandoned client", "[positions]") {
+  embedded_broker own{2};
+  own.create_topic("cut", 2);
+  own.move_leader("cut", 0, 1);
+  own.move_leader("cut", 1, 1);
+  own.move_coordinator("cut", 2);
+  auto settings = by_hand("cut");
+  settings.brokers = own.bootstrap();
+  settings.properties = {{"reconnect.backoff.max.ms", "100"}};
+  rdkafka_client client{settings};
+  auto& positions = client.positions();
+  REQUIRE(store_one(client, {.of = {"cut", 0}, .next = offset{1}}) == outcome::applied);
+  own.broker_down(2);
+  // librdkafka keeps it for later.
+  CHECK(store_one(client, {.of = {"cut", 0}, .next = offset{2}}, 300ms) == outcome::unknown);
+  positions.abandon();
+  client.renew();
+  own.broker_up(2);
+  REQUIRE(store_one(client, {.of = {"cut", 1}, .next = offset{1}}, 10s) == outcome::applied);
+  // One that is not cut would be back in a tenth of a second.
+  for (auto const by = in(1500ms); std::chrono::steady_clock::now() < by; client.wait(in(100ms)))
+    REQUIRE(positions.read({{"cut", 0}}, in(5s))[0].next == offset{1});
+}
+
 TEST_CASE("in the background one request is in flight and the newest position wins", "[positions]") {
   broker().create_topic("background", 1);
   rdkafka_client client{by_hand("background")};
@@ -488,6 +512,21 @@ TEST_CASE("a group's life: assigned, a commit before the answer, a second member
   CHECK(second.client.close(in(5s)));
   REQUIRE(first.until([&] { return first.queues.size() == 4; }, 8s));
   CHECK(first.client.close(in(5s)));
+}
+
+TEST_CASE("a member that does not poll is put out, and its partitions are lost", "[group]") {
+  broker().create_topic("slow", 1);
+  auto settings = member("slow ones");
+  settings.properties["session.timeout.ms"] = "2500";
+  settings.properties["max.poll.interval.ms"] = "2500";
+  reader r{settings};
+  r.client.subscribe({"slow"});
+  REQUIRE(r.until([&] { return r.queues.size() == 1; }, 15s));
+  std::this_thread::sleep_for(3500ms);
+  REQUIRE(r.until([&] { return r.heard<client::revoked>() != nullptr; }, 5s));
+  CHECK(r.heard<client::revoked>()->lost);
+  CHECK(r.heard<client::revoked>()->set == std::vector<topic_partition>{{"slow", 0}});
+  CHECK(r.heard<client::poll_exceeded>() != nullptr);
 }
 
 TEST_CASE("an abandoned member leaves, and its successor is a new member with the same subscription", "[group]") {

@@ -147,6 +147,7 @@ class embedded_broker {
   void move_leader(std::string const& topic, std::int32_t partition, std::int32_t broker) {
     check(rd_kafka_mock_partition_set_leader(cluster_, topic.c_str(), partition, broker), "move the leader");
   }
+  /// The broker must exist, but may be down.
   void move_coordinator(std::string const& group, std::int32_t broker) {
     check(rd_kafka_mock_coordinator_set(cluster_, "group", group.c_str(), broker), "move the coordinator");
   }
