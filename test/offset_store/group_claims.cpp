@@ -194,6 +194,16 @@ TEST_CASE("a position that is gone is missing, never a start") {
   }
 }
 
+TEST_CASE("where partition 0 is ours since earlier, and all is gone, nothing starts anew") {
+  scripted::log_of_commits group;
+  member one{group};
+  one.claim(of("orders", {0}));
+  one.positions.stores.clear();
+  group.at.clear();
+  CHECK(one.claim(of("orders", {1}))[0].what == sl::claimed::busy);
+  CHECK(one.positions.stores.empty());
+}
+
 TEST_CASE("what a stranger committed is resumed from") {
   scripted::log_of_commits group;
   group.at[{"orders", 0}] = {sl::offset{7}, ""};

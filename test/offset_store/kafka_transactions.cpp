@@ -132,6 +132,20 @@ TEST_CASE("one move that does not hold rolls back all") {
   CHECK(f.transact({f.moves()[0]}, "the rest") == outcome::applied);
 }
 
+TEST_CASE("a claim that is given up or renewed while the transaction is open refuses it") {
+  bool const renewed = GENERATE(true, false);
+  fixture f;
+  auto const moves = f.moves();
+  auto& tx = f.store.begin(moves, within(5s));
+  CHECK(f.store.advance(tx, moves, soon())[0] == outcome::applied);
+  if (renewed) {
+    f.store.claim("billing", of("orders", {0}), f.starts, within(5s));
+  } else {
+    f.store.release({f.claims[0]}, soon());
+  }
+  CHECK(f.store.commit(tx, soon()) == outcome::refused);
+}
+
 TEST_CASE("what was applied before is not committed twice") {
   fixture f;
   CHECK(f.transact(f.moves(), "once") == outcome::applied);

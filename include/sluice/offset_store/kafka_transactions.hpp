@@ -77,6 +77,7 @@ class kafka_transactions {
 
   outcome commit(time_point by) {
     if (!producer_.is_open()) return outcome::refused;
+    refused_ |= std::ranges::any_of(pending_, [&](move const& m) { return ledger_.answered_here(m).has_value(); });
     auto const membership = as_handle(membership_);
     if (refused_ || !membership) {
       rollback();

@@ -159,7 +159,9 @@ class rdkafka_producer {
     while (open_ > 0) {
       auto const left = milliseconds_until(by);
       if (left == 0) return false;
-      serve(std::min(left, 100));
+      // Wakes librdkafka's threads: one that waited for its partition to join a transaction sleeps on otherwise.
+      rd_kafka_flush(client_, 0);
+      serve(std::min(left, 10));
     }
     return true;
   }
