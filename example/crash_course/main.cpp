@@ -1,0 +1,229 @@
+// The main job: every delivery reads the same 10,000 records while its processes are killed, and keeps its promise.
+//
+// test: --kills 5 --seed 1
+//
+// A parent holds an embedded broker and loads it with an access log. For each delivery two children of one group keep a
+// table of hits and bytes of each client in SQLite; the parent kills one or the other with SIGKILL at random moments and
+// starts it again, until the stream is through. Two controls get the order wrong on purpose and go through the same
+// course. Then the parent compares what is there with the input.
+#include "child.hpp"
+#include "illegal.hpp"
+#include "stream.hpp"
+#include "trial.hpp"
+#include "verdict.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <deque>
+#include <filesystem>
+#include <future>
+#include <random>
+#include <thread>
+
+using namespace crash_course;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct options {
+  std::string input = (std::filesystem::path{__FILE__}.parent_path().parent_path() / "data/apache_access.log").string();
+  std::string brokers{};
+  std::vector<std::string> only{};
+  int kills = 15;
+  unsigned seed = std::random_device{}();
+};
+
+/// One course while it runs, and what came of it.
+struct entry {
+  course const& what;
+  setup with{};
+  progress now{};
+  seen saw{};
+  verdict found{};
+  std::jthread thread{};
+};
+
+void print_progress(std::deque<entry> const& entries, std::int64_t records, int kills, bool again) {
+  if (again) fmt::print("\033[{}A", entries.size());
+  for (auto const& e : entries) {
+    auto const filled = static_cast<std::size_t>(e.now.stored * 30 / std::max<std::int64_t>(1, records));
+    fmt::print("{:<31} [{:<30}] {:>2}/{} kills, {:<22}\033[K\n", e.what.title,
+               std::string(std::min<std::size_t>(filled, 30), '#'), e.now.kills.load(), kills, e.now.doing.load());
+  }
+  std::fflush(stdout);
+}
+
+void print_plainly(std::deque<entry> const& entries, std::int64_t records) {
+  for (auto const& e : entries)
+    fmt::print("{}: {} kills, {} of {} records, {}\n", e.what.name, e.now.kills.load(), e.now.stored.load(), records,
+               e.now.doing.load());
+  std::fflush(stdout);
+}
+
+bool as_it_must_be(entry const& e, int kills) {
+  if (!e.saw.failure.empty() || !too_easy(e.saw, e.found, kills).empty()) return false;
+  if (e.what.control == course::must_lose) return e.found.lost > 0;
+  if (e.what.control == course::must_double) return e.found.doubled > 0;
+  return e.found.kept;
+}
+
+std::string in_words(entry const& e, int kills) {
+  if (!e.saw.failure.empty()) return "FAILED: " + e.saw.failure;
+  if (auto const why = too_easy(e.saw, e.found, kills); !why.empty()) return "TOO EASY: " + why;
+  bool const good = as_it_must_be(e, kills);
+  if (e.what.control == course::must_lose) return good ? "loses, as it must" : "NOT SEEN: nothing lost";
+  if (e.what.control == course::must_double) return good ? "doubles, as it must" : "NOT SEEN: nothing doubled";
+  return good ? "as promised" : "BROKEN: " + e.found.why;
+}
+
+void print_table(std::deque<entry> const& entries, std::size_t records, int kills) {
+  fmt::print("\n{:<31} {:>7} {:>5} {:>13} {:>9} {:>8} {:>7} {:>6} {:>7} {:>7}\n", "", "", "", "kills in", "re-",
+             "children", "", "", "effects", "");
+  fmt::print("{:<31} {:>7} {:>5} {:>13} {:>9} {:>8} {:>7} {:>6} {:>7}  {}\n", "delivery, store", "records", "kills",
+             "h / b / s / n", "balances", "share %", "handled", "lost", "doubled", "is it what the type promises?");
+  for (auto const& e : entries) {
+    auto const& k = e.saw.kills;
+    fmt::print("{:<31} {:>7} {:>5} {:>13} {:>9} {:>8} {:>7} {:>6} {:>7}  {}\n", e.what.title, records,
+               e.saw.all_kills(), fmt::format("{} / {} / {} / {}", k[0], k[1], k[2], k[3]),
+               fmt::format("{} ({})", e.saw.rebalances, e.saw.rebalances_in_hand),
+               fmt::format("{:.0f} / {:.0f}", 100 * e.found.shares[0], 100 * e.found.shares[1]), e.found.handled,
+               e.found.lost, e.found.doubled, in_words(e, kills));
+  }
+  fmt::print(
+      "\nkills: in the (h)andler, (b)etween handling and storing, during the (s)tore, (n) between batches;\n"
+      "rebalances: in brackets those that met a batch in hand. Counted from the input, from a log written inside the\n"
+      "handlers, and from the final tables. \"lost\" also counts effects of records whose handler was cut off by a "
+      "kill.\n");
+}
+
+int child(int argc, char** argv) {
+  auto const number = [&](int i) { return std::stoi(argv[i]); };
+  if (argc < 10 + partitions) return 2;
+  setup s{.course = argv[2],
+          .folder = argv[3],
+          .brokers = argv[4],
+          .topic = argv[5],
+          .group = argv[6],
+          .child = number(7),
+          .session_ms = number(8),
+          .parent = number(9)};
+  for (int i = 10; i < argc; ++i) s.sizes.push_back(number(i));
+  return child_main(s);
+}
+
+int parent(options const& o) {
+  sigset_t asked_to_end{};
+  sigemptyset(&asked_to_end);
+  sigaddset(&asked_to_end, SIGINT);
+  sigaddset(&asked_to_end, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &asked_to_end, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+
+  auto folder = (std::filesystem::temp_directory_path() / "crash_course-XXXXXX").string();
+  if (!::mkdtemp(folder.data())) throw std::runtime_error("can't make a folder in " + folder);
+  auto illegal = std::async(std::launch::async, show_illegal_combination, folder);
+  stream const log{o.input, o.brokers};
+  std::size_t records = 0;
+  std::vector<std::int64_t> sizes;
+  for (auto const& lines : log.lines()) {
+    records += lines.size();
+    sizes.push_back(static_cast<std::int64_t>(lines.size()));
+  }
+  fmt::print("{} records in {} partitions, {} kills for each delivery, seed {}\n", records, partitions, o.kills,
+             o.seed);
+
+  std::deque<entry> entries;
+  for (auto const& c : courses) {
+    if (!o.only.empty() && std::ranges::find(o.only, c.name) == o.only.end()) continue;
+    auto& e = entries.emplace_back(c);
+    e.with = {.course = std::string(c.name),
+              .folder = fmt::format("{}/{}", folder, c.name),
+              .brokers = log.brokers(),
+              .topic = log.topic(),
+              .group = fmt::format("{}-{}", log.topic(), c.name),
+              .session_ms = log.embedded() ? 2500 : 6000,
+              .sizes = sizes};
+    std::filesystem::create_directory(e.with.folder);
+  }
+  auto const begin = std::chrono::steady_clock::now();
+  std::atomic<std::size_t> running = entries.size();
+  for (auto& e : entries)
+    e.thread = std::jthread{[&](std::stop_token stop) {
+      auto const place_in_list = static_cast<unsigned>(&e.what - courses.data());
+      e.saw = trial{e.what, e.with, o.kills, o.seed * 31 + place_in_list, stop, e.now}.run();
+      --running;
+    }};
+
+  bool const terminal = ::isatty(STDOUT_FILENO) == 1;
+  bool stopped = false;
+  bool drawn = false;
+  for (int tick = 0; running > 0; ++tick) {
+    timespec const wait{0, 200'000'000};
+    if (::sigtimedwait(&asked_to_end, nullptr, &wait) > 0) {
+      stopped = true;
+      for (auto& e : entries) e.thread.request_stop();
+    }
+    if (illegal.valid()) {
+      if (illegal.wait_for(0s) != std::future_status::ready) continue;
+      fmt::print("\n{}", illegal.get());
+    }
+    if (terminal)
+      print_progress(entries, static_cast<std::int64_t>(records), o.kills, std::exchange(drawn, true));
+    else if (tick % 50 == 49)
+      print_plainly(entries, static_cast<std::int64_t>(records));
+  }
+  for (auto& e : entries) e.thread.join();
+  if (illegal.valid()) fmt::print("\n{}", illegal.get());
+  if (stopped) {
+    std::filesystem::remove_all(folder);
+    fmt::print("stopped\n");
+    return 130;
+  }
+
+  bool good = true;
+  for (auto& e : entries) {
+    e.found = judge(e.what, e.with, log.lines(), e.saw);
+    good = good && as_it_must_be(e, o.kills);
+  }
+  print_table(entries, records, o.kills);
+  auto const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  if (good) {
+    std::filesystem::remove_all(folder);
+    fmt::print("\nEvery delivery kept its promise, and the controls show that a broken one is seen. {:.0f} s\n",
+               seconds);
+    return 0;
+  }
+  fmt::print("\nNot everything is as it must be. {:.0f} s; logs and tables are in {}\n", seconds, folder);
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    if (argc > 1 && std::string_view{argv[1]} == "--child") return child(argc, argv);
+    options o;
+    CLI::App app{"Kills the processes of each delivery at random moments, and checks that it keeps its promise."};
+    app.add_option("--input", o.input, "an access log, instead of the one that comes with the program")
+        ->check(CLI::ExistingFile);
+    app.add_option("--brokers", o.brokers,
+                   "a real cluster, HOST:PORT,…, instead of the embedded broker; its topic is deleted again");
+    app.add_option("--kills", o.kills, "how many for each delivery")->check(CLI::Range(1, 1000))->capture_default_str();
+    app.add_option("--seed", o.seed, "decides who is killed when; printed");
+    std::vector<std::string> names;
+    for (auto const& c : courses) names.emplace_back(c.name);
+    app.add_option("--only", o.only, "only this delivery; may be given again")
+        ->check(CLI::IsMember(names))
+        ->expected(1)
+        ->take_all();
+    CLI11_PARSE(app, argc, argv);
+    return parent(o);
+  } catch (std::exception const& e) {
+    fmt::print(stderr, "crash_course: {}\n", e.what());
+    return 2;
+  }
+}
