@@ -17,8 +17,8 @@ using written::within;
 
 namespace {
 
-constexpr auto add_offsets = static_cast<request>(25), end_txn = static_cast<request>(26),
-               txn_offset_commit = static_cast<request>(28);
+constexpr auto init_producer_id = static_cast<request>(22), add_offsets = static_cast<request>(25),
+               end_txn = static_cast<request>(26), txn_offset_commit = static_cast<request>(28);
 
 /// As librdkafka writes it of a member.
 std::string membership(std::string const& member, int generation) {
@@ -255,7 +255,8 @@ TEST_CASE("fenced at once: refused, and this instance ends instead of fencing it
   fixture f;
   f.broker().fail_next(add_offsets, {RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH});
   CHECK(f.transact(f.moves(), "x") == outcome::refused);
-  f.claims = f.store.claim("billing", of("orders", {0, 1}), f.starts, within(5s));
+  f.broker().fail_next(init_producer_id, {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED});
+  f.claims = f.store.claim("billing", of("orders", {0, 1}), f.starts, within(5s));  // without a new producer
   CHECK(code_of([&] { f.store.begin(f.moves(), within(5s)); }) == sl::errc::fenced);
   CHECK(code_of([&] { f.store.begin(f.moves(), within(5s)); }) == sl::errc::fenced);
 }
