@@ -1,6 +1,6 @@
 // The main job: every delivery reads the same 10,000 records while its processes are killed, and keeps its promise.
 //
-// test: --kills 5 --seed 1
+// test: --kills 4 --seed 1
 //
 // A parent holds an embedded broker and loads it with an access log. For each delivery two children of one group keep a
 // table of hits and bytes of each client in SQLite; the parent kills one or the other with SIGKILL at random moments and
@@ -20,7 +20,6 @@
 #include <cstdio>
 #include <deque>
 #include <filesystem>
-#include <future>
 #include <random>
 #include <thread>
 
@@ -115,61 +114,49 @@ int child(int argc, char** argv) {
   return child_main(s);
 }
 
-int parent(options const& o) {
-  sigset_t asked_to_end{};
-  sigemptyset(&asked_to_end);
-  sigaddset(&asked_to_end, SIGINT);
-  sigaddset(&asked_to_end, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &asked_to_end, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
+sigset_t asked_to_end() {
+  sigset_t signals{};
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  return signals;
+}
 
-  auto folder = (std::filesystem::temp_directory_path() / "crash_course-XXXXXX").string();
-  if (!::mkdtemp(folder.data())) throw std::runtime_error("can't make a folder in " + folder);
-  auto illegal = std::async(std::launch::async, show_illegal_combination, folder);
-  stream const log{o.input, o.brokers};
-  std::size_t records = 0;
-  std::vector<std::int64_t> sizes;
-  for (auto const& lines : log.lines()) {
-    records += lines.size();
-    sizes.push_back(static_cast<std::int64_t>(lines.size()));
-  }
-  fmt::print("{} records in {} partitions, {} kills for each delivery, seed {}\n", records, partitions, o.kills,
-             o.seed);
+void add(std::deque<entry>& entries, course const& c, std::string const& folder, stream const& from) {
+  auto& e = entries.emplace_back(c);
+  e.with = {.course = std::string(c.name),
+            .folder = fmt::format("{}/{}", folder, c.name),
+            .brokers = from.brokers(),
+            .topic = from.topic(),
+            .group = fmt::format("{}-{}", from.topic(), c.name),
+            .session_ms = from.embedded() ? 2500 : 6000};  // what the broker allows
+  for (auto const& lines : from.lines()) e.with.sizes.push_back(static_cast<std::int64_t>(lines.size()));
+  std::filesystem::create_directory(e.with.folder);
+}
 
-  std::deque<entry> entries;
-  for (auto const& c : courses) {
-    if (!o.only.empty() && std::ranges::find(o.only, c.name) == o.only.end()) continue;
-    auto& e = entries.emplace_back(c);
-    e.with = {.course = std::string(c.name),
-              .folder = fmt::format("{}/{}", folder, c.name),
-              .brokers = log.brokers(),
-              .topic = log.topic(),
-              .group = fmt::format("{}-{}", log.topic(), c.name),
-              .session_ms = log.embedded() ? 2500 : 6000,
-              .sizes = sizes};
-    std::filesystem::create_directory(e.with.folder);
-  }
-  auto const begin = std::chrono::steady_clock::now();
+/// All side by side. False: asked to end before they were through.
+bool run(std::deque<entry>& entries, options const& o, std::size_t records, illegal_combination& illegal) {
   std::atomic<std::size_t> running = entries.size();
   for (auto& e : entries)
     e.thread = std::jthread{[&](std::stop_token stop) {
-      auto const place_in_list = static_cast<unsigned>(&e.what - courses.data());
-      e.saw = trial{e.what, e.with, o.kills, o.seed * 31 + place_in_list, stop, e.now}.run();
+      auto const number = static_cast<unsigned>(&e.what - courses.data());
+      e.saw = trial{e.what, e.with, o.kills, o.seed * 31 + number, stop, e.now}.run();
       --running;
     }};
 
+  auto const signals = asked_to_end();
   bool const terminal = ::isatty(STDOUT_FILENO) == 1;
-  bool stopped = false;
-  bool drawn = false;
+  bool stopped = false, drawn = false, shown = false;
   for (int tick = 0; running > 0; ++tick) {
     timespec const wait{0, 200'000'000};
-    if (::sigtimedwait(&asked_to_end, nullptr, &wait) > 0) {
+    if (::sigtimedwait(&signals, nullptr, &wait) > 0) {
       stopped = true;
       for (auto& e : entries) e.thread.request_stop();
     }
-    if (illegal.valid()) {
-      if (illegal.wait_for(0s) != std::future_status::ready) continue;
-      fmt::print("\n{}", illegal.get());
+    if (!shown && illegal.ready()) {
+      fmt::print("\n{}", illegal.text());
+      shown = true;
+      drawn = false;
     }
     if (terminal)
       print_progress(entries, static_cast<std::int64_t>(records), o.kills, std::exchange(drawn, true));
@@ -177,28 +164,53 @@ int parent(options const& o) {
       print_plainly(entries, static_cast<std::int64_t>(records));
   }
   for (auto& e : entries) e.thread.join();
-  if (illegal.valid()) fmt::print("\n{}", illegal.get());
-  if (stopped) {
+  if (!shown && !stopped) fmt::print("\n{}", illegal.text());
+  return !stopped;
+}
+
+int parent(options const& o) {
+  auto const signals = asked_to_end();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+
+  stream const from{o.input, o.brokers};
+  std::size_t records = 0;
+  for (auto const& lines : from.lines()) records += lines.size();
+  fmt::print("{} records in {} partitions, {} kills for each delivery, seed {}\n", records, partitions, o.kills,
+             o.seed);
+  std::fflush(stdout);
+
+  auto folder = (std::filesystem::temp_directory_path() / "crash_course-XXXXXX").string();
+  if (!::mkdtemp(folder.data())) throw std::runtime_error("can't make a folder in " + folder);
+  illegal_combination illegal{folder};
+  std::deque<entry> entries;
+  for (auto const& c : courses)
+    if (o.only.empty() || std::ranges::find(o.only, c.name) != o.only.end()) add(entries, c, folder, from);
+
+  auto const begin = std::chrono::steady_clock::now();
+  if (!run(entries, o, records, illegal)) {
     std::filesystem::remove_all(folder);
     fmt::print("stopped\n");
     return 130;
   }
+  auto const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 
   bool good = true;
   for (auto& e : entries) {
-    e.found = judge(e.what, e.with, log.lines(), e.saw);
+    e.found = judge(e.what, e.with, from.lines(), e.saw);
     good = good && as_it_must_be(e, o.kills);
   }
   print_table(entries, records, o.kills);
-  auto const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  if (good) {
-    std::filesystem::remove_all(folder);
-    fmt::print("\nEvery delivery kept its promise, and the controls show that a broken one is seen. {:.0f} s\n",
-               seconds);
-    return 0;
+  if (!good) {
+    fmt::print("\nNot everything is as it must be. {:.0f} s; logs and tables are in {}\n", seconds, folder);
+    return 1;
   }
-  fmt::print("\nNot everything is as it must be. {:.0f} s; logs and tables are in {}\n", seconds, folder);
-  return 1;
+  std::filesystem::remove_all(folder);
+  fmt::print("\n{}. {:.0f} s\n",
+             o.only.empty() ? "Every delivery kept its promise, and the controls show that a broken one is seen"
+                            : "All as it must be",
+             seconds);
+  return 0;
 }
 
 }  // namespace
