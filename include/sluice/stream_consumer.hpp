@@ -104,7 +104,7 @@ class stream_consumer {
   step_result with(Handler& handler, Call call) {
     if constexpr (legal<Ps...>) {
       constexpr auto fault = detail::fault_of<Handler&, typename slots::delivery, transaction>();
-      if constexpr (detail::handler_fits<fault>())
+      if constexpr (detail::handler_fits<fault, Handler>())
         return call(detail::refer_to<std::same_as<typename slots::delivery, transactional>, transaction>(handler));
     }
     return {};

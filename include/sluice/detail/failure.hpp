@@ -24,6 +24,8 @@ class failure {
   struct nowhere {};
   using home = typename std::conditional_t<has_home, home_of<resort>, std::type_identity<nowhere>>::type;
 
+  static_assert(by_store || has_home || std::is_same_v<resort, stop>, "what is set aside must go somewhere");
+
   Policy policy_;
   [[no_unique_address]] home home_;
 

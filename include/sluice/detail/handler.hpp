@@ -67,6 +67,15 @@ concept one_signature = std::is_function_v<std::remove_pointer_t<F>> || requires
 
 enum class handler_fault { none, wants_batch, wants_transaction, returns, unclear, not_idempotent };
 
+/// With what it is called with a batch, or through `each` with a record.
+template <class H, class... Transaction>
+consteval bool returns_nothing() {
+  if constexpr (is_each<std::remove_cvref_t<H>>)
+    return std::is_void_v<std::invoke_result_t<decltype(std::declval<H>().function()), record, Transaction...>>;
+  else
+    return std::is_void_v<std::invoke_result_t<H, batch const&, Transaction...>>;
+}
+
 /// A sentence only where it is certain: a named signature, or the other arity fits. Else the body of a generic handler has
 /// failed to compile by itself, and the compiler's own error is the right one.
 template <class H, class Delivery, class Transaction>
@@ -76,15 +85,14 @@ consteval handler_fault fault_of() {
     return handler_fault::not_idempotent;
   else if constexpr (std::is_same_v<Delivery, transactional>) {
     if constexpr (std::is_invocable_v<H, batch const&, Transaction&>)
-      return std::is_void_v<std::invoke_result_t<H, batch const&, Transaction&>> ? handler_fault::none
-                                                                                 : handler_fault::returns;
+      return returns_nothing<H, Transaction&>() ? handler_fault::none : handler_fault::returns;
     else if constexpr (one_signature<F>)
       return handler_fault::wants_transaction;
     else
       return std::is_invocable_v<H, batch const&> ? handler_fault::wants_transaction : handler_fault::unclear;
   } else {
     if constexpr (std::is_invocable_v<H, batch const&>)
-      return std::is_void_v<std::invoke_result_t<H, batch const&>> ? handler_fault::none : handler_fault::returns;
+      return returns_nothing<H>() ? handler_fault::none : handler_fault::returns;
     else if constexpr (one_signature<F>)
       return handler_fault::wants_batch;
     else
@@ -93,8 +101,8 @@ consteval handler_fault fault_of() {
   }
 }
 
-/// One of these speaks, or none.
-template <handler_fault F>
+/// One of these speaks, or none; for each handler, or the second that is wrong would stay silent.
+template <handler_fault F, class Handler>
 consteval bool handler_fits() {
   static_assert(F != handler_fault::wants_batch,
                 "sluice: this delivery's handler is void(batch const&); wrap a handler of one record in each(...)");

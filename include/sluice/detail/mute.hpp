@@ -33,6 +33,11 @@ struct mute {
   struct nothing {};
 
   explicit mute(nothing) {}
+  template <class Handler>
+  step_result step(Handler const&, std::chrono::milliseconds) {
+    return {};
+  }
+  bool in_hand() const { return false; }
   close_result drain(std::chrono::milliseconds) { return close_result::drained; }
   void close(std::chrono::milliseconds) noexcept {}
   void seek(topic_partition const&, offset) {}

@@ -12,6 +12,7 @@ namespace sluice { inline namespace v0 {
 struct dead_letter_topic {
   using slot = on_failure_slot;
   using must_be_configured = void;
+  static constexpr bool into_topic = true;
 
   std::string topic{};
 

@@ -1,0 +1,14 @@
+// expect: static assertion failed.*sluice: name exactly one delivery
+#include <sluice/sluice.hpp>
+
+namespace sl = sluice;
+
+#if ILLEGAL
+using consumer = sl::stream_consumer<sl::kafka_offsets>;
+#else
+using consumer = sl::stream_consumer<sl::at_least_once, sl::kafka_offsets>;
+#endif
+void use(consumer& c) {
+  c.step([](sl::batch const&) {});
+  (void)c.positions();
+}

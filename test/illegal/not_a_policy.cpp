@@ -1,0 +1,14 @@
+// expect: static assertion failed.*sluice: stream_consumer takes policies and configuration objects only
+#include <sluice/sluice.hpp>
+
+namespace sl = sluice;
+
+#if ILLEGAL
+using consumer = sl::stream_consumer<sl::at_least_once, sl::kafka_offsets, int>;
+#else
+using consumer = sl::stream_consumer<sl::at_least_once, sl::kafka_offsets>;
+#endif
+void use(consumer& c) {
+  c.step([](sl::batch const&) {});
+  (void)c.positions();
+}

@@ -1,0 +1,13 @@
+// expect: static assertion failed.*sluice: this delivery's handler is void.batch const&.
+#include <sluice/sluice.hpp>
+
+namespace sl = sluice;
+
+using consumer = sl::stream_consumer<sl::at_least_once, sl::kafka_offsets>;
+void use(consumer& c) {
+#if ILLEGAL
+  c.run(std::stop_token{}, [](sl::record) {});
+#else
+  c.run(std::stop_token{}, [](sl::batch const&) {});
+#endif
+}
