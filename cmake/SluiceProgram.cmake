@@ -31,7 +31,7 @@ function(sluice_program_tests file folder name)
       endwhile()
       add_test(NAME "${test}" COMMAND sh -c [[rm -rf "$0" && mkdir -p "$0" && cd "$0" && exec "$@"]]
         "${PROJECT_BINARY_DIR}/work/${test}" "$<TARGET_FILE:${folder}.${name}>" ${arguments})
-      set_tests_properties("${test}" PROPERTIES TIMEOUT 120 LABELS ${folder})
+      set_tests_properties("${test}" PROPERTIES TIMEOUT 600 LABELS ${folder})
     endif()
   endforeach()
 endfunction()

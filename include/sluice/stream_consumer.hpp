@@ -84,9 +84,9 @@ class stream_consumer {
 
   /// Goes on elsewhere in a partition that is ours: takes effect at the next step, and is stored as a rewind, with a new
   /// incarnation. Outputs keyed by position insert again what is read again.
-  void seek(topic_partition of, offset to) { body_.seek(of, to); }
+  void seek(topic_partition const& of, offset to) { body_.seek(of, to); }
 
-  /// The partitions that are ours, and the next offset to be stored in each.
+  /// The partitions that are claimed, and the next offset to be stored in each.
   std::vector<position> positions() const { return body_.positions(); }
   std::vector<lag_of> lag() const { return body_.lag(); }
 

@@ -316,7 +316,9 @@ void rewound(F& f) {
   auto const c = claim(*s, group_of(f), set, r);
   auto m = to(c[0], 15);
   m.log.last = sl::fingerprint{offset{14}, 77};
-  CHECK(advance(*s, {m, to(c[1], 25)}) == all{outcome::applied, outcome::applied});
+  auto m1 = to(c[1], 25);
+  m1.log.last = sl::fingerprint{offset{24}, 78};
+  CHECK(advance(*s, {m, m1}) == all{outcome::applied, outcome::applied});
   auto const before = wall_ms();
   auto const back = s->record({{set[0], offset{3}, c[0].mine, "se'ek"}}, soon());
   REQUIRE(back.size() == 1);
@@ -329,17 +331,19 @@ void rewound(F& f) {
   auto const twice = s->record({{set[0], offset{4}, back[0].mine, "again"}}, soon());
   REQUIRE(twice[0].what == sl::claimed::stored);
   CHECK(twice[0].log.incarnation > back[0].log.incarnation);
+  std::vector<sl::rewind> both{{set[1], offset{2}, c[1].mine, "good"}};
   if constexpr (F::store::fencing == sl::fencing::compare_and_set) {
     CHECK(back[0].mine != c[0].mine);
     CHECK(advance(*s, {to(back[0], 9)}) == all{outcome::refused});
-    auto const late =
-        s->record({{set[0], offset{1}, c[0].mine, "late"}, {set[1], offset{2}, c[1].mine, "good"}}, soon());
-    REQUIRE(late.size() == 2);
-    CHECK(late[0].what != sl::claimed::stored);
-    CHECK_FALSE(late[0].why.empty());
-    CHECK(late[1].what == sl::claimed::stored);
-    CHECK(late[1].next == offset{2});
+    both.insert(both.begin(), {set[0], offset{1}, c[0].mine, "late"});
   }
+  auto const answers = s->record(both, soon());
+  REQUIRE(answers.size() == both.size());
+  if (both.size() == 2) {
+    CHECK(answers[0].what != sl::claimed::stored);
+    CHECK_FALSE(answers[0].why.empty());
+  }
+  CHECK(answers.back().what == sl::claimed::stored);
   if constexpr (requires { f.causes(); }) {
     auto causes = f.causes();
     CHECK(std::ranges::count(causes, "se'ek") == 1);
@@ -349,9 +353,11 @@ void rewound(F& f) {
   CHECK(advance(*s, {to(twice[0], 8)}) == all{outcome::applied});
   s.reset();
   s = f.open();
-  auto const d = claim(*s, group_of(f), {set[0]}, r);
+  auto const d = claim(*s, group_of(f), set, r);
   CHECK(d[0].next == offset{8});
   CHECK(d[0].log.incarnation == twice[0].log.incarnation);
+  CHECK(d[1].next == offset{2});
+  CHECK(d[1].log == answers.back().log);
 }
 
 /// Releasing with an old fence disturbs nobody; a released partition can be claimed.

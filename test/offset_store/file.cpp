@@ -15,7 +15,6 @@ namespace {
 namespace sl = sluice;
 namespace fs = std::filesystem;
 using contract::all;
-using contract::claim;
 using contract::resolver;
 using contract::soon;
 using contract::to;
@@ -381,6 +380,18 @@ TEST_CASE("a stopped process wakes up and stores nothing over its successor") {
   CHECK(sl::read_generation(folder.name()).topics.at({"billing", "orders"}).at(0).next == offset{3});
   ::close(pipe[0]);
   ::close(pipe[1]);
+}
+
+TEST_CASE("what was released is nobody's") {
+  temporary_folder folder;
+  auto r = starts(1);
+  auto const store = open_in(folder.name());
+  auto const c = store->claim("billing", {{"orders", 0}}, r, soon());
+  store->release(c, soon());
+  CHECK(contract::advance(*store, {to(c[0], 10)}) == all{outcome::refused});
+  auto nobody = to(c[0], 10);
+  nobody.mine.nonce = 0;
+  CHECK(contract::advance(*store, {nobody}) == all{outcome::refused});
 }
 
 TEST_CASE("rewinds are kept, the newest thousand of them") {

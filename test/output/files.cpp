@@ -270,6 +270,19 @@ TEST_CASE("whatever operation fails, the batch is told to have failed and can be
   CHECK(thrown > 40);
 }
 
+TEST_CASE("after a folder's name could not be synced nothing more is taken") {
+  auto const disk = std::make_shared<simulated::disk>();
+  sl::files_by_range out{"d", sl::value_lines{}, ".txt", simulated::files{disk}};
+  out(records{0, 10}.batch());
+  disk->fail = [named = false](std::string const& op, std::string const&) mutable {
+    named = named || op == "publish";
+    return named && op == "sync_folder" ? EIO : 0;
+  };
+  CHECK_THROWS_AS(out(records{10, 20}.batch()), sl::store_error);
+  disk->fail = {};
+  CHECK_THROWS_AS(out(records{10, 20}.batch()), sl::store_error);
+}
+
 TEST_CASE("two processes with the same batches leave each record once") {
   temporary_folder folder;
   std::vector<::pid_t> children;

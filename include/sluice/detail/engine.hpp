@@ -119,7 +119,8 @@ class engine {
 
   std::vector<position> positions() const {
     std::vector<position> all;
-    for (auto const& l : all_.source.lanes()) all.push_back({l.of, stored_next(l)});
+    for (auto const& l : all_.source.lanes())
+      if (l.mine != fence{}) all.push_back({l.of, stored_next(l)});
     return all;
   }
 
@@ -127,6 +128,7 @@ class engine {
     std::vector<lag_of> all;
     auto const lanes = all_.source.lanes();
     for (std::size_t i = 0; i < lanes.size(); ++i) {
+      if (lanes[i].mine == fence{}) continue;
       auto const ahead = all_.source.lag_of(i);
       all.push_back({lanes[i].of, ahead ? *ahead + lanes[i].next.value() - stored_next(lanes[i]).value() : -1});
     }

@@ -2,8 +2,8 @@
 #pragma once
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/sysmacros.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -44,6 +44,10 @@ inline bool is_network_fuse(std::string_view type) {
   return false;
 }
 
+// glibc's packing of dev_t. Its own header for it would define macros named major and minor in users' code.
+constexpr std::uint64_t device_major(std::uint64_t d) { return ((d >> 8) & 0xfff) | ((d >> 32) & 0xfffff000); }
+constexpr std::uint64_t device_minor(std::uint64_t d) { return (d & 0xff) | ((d >> 12) & 0xffffff00); }
+
 /// The type in a line of mountinfo (proc(5)) if it is about `device` ("major:minor"); empty otherwise.
 inline std::string_view mount_type(std::string_view line, std::string_view device) {
   auto word = [](std::string_view& rest) {
@@ -70,7 +74,7 @@ inline std::string network_file_system(std::string const& folder) {
   if (auto const name = network_file_system(static_cast<unsigned long>(fs.f_type) & 0xFFFFFFFF); !name.empty())
     return std::string(name);
   if (fs.f_type != 0x65735546) return {};  // FUSE
-  auto const device = std::to_string(major(there.st_dev)) + ":" + std::to_string(minor(there.st_dev));
+  auto const device = std::to_string(device_major(there.st_dev)) + ":" + std::to_string(device_minor(there.st_dev));
   std::string found;
   if (auto* mounts = std::fopen("/proc/self/mountinfo", "re")) {
     char* line = nullptr;

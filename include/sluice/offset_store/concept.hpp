@@ -104,10 +104,12 @@ struct rewind {
 enum class fencing { none, group, compare_and_set };
 
 /// `claim`: an answer for each of `set`, in its order. The first claim of (group, topic) stores the starts of all
-///   partitions before it returns. Each claim makes a new fence.
+///   partitions before it returns. Each claim makes a new fence, for `missing` too: record() puts such a position back.
 /// `advance`: an answer for each move, in order; the span is valid until the next call. One round trip where the store can.
-/// `settle`: the same moves again after `unknown`; `applied` or `refused` is final, `unknown` is not.
+/// `settle`: the same moves again after `unknown`; `applied` or `refused` is final, `unknown` is not. Never throws for a
+///   store that is down.
 /// `record`: makes each rewind durable with its cause; a new fence, and incarnation = max(stored + 1, wall clock in ms).
+///   Answers `stored`, or `failed` under a fence that is no longer the owner's.
 /// `release`: gives the partitions back, conditional on the fence, best effort.
 /// `local_id`: for a store that other hosts can't reach, a random id that lives in it.
 template <class S>
@@ -126,7 +128,8 @@ concept offset_store = requires(S& s, std::string const& group, std::vector<topi
 
 /// A store whose advance can be one transaction with the handler's results. Exactly one transaction is open between
 /// begin and commit or rollback. `begin` throws store_error where it can't be had in time. `advance` inside it answers
-/// as above; nothing holds until commit says `applied`. `commit` `refused`: rolled back, run the batch again.
+/// as above, but `refused` where the move was applied before: its results must not be doubled. Nothing holds until commit
+/// says `applied`. `commit` `refused`: rolled back, run the batch again.
 /// After `unknown`, settle(moves) tells.
 template <class S>
 concept transactional_store =

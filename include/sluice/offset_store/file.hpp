@@ -49,7 +49,8 @@ class basic_file_store {
   detail::known_groups groups_;
   std::vector<outcome> outcomes_{};
   file_transaction transaction_{};
-  bool open_ = false;  // a transaction is
+  bool open_ = false;      // a transaction is
+  bool in_doubt_ = false;  // the newest file can be read, but its name may not be on the disk
   bool transaction_in_doubt_ = false;
   std::map<std::tuple<std::string, topic_partition, offset>, std::string> aside_{};  // lines, for the next advance
 
@@ -64,7 +65,7 @@ class basic_file_store {
   /// is called anew on each state that turns out to be the newest; absent: it gave up half-way. Answers yes or unknown.
   template <class Edit>
   detail::publication change(time_point by, Edit edit) {
-    for (unsigned races = 0;; lost_a_race(races, by)) {
+    for (unsigned races = 0;;) {
       auto& state = folder_.newest();
       folder_.doubt();
       std::optional<bool> const changed = edit(state);
@@ -74,7 +75,10 @@ class basic_file_store {
         return detail::publication::yes;
       }
       auto const how = folder_.publish();
-      if (how == detail::publication::yes || how == detail::publication::unknown) return how;
+      if (how == detail::publication::taken) lost_a_race(races, by);
+      if (how == detail::publication::taken || how == detail::publication::overtaken) continue;
+      in_doubt_ = how == detail::publication::unknown;
+      return how;
     }
   }
 
@@ -119,7 +123,7 @@ class basic_file_store {
         moved[i] = changed = true;
       }
       if (changed && !aside_.empty() && !append_aside(state, moves, moved)) return {};
-      return changed || (state_again && holds);
+      return changed || ((state_again || in_doubt_) && holds);
     });
     for (std::size_t i = 0; i < moves.size(); ++i) {
       if (how == detail::publication::unknown && outcomes_[i] == outcome::applied) outcomes_[i] = outcome::unknown;
@@ -286,10 +290,11 @@ class basic_file_store {
     try {
       how = change(by, [&](file_generation& state) -> std::optional<bool> {
         if (tried && has(state, groups_, tx)) return false;
-        auto const fits = apply(state, tx);
+        auto fits = apply(state, tx);
         tried = true;
-        refused = fits == false;
-        return refused ? std::nullopt : fits;
+        refused = fits.has_value() && !*fits;
+        if (refused) fits.reset();
+        return fits;
       });
     } catch (...) {
       end();

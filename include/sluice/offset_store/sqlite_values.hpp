@@ -65,7 +65,8 @@ int bind(sqlite3_stmt* s, int i, T const& v, sqlite3_destructor_type keep) {
 }
 
 template <class... A>
-int bind_all([[maybe_unused]] sqlite3_stmt* s, [[maybe_unused]] sqlite3_destructor_type keep, A const&... args) {
+int bind_all([[maybe_unused]] sqlite3_stmt* s, [[maybe_unused]] sqlite3_destructor_type keep,
+             [[maybe_unused]] A const&... args) {
   [[maybe_unused]] int i = 0;
   int rc = SQLITE_OK;
   ((rc = rc == SQLITE_OK ? bind(s, ++i, args, keep) : rc), ...);

@@ -262,7 +262,7 @@ std::vector<range_file> list_files(Files files, std::string const& directory, to
     if (!start) continue;
     range_file one{start->first, start->second, {}, {}};
     e = range_end(files, folder, name, one.until, one.path);
-    one.path = path + "/" + name + "/" + one.path;
+    one.path.insert(0, "/").insert(0, name).insert(0, "/").insert(0, path);
     if (e && e != EBADMSG) throw_file_error(e, "look into a folder", path);
     if (e || (!all.empty() && all.back().incarnation == one.incarnation && one.from < all.back().until))
       throw store_error{errc::store_damaged, one.path + " is not what files_by_range makes; mend or remove it"};

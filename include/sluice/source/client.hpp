@@ -51,6 +51,7 @@ struct taken {
 ///   one `incremental_assign` and `incremental_unassign`. `cooperative()`: which of the two.
 /// `open_queue(of)`: makes ready for reading (forwarding off) *before* assign, and answers a handle for take and end;
 ///   `close_queue` lets it go.
+/// `wait` ends when a queue goes from empty to not empty: whoever leaves records in one must come again unasked.
 /// `take`: what has arrived, never waits. Messages live until release().
 /// `end`: the end of the partition as last heard of; -1: not known.
 /// `partition_count`, `watermarks`, `offsets_at`: ask the brokers; throw error(unknown_topic, no_broker) in time.

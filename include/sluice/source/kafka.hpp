@@ -21,13 +21,15 @@ rdkafka_settings settings_of(Config const& c, context const& around, bool subscr
 
 }  // namespace detail
 
-inline kafka::runtime kafka::open(kafka const& self, context const& c) {
+template <class Context>
+kafka::runtime kafka::open(kafka const& self, Context const& c) {
   if (self.topics.empty() == self.pattern.empty())
     throw error(errc::bad_configuration,
                 self.topics.empty()
                     ? "nothing to read: give kafka.topics = {\"...\"}, or kafka.pattern, a regular expression"
                     : "kafka.topics and kafka.pattern are both given; give one of them");
   auto plan = detail::plan_of(self);
+  plan.expected_partitions = self.expected_partitions;
   plan.topics = self.topics;
   for (auto const& topic : plan.topics)
     if (topic.empty() || topic.starts_with('^'))
@@ -37,10 +39,12 @@ inline kafka::runtime kafka::open(kafka const& self, context const& c) {
   return runtime{std::move(plan), detail::settings_of(self, c, true)};
 }
 
-inline kafka_partitions::runtime kafka_partitions::open(kafka_partitions const& self, context const& c) {
+template <class Context>
+kafka_partitions::runtime kafka_partitions::open(kafka_partitions const& self, Context const& c) {
   if (self.partitions.empty())
     throw error(errc::bad_configuration, "nothing to read: give kafka_partitions.partitions = {{\"topic\", 0}, ...}");
   auto plan = detail::plan_of(self);
+  plan.expected_partitions = self.expected_partitions;
   plan.by_hand = self.partitions;
   return runtime{std::move(plan), detail::settings_of(self, c, false)};
 }

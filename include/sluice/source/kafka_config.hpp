@@ -78,7 +78,8 @@ struct kafka {
   std::map<std::string, std::string> properties{};  ///< librdkafka's own
   std::chrono::milliseconds timeout{10'000};        ///< for what brokers are asked: at construction, and in a claim
 
-  static runtime open(kafka const& self, context const& c);
+  template <class Context>
+  static runtime open(kafka const& self, Context const& c);
 };
 
 /// Reads given partitions, without a group's rebalances: who starts two of these on one partition has two readers.
@@ -102,7 +103,8 @@ struct kafka_partitions {
   std::map<std::string, std::string> properties{};
   std::chrono::milliseconds timeout{10'000};
 
-  static runtime open(kafka_partitions const& self, context const& c);
+  template <class Context>
+  static runtime open(kafka_partitions const& self, Context const& c);
 };
 
 }}  // namespace sluice::v0

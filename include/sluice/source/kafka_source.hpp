@@ -127,6 +127,18 @@ class kafka_source final : detail::kafka_lanes {
     add(e.set, now);
     assignment_due_ = true;
     owner.rebalanced({rebalance_event::assigned, e.set});
+    if (lanes_.empty())
+      owner.troubled(errc::bad_configuration,
+                     "nothing is assigned to this member: the group has more members than partitions");
+    warn_of_memory(owner);
+  }
+
+  void warn_of_memory(source_owner& owner) const {
+    if (plan_.expected_partitions > 0 && lanes_.size() > static_cast<std::size_t>(plan_.expected_partitions))
+      owner.troubled(errc::bad_configuration, std::to_string(lanes_.size()) +
+                                                  " partitions are assigned, more than .expected_partitions (" +
+                                                  std::to_string(plan_.expected_partitions) +
+                                                  "): fetched records may take more memory than .max_buffered");
   }
 
   void on(client::revoked const& e, source_owner& owner, time_point) {

@@ -16,6 +16,7 @@ struct kafka_plan {
   out_of_range on_out_of_range = out_of_range::nearest;
   position_error on_position_error = position_error::stop;
   std::chrono::milliseconds timeout{10'000};
+  int expected_partitions = 0;  ///< more are reported; 0: any number is expected
 };
 
 namespace detail {

@@ -1,0 +1,89 @@
+// The library allocates for a batch, never for a record.
+#include "catch.hpp"
+#include "scripted_consumer.hpp"
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace {
+std::atomic<std::size_t> allocations{0};
+}
+
+void* operator new(std::size_t n) {
+  ++allocations;
+  if (void* p = std::malloc(n ? n : 1)) return p;
+  throw std::bad_alloc{};
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+
+using namespace scripted;
+
+namespace {
+
+/// Looks at everything that a record has, and keeps nothing.
+struct reader {
+  std::size_t* sum;
+  void operator()(sl::record r) const {
+    *sum += r.key().size() + r.value().size() + r.topic().size() +
+            static_cast<std::size_t>(r.timestamp().time_since_epoch().count() & 1);
+    for (auto const& h : r.headers()) *sum += h.name.size() + h.value.size();
+  }
+  template <class Transaction>
+  void operator()(sl::record r, Transaction&) const {
+    (*this)(r);
+  }
+};
+struct batch_reader {
+  using idempotent_output = void;
+  std::size_t* sum;
+  void operator()(sl::batch const& b) const {
+    for (auto const& r : b) reader{sum}(r);
+    for (auto const& part : b.partitions())
+      for (auto const& r : part) *sum += r.text().size();
+  }
+  void operator()(sl::batch const& b, offsets::transaction&) const { (*this)(b); }
+};
+
+/// In a step that hands over `records`, once everything has its room.
+template <class Consumer, class Handler>
+std::size_t allocated(outside& o, Consumer& c, std::size_t records, Handler& handler) {
+  for (int round = 0;; ++round) {
+    for (std::size_t i = 0; i < records; ++i)
+      o.world.produce(i % 2 ? p0 : p1).headers = {{"trace", "0123456789abcdef"}};
+    auto const before = allocations.load();
+    auto const result = c.step(handler);
+    auto const n = allocations - before;
+    REQUIRE(result.records == records);
+    if (round == 2) return n;
+  }
+}
+
+template <class Delivery, class Handler>
+void same_for_any_number(Handler handler) {
+  outside o{2};
+  auto c = o.start<Delivery>(sl::micro_batch{.max_records = 1'000'000, .max_bytes = 1u << 30});
+  o.world.assign({p0, p1});
+  c.step(handler);
+  auto const large = allocated(o, c, 100'000, handler);
+  auto const small = allocated(o, c, 1'000, handler);
+  CHECK(small == large);
+  CHECK(large < 100);
+}
+
+}  // namespace
+
+TEST_CASE("a batch of 100,000 records allocates what one of 1,000 does") {
+  std::size_t sum = 0;
+  batch_reader const whole{&sum};
+  auto each = sl::each(reader{&sum});
+  same_for_any_number<sl::at_most_once>(whole);
+  same_for_any_number<sl::at_most_once>(each);
+  same_for_any_number<sl::at_least_once>(whole);
+  same_for_any_number<sl::at_least_once>(each);
+  same_for_any_number<sl::idempotent>(whole);
+  same_for_any_number<sl::transactional>(whole);
+  same_for_any_number<sl::transactional>(each);
+  CHECK(sum > 0);
+}

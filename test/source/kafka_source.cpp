@@ -1,0 +1,492 @@
+#include <sluice/source/kafka_source.hpp>
+
+#include <sluice/rate_limit/concept.hpp>
+
+#include "catch.hpp"
+#include "scripted_client.hpp"
+
+using namespace scripted;
+
+namespace {
+
+of_t const a{"t", 0}, b{"t", 1};
+
+/// Claims as it is told, writes down the rest.
+struct owner final : sl::source_owner {
+  std::map<of_t, std::int64_t> stored{};
+  std::map<of_t, sl::log_state> logs{};
+  std::map<of_t, sl::claimed::what_t> answers{};
+  std::map<of_t, sl::offset> seeks{};
+  std::vector<sl::position_event> events{};
+  std::vector<sl::rewind> rewinds{};
+  std::vector<std::string> troubles{};
+  std::vector<std::string> rebalances{};
+  std::vector<of_t> given_up{};
+  int claims = 0, put_outs = 0;
+  bool records_hold = true;
+  std::uint64_t turn = 0;
+
+  std::vector<sl::claimed> claim(std::vector<of_t> const& set, sl::start_resolver&) override {
+    ++claims;
+    std::vector<sl::claimed> all;
+    for (auto const& of : set) {
+      auto const at = answers.find(of);
+      auto const what = at == answers.end() ? sl::claimed::stored : at->second;
+      all.push_back({of, sl::offset{stored[of]}, logs[of], {++turn, 1}, what, "because"});
+    }
+    return all;
+  }
+  std::vector<sl::claimed> record(std::vector<sl::rewind> const& set) override {
+    std::vector<sl::claimed> all;
+    for (auto const& r : set) {
+      rewinds.push_back(r);
+      all.push_back({r.of, r.to, {}, {++turn, 1}, records_hold ? sl::claimed::stored : sl::claimed::failed, {}});
+      if (records_hold) stored[r.of] = r.to.value(), logs[r.of] = {};
+    }
+    return all;
+  }
+  void giving_up(std::vector<sl::lane> const& lanes, bool) override {
+    for (auto const& l : lanes) given_up.push_back(l.of);
+  }
+  std::optional<sl::offset> sought(of_t const& of) override {
+    auto const at = seeks.find(of);
+    if (at == seeks.end()) return {};
+    auto const to = at->second;
+    seeks.erase(at);
+    return to;
+  }
+  void found(sl::position_event const& e) override { events.push_back(e); }
+  void rebalanced(sl::rebalance_event const& e) override {
+    rebalances.push_back("arl"[e.what] + to_string(e.partitions.at(0)));
+  }
+  void troubled(sl::errc, std::string const& text) override { troubles.push_back(text); }
+  void put_out(std::string const&) override { ++put_outs; }
+};
+
+struct rig {
+  cluster world{};
+  owner me{};
+  sl::kafka_source<client> source;
+  std::vector<std::int64_t> seen{};
+
+  explicit rig(sl::kafka_plan plan = {.topics = {"t"}}) : source(std::move(plan), world, false) {
+    world.create("t", 2);
+  }
+  ~rig() { CHECK(world.wrong() == ""); }
+
+  void serve() { source.serve(me, world.now); }
+  /// Serves twice, so that what the first one found out is acted on, and takes all there is; of a only.
+  void read(std::size_t quota = sl::no_limit, std::size_t most = 1000, std::size_t bytes = 1 << 20) {
+    serve();
+    serve();
+    sl::intake in;
+    std::vector<std::size_t> const quotas(source.lanes().size(), quota);
+    source.take(quotas, most, bytes, in);
+    std::size_t k = 0;
+    for (std::size_t i = 0; i < in.parts.size(); ++i)
+      for (std::size_t n = 0; n < in.counts[i]; ++n, ++k)
+        if (in.parts[i].range.of == a) seen.push_back(in.messages.all()[k].at);
+    source.give_back(in);
+  }
+  sl::fingerprint print_of(std::int64_t at) {
+    auto const& e = **world.logs[a].at_or_after(at);
+    sl::detail::message const m{e.key.data(),
+                                e.value.data(),
+                                static_cast<std::uint32_t>(e.key.size()),
+                                static_cast<std::uint32_t>(e.value.size()),
+                                e.at,
+                                &e};
+    return sl::detail::fingerprint_of(m, *source.client().access());
+  }
+};
+using numbers = std::vector<std::int64_t>;
+
+template <class F>
+std::optional<sl::errc> code(F&& f) {
+  try {
+    f();
+  } catch (sl::error const& e) { return e.code(); }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("reads from where the claim says; what is not claimed is not read") {
+  rig r;
+  r.world.produce(a, 6);
+  r.world.produce(b, 6);
+  r.me.stored[a] = 2;
+  r.me.answers[b] = GENERATE(sl::claimed::busy, sl::claimed::failed);
+  r.world.assign({a, b});
+  r.read();
+  CHECK(r.seen == numbers{2, 3, 4, 5});
+  REQUIRE(r.source.lanes().size() == 2);
+  CHECK(r.source.lanes()[0].next == sl::offset{6});
+  CHECK_FALSE(r.source.lanes()[1].reading);
+  auto const due = r.source.next_due();
+  REQUIRE(due);
+  CHECK(*due > r.world.now);  // tried again, later and later
+  auto last = *due - r.world.now;
+  auto const claims = r.me.claims;
+  for (int i = 0; i < 6; ++i) {
+    r.world.pass(*r.source.next_due() - r.world.now);
+    r.serve();
+  }
+  CHECK(r.me.claims == claims + 6);
+  CHECK(*r.source.next_due() - r.world.now > last);
+  r.me.answers.clear();
+  r.world.pass(10s);
+  r.serve();
+  CHECK(r.source.lanes()[1].reading);
+  CHECK(r.me.rebalances == std::vector<std::string>{"at/0"});
+}
+
+TEST_CASE("old records, and records twice, are dropped and given back") {
+  rig r;
+  r.world.produce(a, 8);
+  r.me.stored[a] = 3;
+  r.world.assign({a});
+  r.world.again[a] = {0, 2};
+  r.read(2);
+  CHECK(r.seen == numbers{3, 4});
+  r.world.again[a] = {1, 4, 3};
+  r.read();
+  CHECK(r.seen == numbers{3, 4, 5, 6, 7});
+}
+
+TEST_CASE("a quota, a number of records and a size bound what is taken; the rest comes next time") {
+  rig r;
+  r.world.produce(a, 10);
+  r.world.assign({a});
+  r.read(3);
+  CHECK(r.seen.size() == 3);
+  r.read(sl::no_limit, 4);
+  CHECK(r.seen.size() == 7);
+  r.read(0);
+  CHECK(r.seen.size() == 7);
+  r.read();
+  CHECK(r.seen == numbers{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+}
+
+TEST_CASE("outside of the log: nearest goes on at the end that is nearest, recorded and told; stop throws") {
+  bool const low = GENERATE(true, false);
+  auto const policy = GENERATE(sl::out_of_range::nearest, sl::out_of_range::stop);
+  rig r({.topics = {"t"}, .on_out_of_range = policy});
+  r.world.produce(a, 10);
+  r.world.retain_from(a, 4);
+  r.me.stored[a] = low ? 2 : 15;
+  r.world.assign({a});
+  if (policy == sl::out_of_range::stop) {
+    CHECK(code([&] { r.serve(); }) == sl::errc::out_of_range);
+    r.world.pass(10s);
+    CHECK(code([&] { r.serve(); }) == sl::errc::out_of_range);
+    CHECK(r.me.rewinds.empty());
+    r.world.pass(10s);
+    r.me.seeks[a] = sl::offset{8};
+    r.read();
+    CHECK(r.seen == numbers{8, 9});
+  } else {
+    r.read();
+    r.world.produce(a, 1);
+    r.read();
+    CHECK(r.seen == (low ? numbers{4, 5, 6, 7, 8, 9, 10} : numbers{10}));
+    REQUIRE(r.me.rewinds.size() == 1);
+    CHECK(r.me.rewinds[0].cause == "out of range");
+    REQUIRE(r.me.events.size() == 1);
+    CHECK(r.me.events[0].cause == (low ? sl::position_event::out_of_range_low : sl::position_event::out_of_range_high));
+    CHECK(r.me.events[0].stored == sl::offset{low ? 2 : 15});
+    CHECK(r.me.events[0].resumed == sl::offset{low ? 4 : 10});
+  }
+}
+
+TEST_CASE("a seek that goes with a position that stops is recorded before anything is thrown") {
+  rig r({.topics = {"t"}, .on_out_of_range = sl::out_of_range::stop});
+  r.world.produce(a, 5);
+  r.world.produce(b, 5);
+  r.me.stored[a] = 2;
+  r.me.stored[b] = 99;
+  r.me.seeks[a] = sl::offset{1};
+  r.world.assign({a, b});
+  CHECK(code([&] { r.serve(); }) == sl::errc::out_of_range);
+  REQUIRE(r.me.rewinds.size() == 1);
+  CHECK(r.me.rewinds[0].of == a);
+  r.read();
+  CHECK(r.seen == numbers{1, 2, 3, 4});
+}
+
+TEST_CASE("retention overtakes the reader") {
+  rig r;
+  r.world.produce(a, 10);
+  r.world.assign({a});
+  r.read(2);
+  r.world.retain_from(a, 7);
+  r.read();
+  r.read();
+  r.read();
+  CHECK(r.seen == numbers{0, 1, 7, 8, 9});
+  REQUIRE(r.me.events.size() == 1);
+  CHECK(r.me.events[0].stored == sl::offset{2});
+}
+
+TEST_CASE("out of range, told of a partition that is not being read, changes nothing") {
+  rig r;
+  r.world.produce(a, 5);
+  r.me.stored[a] = 3;
+  r.me.answers[a] = sl::claimed::busy;
+  r.world.assign({a});
+  r.serve();
+  r.world.tell(sl::client::out_of_range{a});
+  r.read();
+  CHECK(r.seen.empty());
+  r.me.answers.clear();
+  r.world.pass(10s);
+  r.read();
+  CHECK(r.seen == numbers{3, 4});
+}
+
+TEST_CASE("the record consumed last is compared: the same, another, gone") {
+  rig r({.topics = {"t"},
+         .on_position_error =
+             GENERATE(sl::position_error::stop, sl::position_error::earliest, sl::position_error::nearest)});
+  r.world.produce(a, 5);
+  r.me.stored[a] = 3;
+  r.me.logs[a].last = r.print_of(2);
+  SECTION("the same") {
+    r.world.assign({a});
+    r.read();
+    CHECK(r.seen == numbers{3, 4});
+    CHECK(r.me.events.empty());
+  }
+  SECTION("compacted away") {
+    r.world.remove(a, 2, 3);
+    r.world.assign({a});
+    r.read();
+    r.serve();
+    CHECK(r.seen == numbers{3, 4});
+    REQUIRE(r.me.events.size() == 1);
+    CHECK(r.me.events[0].cause == sl::position_event::fingerprint_gone);
+  }
+  SECTION("below the log") {
+    r.world.retain_from(a, 3);
+    r.world.assign({a});
+    r.read();
+    CHECK(r.seen == numbers{3, 4});
+    REQUIRE(r.me.events.size() == 1);
+    CHECK(r.me.events[0].cause == sl::position_event::fingerprint_gone);
+  }
+}
+
+TEST_CASE("truncated and grown again, or created again: by policy") {
+  auto const policy = GENERATE(sl::position_error::stop, sl::position_error::earliest, sl::position_error::nearest);
+  rig r({.topics = {"t"}, .on_position_error = policy});
+  r.world.produce(a, 5);
+  r.me.stored[a] = 3;
+  r.me.logs[a].last = r.print_of(2);
+  r.world.recreate(a);
+  for (int i = 0; i < 6; ++i) r.world.produce(a, "other " + std::to_string(i));
+  r.world.assign({a});
+  r.read();
+  CHECK(r.seen.empty());
+  if (policy == sl::position_error::stop) {
+    CHECK(code([&] { r.serve(); }) == sl::errc::position_truncated);
+    CHECK(r.me.rewinds.empty());
+    r.world.pass(10s);
+    r.me.seeks[a] = sl::offset{5};
+    r.read();
+    CHECK(r.seen == numbers{5});
+  } else {
+    r.read();
+    CHECK(r.seen == (policy == sl::position_error::earliest ? numbers{0, 1, 2, 3, 4, 5} : numbers{3, 4, 5}));
+    REQUIRE(r.me.rewinds.size() == 1);
+    CHECK(r.me.rewinds[0].cause == "truncated");
+  }
+}
+
+TEST_CASE("missing: by policy; a seek cures it") {
+  auto const policy = GENERATE(sl::position_error::stop, sl::position_error::earliest, sl::position_error::nearest);
+  bool const sought = GENERATE(true, false);
+  rig r({.topics = {"t"}, .on_position_error = policy});
+  r.world.produce(a, 5);
+  r.world.retain_from(a, 1);
+  r.me.answers[a] = sl::claimed::missing;
+  if (sought) r.me.seeks[a] = sl::offset{4};
+  r.world.assign({a});
+  if (!sought && policy == sl::position_error::stop) {
+    CHECK(code([&] { r.serve(); }) == sl::errc::position_missing);
+    CHECK_FALSE(r.source.lanes()[0].reading);
+    return;
+  }
+  r.read();
+  CHECK(r.seen == (sought ? numbers{4} : numbers{1, 2, 3, 4}));
+  REQUIRE(r.me.rewinds.size() == 1);
+  CHECK(r.me.rewinds[0].cause == (sought ? "seek" : "missing"));
+  CHECK(r.me.events.size() == (sought ? 0 : 1));
+}
+
+TEST_CASE("a rewind that does not hold is not read from: claimed again") {
+  rig r({.topics = {"t"}, .on_position_error = sl::position_error::earliest});
+  r.world.produce(a, 5);
+  r.me.answers[a] = sl::claimed::missing;
+  r.me.records_hold = false;
+  r.world.assign({a});
+  r.read();
+  CHECK(r.seen.empty());
+  r.me.records_hold = true;
+  r.world.pass(10s);
+  r.read();
+  CHECK(r.seen == numbers{0, 1, 2, 3, 4});
+}
+
+TEST_CASE("foreign is thrown, and the others are read all the same") {
+  rig r;
+  r.world.produce(a, 2);
+  r.me.answers[b] = sl::claimed::foreign;
+  r.world.assign({a, b});
+  CHECK(code([&] { r.serve(); }) == sl::errc::foreign_store);
+  r.read();
+  CHECK(r.seen == numbers{0, 1});
+}
+
+TEST_CASE("revoked: told before the lanes are gone; assigned again: another assignment, claimed anew") {
+  rig r;
+  r.world.cooperative = GENERATE(true, false);
+  r.world.produce(a, 4);
+  r.world.assign({a, b});
+  r.read(2);
+  auto const before = r.source.lanes()[0].assignment;
+  r.world.revoke({a, b});
+  r.world.assign({a});
+  r.me.stored[a] = 1;
+  r.read();
+  CHECK(r.me.given_up == std::vector<of_t>{a, b});
+  CHECK(r.seen == numbers{0, 1, 1, 2, 3});
+  REQUIRE(r.source.lanes().size() == 1);
+  CHECK(r.source.lanes()[0].assignment != before);
+  CHECK(r.me.claims == 2);
+}
+
+TEST_CASE("assigned and revoked before the first fetch leaves nothing open") {
+  rig r;
+  r.world.assign({a});
+  r.world.revoke({a});
+  r.serve();
+  CHECK(r.source.lanes().empty());
+  CHECK(r.me.claims == 0);
+  CHECK(r.world.assigns == 1);  // the answer to the revocation, and no other
+}
+
+TEST_CASE("a lane that comes later does not disturb those that are read") {
+  rig r;
+  r.world.cooperative = GENERATE(true, false);
+  r.world.produce(a, 6);
+  r.world.assign({a});
+  r.read(2);
+  r.world.assign(r.world.cooperative ? std::vector<of_t>{b} : std::vector<of_t>{a, b});
+  r.read(2);
+  r.read();
+  CHECK(r.seen == numbers{0, 1, 2, 3, 4, 5});
+  CHECK(r.source.lanes()[1].reading);
+}
+
+TEST_CASE("reclaim: claimed again not before its time, and read from there") {
+  rig r;
+  r.world.produce(a, 4);
+  r.world.assign({a});
+  r.read(2);
+  r.me.stored[a] = 1;
+  r.source.reclaim(a, r.world.now + 5s);
+  r.read();
+  CHECK(r.seen == numbers{0, 1});
+  r.world.pass(5s);
+  r.read();
+  CHECK(r.seen == numbers{0, 1, 1, 2, 3});
+}
+
+TEST_CASE("no broker, no leader: tried again, told") {
+  rig r;
+  r.world.produce(a, 2);
+  r.world.assign({a});
+  SECTION("no broker") {
+    r.world.reachable = false;
+    r.read();
+    CHECK(r.me.troubles.size() == 1);
+    r.world.reachable = true;
+  }
+  SECTION("no leader") {
+    r.world.leaderless = {a};
+    r.read();
+    r.world.leaderless = {};
+  }
+  CHECK(r.seen.empty());
+  r.world.pass(10s);
+  r.read();
+  CHECK(r.seen == numbers{0, 1});
+}
+
+TEST_CASE("trouble is told, fatal trouble thrown, the rest of the news is heard after it") {
+  rig r;
+  r.world.tell(sl::client::trouble{sl::errc::client_failed, "a hiccup"});
+  r.serve();
+  CHECK(r.me.troubles == std::vector<std::string>{"a hiccup"});
+  r.world.tell(sl::client::trouble{sl::errc::client_failed, "the end", true});
+  r.world.assign({a});
+  r.world.tell(sl::client::poll_exceeded{"too slow"});
+  CHECK(code([&] { r.serve(); }) == sl::errc::client_failed);
+  r.serve();
+  CHECK(r.source.lanes().size() == 1);
+  CHECK(r.me.put_outs == 1);
+  r.world.trouble[a] = "not authorized";
+  r.read();
+  r.serve();
+  REQUIRE(r.me.troubles.size() == 2);
+  CHECK(r.me.troubles[1] == "t/0: not authorized");
+}
+
+TEST_CASE("a spent client is replaced: all is given up as lost, and claimed again with the new one") {
+  rig r;
+  r.world.produce(a, 4);
+  r.world.assign({a});
+  r.read(2);
+  r.me.stored[a] = 2;
+  r.world.rejoins_with = {a};
+  r.source.positions().abandon();
+  r.read();
+  CHECK(r.world.renewed == 1);
+  CHECK(r.me.given_up == std::vector<of_t>{a});
+  CHECK(r.seen == numbers{0, 1, 2, 3});
+}
+
+TEST_CASE("partitions by hand: open refuses what isn't there; a new client reads them again") {
+  cluster world;
+  world.create("t", 2);
+  owner me;
+  SECTION("no such partition") {
+    sl::kafka_source<client> s{{.by_hand = {{"t", 2}}}, world, true};
+    CHECK(code([&] { s.open(world.now); }) == sl::errc::unknown_topic);
+  }
+  SECTION("no such topic") {
+    sl::kafka_source<client> s{{.by_hand = {{"u", 0}}}, world, true};
+    CHECK(code([&] { s.open(world.now); }) == sl::errc::unknown_topic);
+  }
+  SECTION("renewed") {
+    sl::kafka_source<client> s{{.by_hand = {b}}, world, true};
+    s.open(world.now);
+    s.serve(me, world.now);
+    CHECK(s.lanes()[0].reading);
+    s.positions().abandon();
+    s.serve(me, world.now);
+    REQUIRE(s.lanes().size() == 1);
+    CHECK(s.lanes()[0].reading);
+    CHECK(me.claims == 2);
+  }
+  CHECK(world.wrong() == "");
+}
+
+TEST_CASE("lag: how far the end is ahead") {
+  rig r;
+  r.world.produce(a, 5);
+  r.world.assign({a});
+  CHECK(r.source.lanes().empty());
+  r.read(2);
+  CHECK(r.source.lag_of(0) == 3);
+}
