@@ -24,7 +24,7 @@ struct line {
 
 /// 10,000 real lines of a web server, keyed by the client's address.
 inline std::vector<line> access_log(std::size_t at_most = 10'000) {
-  std::ifstream file{std::filesystem::path{__FILE__}.parent_path() / "data/apache_access.log"};
+  std::ifstream file{SLUICE_SOURCE_DIR "/example/data/apache_access.log"};
   if (!file) throw std::runtime_error("example/data/apache_access.log isn't where it was when this was compiled");
   std::vector<line> lines;
   for (std::string text; lines.size() < at_most && std::getline(file, text);)

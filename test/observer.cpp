@@ -84,7 +84,7 @@ TEST_CASE("what goes wrong is told") {
   int calls = 0;
   auto handler = sl::each([&](sl::record r) {
     if (r.offset().value() == 1 && calls++ < 4) throw std::runtime_error("poison");
-    o.world.pass(100s);
+    o.world.pass(200s);
   });
   steps(c, handler, 12, 10s);
   CHECK(o.d.has("retry sluice: the store is down store"));

@@ -63,6 +63,10 @@ struct ledger {
 
   std::int64_t next(sl::topic_partition const& of) const { return rows.at(of).next.value(); }
 
+  bool stands_at(sl::move const& m) const {
+    auto const at = rows.find(m.of);
+    return at != rows.end() && at->second.next == m.until;
+  }
   sl::outcome apply(std::map<sl::topic_partition, row>& in, sl::move const& m) const {
     auto const at = in.find(m.of);
     if (at == in.end() || !at->second.there || at->second.mine != m.mine) return sl::outcome::refused;
@@ -127,6 +131,7 @@ struct basic_offsets {
     std::vector<letter> waiting_{};
     std::optional<transaction> tx_{};
     std::map<sl::topic_partition, ledger::row> staged_{};
+    bool was_transaction_ = false;  // what settle is about
 
     static void down() { throw sl::store_error(sl::errc::store_unavailable, "the store is down"); }
 
@@ -147,7 +152,8 @@ struct basic_offsets {
         return answers;
       }
       for (auto const& m : at_.late)
-        if (std::ranges::find(set, m.of) != set.end() && at_.apply(at_.rows, m) == sl::outcome::applied && at_.applied)
+        if (std::ranges::find(set, m.of) != set.end() && !at_.stands_at(m) &&
+            at_.apply(at_.rows, m) == sl::outcome::applied && at_.applied)
           at_.applied(m);
       std::erase_if(at_.late, [&](auto const& m) { return std::ranges::find(set, m.of) != set.end(); });
       std::set<std::string> first;
@@ -157,11 +163,12 @@ struct basic_offsets {
 
     std::span<sl::outcome const> advance(std::span<sl::move const> moves, sl::time_point) {
       ++at_.advanced;
+      was_transaction_ = false;
       return play(at_.advances, moves);
     }
     std::span<sl::outcome const> settle(std::span<sl::move const> moves, sl::time_point) {
       ++at_.settled;
-      return play(at_.settles, moves);
+      return was_transaction_ ? read_back(moves) : play(at_.settles, moves);
     }
 
     std::vector<sl::claimed> record(std::vector<sl::rewind> const& rewinds, sl::time_point) {
@@ -191,6 +198,7 @@ struct basic_offsets {
       if (at_.begins_down > 0 && at_.begins_down-- > 0) down();
       if (tx_) throw std::logic_error("a transaction was open");
       ++at_.begun;
+      was_transaction_ = true;
       staged_ = at_.rows;
       return tx_.emplace();
     }
@@ -275,6 +283,20 @@ struct basic_offsets {
       return {of, row->second.next, row->second.log, row->second.mine, what, {}};
     }
 
+    /// A transaction's moves are never made without its results.
+    std::span<sl::outcome const> read_back(std::span<sl::move const> moves) {
+      auto const s = next_of(at_.settles);
+      answers_.clear();
+      for (auto const& m : moves) {
+        auto const& row = at_.rows.at(m.of);
+        bool const there = row.mine == m.mine && row.next == m.until;
+        answers_.push_back(s.what == act::lose ? sl::outcome::unknown
+                           : there             ? sl::outcome::applied
+                                               : sl::outcome::refused);
+      }
+      return answers_;
+    }
+
     std::span<sl::outcome const> play(std::deque<scene>& script, std::span<sl::move const> moves) {
       auto const s = next_of(script);
       if (s.what == act::down) down();
@@ -298,8 +320,9 @@ struct basic_offsets {
         default:
           break;
       }
+      bool const before = at_.stands_at(m);
       auto const o = at_.apply(at_.rows, m);
-      if (o == sl::outcome::applied) {
+      if (o == sl::outcome::applied && !before) {
         for (auto const& l : waiting_)
           if (l.of == m.of) at_.letters.push_back(l);
         if (at_.applied) at_.applied(m);

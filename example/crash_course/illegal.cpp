@@ -30,7 +30,7 @@ constexpr char const* sentence =
 }  // namespace
 
 illegal_combination::illegal_combination(std::string folder) : folder_(std::move(folder)) {
-  auto const include = std::filesystem::path{__FILE__}.parent_path().parent_path().parent_path() / "include";
+  auto const include = std::filesystem::path{SLUICE_SOURCE_DIR} / "include";
   if (!std::filesystem::exists(include / "sluice/sluice.hpp")) return;
   auto const source = folder_ + "/illegal.cpp";
   auto const said = folder_ + "/illegal.txt";

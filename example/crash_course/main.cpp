@@ -29,7 +29,7 @@ using namespace std::chrono_literals;
 namespace {
 
 struct options {
-  std::string input = (std::filesystem::path{__FILE__}.parent_path().parent_path() / "data/apache_access.log").string();
+  std::string input = SLUICE_SOURCE_DIR "/example/data/apache_access.log";
   std::string brokers{};
   std::vector<std::string> only{};
   int kills = 15;

@@ -58,7 +58,7 @@ std::string sealed(std::string const& content, std::uint32_t version = 1) {
 }  // namespace
 
 TEST_CASE("a file of format 1 that was written once is read and written the same for ever") {
-  auto const golden = content_of(std::filesystem::path{__FILE__}.parent_path() / "../golden/file_generation.v1");
+  auto const golden = content_of(SLUICE_SOURCE_DIR "/test/golden/file_generation.v1");
   REQUIRE(golden.size() > 24);
   CHECK(sl::parse_generation(golden, "golden") == sample());
   CHECK(bytes_of(sample()) == golden);
