@@ -499,8 +499,8 @@ TEST_CASE("a group's life: assigned, a commit before the answer, a second member
   auto const halves = [&] {
     second.poll();
     second.take();
-    return first.queues.size() == 2 && second.queues.size() == 2 && first.records.size() == 100 &&
-           second.records.size() == 100;
+    return first.queues.size() == 2 && second.queues.size() == 2 && first.records.size() >= 100 &&
+           second.records.size() >= 100;
   };
   REQUIRE(first.until(halves, 20s));
   REQUIRE(first.heard<client::revoked>() != nullptr);
