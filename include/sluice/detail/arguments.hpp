@@ -63,13 +63,14 @@ struct arguments {
     static_assert(fault != 5,
                   "sluice: a rate limit, on_failure policy or observer of this consumer has no configuration; pass it "
                   "to the constructor");
-    return {.source = pick_argument<typename Slots::source>(std::forward<A>(a)...),
-            .store = pick_argument<typename Slots::store>(std::forward<A>(a)...),
-            .rate = pick_argument<typename Slots::rate>(std::forward<A>(a)...),
-            .batching = pick_argument<typename Slots::batching>(std::forward<A>(a)...),
-            .on_failure = pick_argument<typename Slots::on_failure>(std::forward<A>(a)...),
-            .observer = pick_argument<typename Slots::observer>(std::forward<A>(a)...),
-            .clock = pick_argument<typename Slots::clock>(std::forward<A>(a)...)};
+    // Each takes its own argument and leaves the others alone.
+    return {.source = pick_argument<typename Slots::source>(static_cast<A&&>(a)...),
+            .store = pick_argument<typename Slots::store>(static_cast<A&&>(a)...),
+            .rate = pick_argument<typename Slots::rate>(static_cast<A&&>(a)...),
+            .batching = pick_argument<typename Slots::batching>(static_cast<A&&>(a)...),
+            .on_failure = pick_argument<typename Slots::on_failure>(static_cast<A&&>(a)...),
+            .observer = pick_argument<typename Slots::observer>(static_cast<A&&>(a)...),
+            .clock = pick_argument<typename Slots::clock>(static_cast<A&&>(a)...)};
   }
 };
 

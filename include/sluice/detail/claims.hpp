@@ -142,6 +142,7 @@ class claims final : public source_owner {
 
   static std::vector<claimed> all_failed(std::vector<topic_partition> const& set, char const* why) {
     std::vector<claimed> answers;
+    answers.reserve(set.size());
     for (auto const& of : set) answers.push_back({.of = of, .what = claimed::failed, .why = why});
     return answers;
   }
@@ -179,8 +180,9 @@ class claims final : public source_owner {
     std::vector<claimed*> waiting;
     for (auto& c : answers)
       if (c.what == claimed::stored || c.what == claimed::first || c.what == claimed::added) {
-        notes.push_back(
-            {.of = c.of, .next = c.next, .note = to_text({.log = c.log, .mine = c.mine, .store_id = *all_.store_id})});
+        notes.push_back({.of = c.of,
+                         .next = c.next,
+                         .note = to_text({.log = c.log, .mine = c.mine, .store_id = all_.store_id.value_or("")})});
         waiting.push_back(&c);
       }
     if (notes.empty()) return;

@@ -64,7 +64,7 @@ struct consumer_parts {
   bool mirrors = false;
   std::optional<std::string> store_id{};
 
-  explicit consumer_parts(configuration c)
+  explicit consumer_parts(configuration const& c)
       : around(context_of(c)),
         observer(Slots::observer::open(c.observer, around)),
         clock(Slots::clock::open(c.clock, around)),

@@ -60,7 +60,7 @@ class engine {
   static constexpr std::chrono::milliseconds longest_idle{1000};
 
  public:
-  explicit engine(configuration c) : all_(std::move(c)) {
+  explicit engine(configuration const& c) : all_(c) {
     claims_.start();
     all_.source.open(all_.clock.now() + all_.source_timeout);
     plan_next(all_.clock.now());

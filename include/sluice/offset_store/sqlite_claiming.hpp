@@ -79,7 +79,8 @@ class claiming {
       positions_.create(c.of, std::nullopt);
       found = positions_.find(c.of);
     }
-    auto& p = found.value();
+    if (!found) throw store_error(errc::store_damaged, to_string(c.of) + " can't be put into the table of positions");
+    auto& p = *found;
     p.mine = positions_.claim(c.of, p);
     auto const starts = before < 0 ? static_cast<std::int32_t>(starts_.find(c.of.topic)->second.size()) : before;
     fill(c, p,

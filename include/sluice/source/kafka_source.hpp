@@ -47,7 +47,8 @@ class kafka_source final : detail::kafka_lanes {
     start_once(now);
     while (auto event = client_.poll()) std::visit([&](auto const& e) { on(e, owner, now); }, *event);
     if (client_.spent()) {
-      leave(owner, lanes_, true);
+      auto const all = lanes_;
+      leave(owner, all, true);
       client_.renew();
       hand_lanes_made_ = assignment_due_ = false;
       start_once(now);
@@ -164,8 +165,8 @@ class kafka_source final : detail::kafka_lanes {
 
   void on(client::poll_exceeded const& e, source_owner& owner, time_point) { owner.put_out(e.text); }
 
-  /// By value: `going` may be our own lanes.
-  void leave(source_owner& owner, std::vector<lane> going, bool lost) {
+  /// `going` is no part of our own lanes, which go.
+  void leave(source_owner& owner, std::vector<lane> const& going, bool lost) {
     if (!going.empty()) owner.giving_up(going, lost);
     for (auto const& gone : going) {
       auto const i = find(gone.of);
@@ -269,7 +270,8 @@ class kafka_source final : detail::kafka_lanes {
       case position_decision::stop:
         forget(i, now);
         later(i, now);
-        return error(d.code, d.event->text + "; seek() to where it is to go on, or choose another " +
+        return error(d.code, (d.event ? d.event->text : to_string(lanes_[i].of)) +
+                                 "; seek() to where it is to go on, or choose another " +
                                  (d.code == errc::out_of_range ? "on_out_of_range" : "on_position_error"));
     }
     return {};

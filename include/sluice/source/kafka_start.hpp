@@ -44,6 +44,7 @@ class kafka_start final : public start_resolver {
   topic_start start_of(std::string const& topic, time_point by) override {
     auto const n = client_.partition_count(topic, by);
     std::vector<topic_partition> all;
+    all.reserve(static_cast<std::size_t>(n));
     for (std::int32_t p = 0; p < n; ++p) all.push_back({topic, p});
     topic_start start{topic, std::vector<offset>(all.size())};
     switch (plan_.start.what()) {
