@@ -30,7 +30,7 @@ function(sluice_program_tests file folder name)
         string(APPEND test "'")
       endwhile()
       add_test(NAME "${test}" COMMAND sh -c [[rm -rf "$0" && mkdir -p "$0" && cd "$0" && exec "$@"]]
-        "${PROJECT_BINARY_DIR}/work/${test}" "$<TARGET_FILE:${folder}.${name}>" ${arguments})
+        "${PROJECT_BINARY_DIR}/runs/${test}" "$<TARGET_FILE:${folder}.${name}>" ${arguments})
       set_tests_properties("${test}" PROPERTIES TIMEOUT 600 LABELS ${folder})
     endif()
   endforeach()
