@@ -1,0 +1,31 @@
+#include "servers/process.hpp"
+
+#include "catch.hpp"
+#include "detail/temporary_folder.hpp"
+
+TEST_CASE("a program lives as long as its object") {
+  temporary_folder const folder;
+  pid_t pid = 0;
+  {
+    servers::process p{{"sleep", "1000"}, folder.path / "log"};
+    pid = p.pid();
+    CHECK(::kill(pid, 0) == 0);
+    CHECK_FALSE(p.ended());
+  }
+  CHECK(::kill(pid, 0) != 0);
+}
+
+TEST_CASE("a program that fails is told with what it printed") {
+  temporary_folder const folder;
+  CHECK_NOTHROW(servers::run({"sh", "-c", "exit 0"}, folder.path / "log"));
+  CHECK_THROWS_WITH(servers::run({"sh", "-c", "echo so it is; exit 3"}, folder.path / "log2"),
+                    Catch::Matchers::ContainsSubstring("so it is"));
+  servers::process p{{"sh", "-c", "echo no luck"}, folder.path / "log3"};
+  CHECK_THROWS_WITH(p.wait_until([] { return false; }), Catch::Matchers::ContainsSubstring("no luck"));
+}
+
+TEST_CASE("a free port is free") {
+  auto const port = servers::free_port();
+  CHECK_FALSE(servers::listens(port));
+  CHECK(servers::free_port() != port);
+}
