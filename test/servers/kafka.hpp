@@ -1,0 +1,137 @@
+/// \file kafka.hpp  A real Apache Kafka (KRaft), of one node or several, for as long as the object lives.
+#pragma once
+#include <fcntl.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <span>
+
+#include "detail/temporary_folder.hpp"
+#include "process.hpp"
+
+namespace servers {
+
+/// The folder with a server's jars: fetched once, kept for later runs.
+inline std::string jars_of(std::string const& name) {
+  auto const script = std::string{SLUICE_SOURCE_DIR} + "/test/servers/jars " + name;
+  std::unique_ptr<FILE, int (*)(FILE*)> pipe{::popen(script.c_str(), "r"), ::pclose};
+  char line[4096] = "";
+  if (!pipe || !std::fgets(line, sizeof line, pipe.get()) || *line != '/')
+    throw std::runtime_error("the jars of " + name + " can't be had: run " + script);
+  std::string folder = line;
+  folder.erase(folder.find_last_not_of('\n') + 1);
+  return folder;
+}
+
+/// Sessions of a group may be as short as 1 s, nothing waits for more members, topics are made by hand, deleted records
+/// are gone within a second. Topics of several nodes have three replicas, two of which must have a record.
+class kafka {
+  struct node {
+    int port = 0;
+    int controller_port = 0;
+    std::string folder{};
+    process running{};
+  };
+
+  temporary_folder folder_{};
+  std::string jars_ = jars_of("kafka");
+  std::vector<node> nodes_{};
+
+ public:
+  explicit kafka(int nodes = 1, std::vector<std::string> const& more = {}) : nodes_(static_cast<std::size_t>(nodes)) {
+    write_file(folder_.path / "log4j2.properties",
+               "status=error\nappender.f.type=Console\nappender.f.name=F\nappender.f.layout.type=PatternLayout\n"
+               "appender.f.layout.pattern=[%d] %p %m (%c)%n\nrootLogger.level=info\nrootLogger.appenderRef.f.ref=F\n");
+    std::string voters;
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      auto& n = nodes_[i];
+      n.port = free_port();
+      n.controller_port = free_port();
+      n.folder = (folder_.path / std::to_string(i)).string();
+      std::filesystem::create_directory(n.folder);
+      voters += (i ? "," : "") + std::to_string(i + 1) + "@127.0.0.1:" + std::to_string(n.controller_port);
+    }
+    for (std::size_t i = 0; i < nodes_.size(); ++i) configure(i, voters, more);
+    for (std::size_t i = 0; i < nodes_.size(); ++i) launch(nodes_[i]);
+    for (auto& n : nodes_) wait_for(n);
+  }
+
+  std::string bootstrap() const {
+    std::string all;
+    for (auto const& n : nodes_) all += (all.empty() ? "" : ",") + ("127.0.0.1:" + std::to_string(n.port));
+    return all;
+  }
+  std::size_t size() const { return nodes_.size(); }
+
+  /// Without a chance to say good-bye.
+  void kill(std::size_t i) { nodes_.at(i).running.end(SIGKILL); }
+  /// The same node on what it had.
+  void start(std::size_t i) {
+    launch(nodes_.at(i));
+    wait_for(nodes_[i]);
+  }
+  void freeze(std::size_t i, bool on) const { nodes_.at(i).running.signal(on ? SIGSTOP : SIGCONT); }
+
+ private:
+  std::vector<std::string> java(std::vector<std::string> const& arguments) const {
+    std::vector<std::string> all{"java",
+                                 "-Xmx400m",
+                                 "-XX:+UseSerialGC",
+                                 "-XX:TieredStopAtLevel=1",
+                                 "-Dlog4j2.configurationFile=" + (folder_.path / "log4j2.properties").string(),
+                                 "-cp",
+                                 jars_ + "/*"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    return all;
+  }
+  void configure(std::size_t i, std::string const& voters, std::vector<std::string> const& more) {
+    auto const& n = nodes_[i];
+    auto const address = "PLAINTEXT://127.0.0.1:" + std::to_string(n.port);
+    std::string const replicas = nodes_.size() >= 3 ? "3" : "1", in_sync = nodes_.size() >= 3 ? "2" : "1";
+    std::vector<std::string> lines{
+        "process.roles=broker,controller",
+        "node.id=" + std::to_string(i + 1),
+        "controller.quorum.voters=" + voters,
+        "listeners=" + address + ",CONTROLLER://127.0.0.1:" + std::to_string(n.controller_port),
+        "advertised.listeners=" + address,
+        "controller.listener.names=CONTROLLER",
+        "inter.broker.listener.name=PLAINTEXT",
+        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "log.dirs=" + n.folder + "/data",
+        "default.replication.factor=" + replicas,
+        "min.insync.replicas=" + in_sync,
+        "offsets.topic.replication.factor=" + replicas,
+        "offsets.topic.num.partitions=4",
+        "transaction.state.log.replication.factor=" + replicas,
+        "transaction.state.log.min.isr=" + in_sync,
+        "transaction.state.log.num.partitions=4",
+        "group.min.session.timeout.ms=1000",
+        "group.initial.rebalance.delay.ms=0",
+        "auto.create.topics.enable=false",
+        "broker.session.timeout.ms=2000",
+        "broker.heartbeat.interval.ms=300",
+        "controller.quorum.fetch.timeout.ms=1000",
+        "controller.quorum.election.timeout.ms=500",
+        "controller.quorum.election.backoff.max.ms=300",
+        "log.retention.check.interval.ms=1000",
+        "log.initial.task.delay.ms=500",
+        "num.io.threads=4"};
+    lines.insert(lines.end(), more.begin(), more.end());
+    std::string text;
+    for (auto const& l : lines) text += l + "\n";
+    write_file(n.folder + "/server.properties", text);
+    run(java({"kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c",
+              n.folder + "/server.properties"}),
+        n.folder + "/format.log");
+  }
+  void launch(node& n) {
+    std::filesystem::remove(n.folder + "/log");
+    n.running = process{java({"kafka.Kafka", n.folder + "/server.properties"}), n.folder + "/log"};
+  }
+  static void wait_for(node& n) {
+    n.running.wait_until([&] { return n.running.log().find("Kafka Server started") != std::string::npos; });
+  }
+};
+
+}  // namespace servers
