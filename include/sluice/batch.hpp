@@ -83,12 +83,14 @@ class batch : public std::ranges::view_interface<batch> {
   }
 
   /// Where the records come from: one offset_range for each partition in the batch.
+  template <class Part = detail::part const>
   auto ranges() const {
-    return parts_ | std::views::transform([](detail::part const& p) -> offset_range const& { return p.range; });
+    return std::span<Part>{parts_} | std::views::transform([](Part& p) -> offset_range const& { return p.range; });
   }
   /// The same records, one batch for each partition.
+  template <class Part = detail::part const>
   auto partitions() const {
-    return parts_ | std::views::transform([time = time_](detail::part const& p) { return batch{{&p, 1}, time}; });
+    return std::span<Part>{parts_} | std::views::transform([time = time_](Part& p) { return batch{{&p, 1}, time}; });
   }
   /// With an interval the aligned end of the batch; without one when it was taken.
   wall_time time() const { return time_; }

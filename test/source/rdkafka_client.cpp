@@ -15,6 +15,8 @@ using Catch::Matchers::ContainsSubstring;
 using testing::embedded_broker;
 using testing::request;
 
+static_assert(client::kafka_client<rdkafka_client>);
+
 namespace {
 
 embedded_broker& broker() {

@@ -3,11 +3,14 @@
 #include <sluice/detail/turn_state.hpp>
 #include <sluice/offset_store/group_note.hpp>
 
+#include <algorithm>
+
 namespace sluice { inline namespace v0 { namespace detail {
 
 template <class Slots>
 class advancing {
   using traits = engine_traits<Slots>;
+  using answer_list = late<std::vector<outcome>, Slots>;
   static constexpr unsigned refusals_for_a_duel = 8;
   static constexpr std::chrono::milliseconds soon{20};
 
@@ -30,7 +33,7 @@ class advancing {
       all().tell().on_advancing(advance_event{hand().moves(), {}});
       auto const begun = all().clock.now();
       auto answers = copy(all().store.advance(*turn_.tx, hand().moves(), all().by()));
-      if (std::ranges::any_of(answers, [](outcome o) { return o != outcome::applied; })) {
+      if (std::any_of(answers.begin(), answers.end(), [](outcome o) { return o != outcome::applied; })) {
         turn_.roll_back();
         told(answers, begun);
         leave_out(answers);
@@ -43,7 +46,7 @@ class advancing {
         return false;
       }
       if (end == outcome::unknown) {
-        std::ranges::fill(answers, outcome::unknown);
+        std::fill(answers.begin(), answers.end(), outcome::unknown);
         settle(answers);
       }
       told(answers, begun);
@@ -55,20 +58,24 @@ class advancing {
 
  private:
   consumer_parts<Slots>& all() { return turn_.all; }
-  detail::hand& hand() { return turn_.all.hand; }
-  static std::vector<outcome> copy(std::span<outcome const> answers) { return {answers.begin(), answers.end()}; }
+  auto& hand() { return turn_.all.hand; }
+  static answer_list copy(std::span<outcome const> answers) { return {answers.begin(), answers.end()}; }
 
-  void told(std::vector<outcome> const& answers, time_point begun) {
+  static bool has(answer_list const& answers, outcome o) {
+    return std::find(answers.begin(), answers.end(), o) != answers.end();
+  }
+
+  void told(answer_list const& answers, time_point begun) {
     all().figures.advancing += all().clock.now() - begun;
     all().tell().on_advanced(advance_event{hand().moves(), answers});
   }
 
   /// Asks again about what is unknown, until it is known or time is up.
-  void settle(std::vector<outcome>& answers) {
+  void settle(answer_list& answers) {
     auto const by = all().by();
-    while (std::ranges::find(answers, outcome::unknown) != answers.end()) {
-      std::vector<move> open;
-      std::vector<std::size_t> at;
+    while (has(answers, outcome::unknown)) {
+      late<std::vector<move>, Slots> open;
+      late<std::vector<std::size_t>, Slots> at;
       for (std::size_t i = 0; i < answers.size(); ++i)
         if (answers[i] == outcome::unknown) {
           open.push_back(hand().moves()[i]);
@@ -85,7 +92,7 @@ class advancing {
   }
 
   /// at_most_once: what is not stored is not handled.
-  bool keep_applied(std::vector<outcome> const& answers) {
+  bool keep_applied(answer_list const& answers) {
     mirror(answers);
     for (std::size_t i = answers.size(); i-- > 0;) {
       if (answers[i] == outcome::applied) {
@@ -100,9 +107,9 @@ class advancing {
   }
 
   /// Handled first: what is stored is done, what is refused comes again if it is still ours, what is postponed waits.
-  bool finish_applied(std::vector<outcome> const& answers) {
+  bool finish_applied(answer_list const& answers) {
     mirror(answers);
-    bool const waiting = std::ranges::find(answers, outcome::postponed) != answers.end();
+    bool const waiting = has(answers, outcome::postponed);
     for (std::size_t i = answers.size(); i-- > 0;) {
       if (answers[i] == outcome::applied) {
         all().refusals.erase(hand().moves()[i].of);
@@ -120,7 +127,7 @@ class advancing {
   }
 
   /// A transaction that was rolled back: what can't be advanced in it is left out.
-  void leave_out(std::vector<outcome> const& answers) {
+  void leave_out(answer_list const& answers) {
     for (std::size_t i = answers.size(); i-- > 0;) {
       if (answers[i] == outcome::postponed)
         hand().due = all().clock.now() + soon;
@@ -149,7 +156,7 @@ class advancing {
     all().source.reclaim(of, all().clock.now() + wait);
   }
 
-  void mirror(std::vector<outcome> const& answers) {
+  void mirror(answer_list const& answers) {
     if (!all().mirrors) return;
     auto& notes = all().to_mirror;
     notes.clear();

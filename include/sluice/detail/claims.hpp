@@ -3,13 +3,15 @@
 #include <sluice/detail/consumer_parts.hpp>
 #include <sluice/offset_store/group_note.hpp>
 
+#include <algorithm>
+
 namespace sluice { inline namespace v0 { namespace detail {
 
 template <class Slots>
 class claims final : public source_owner {
   using traits = engine_traits<Slots>;
   consumer_parts<Slots>& all_;
-  std::vector<position> sought_{};
+  late<std::vector<position>, Slots> sought_{};
 
  public:
   explicit claims(consumer_parts<Slots>& all) : all_(all) {}
@@ -28,16 +30,16 @@ class claims final : public source_owner {
   }
 
   void seek(topic_partition const& of, offset to) {
-    if (std::ranges::find(all_.source.lanes(), of, &lane::of) == all_.source.lanes().end())
+    if (!is_among(all_.source.lanes(), of))
       throw error(errc::bad_configuration,
                   "seek: " + to_string(of) + " is not this consumer's now; positions() lists those that are");
-    std::erase_if(sought_, [&](position const& p) { return p.of == of; });
+    std::erase_if(sought_, [&](auto const& p) { return p.of == of; });
     sought_.push_back({of, to});
   }
 
   /// What is due apart from batches: seeks in partitions that are being read, commits in the background.
   void tend(time_point now) {
-    std::vector<rewind> rewinds;
+    late<std::vector<rewind>, Slots> rewinds;
     for (auto const& l : all_.source.lanes())
       if (l.reading && !sought_.empty())
         if (auto const to = sought(l.of)) rewinds.push_back({l.of, *to, l.mine, "seek"});
@@ -55,7 +57,7 @@ class claims final : public source_owner {
   // ---- what the source asks
 
   std::vector<claimed> claim(std::vector<topic_partition> const& set, start_resolver& resolve) override {
-    std::vector<claimed> answers;
+    late<std::vector<claimed>, Slots> answers;
     try {
       bind_anew();
       answers = claim_at_home(set, resolve, all_.by());
@@ -68,7 +70,7 @@ class claims final : public source_owner {
   }
 
   std::vector<claimed> record(std::vector<rewind> const& rewinds) override {
-    std::vector<claimed> answers;
+    late<std::vector<claimed>, Slots> answers;
     try {
       answers = all_.store.record(rewinds, all_.by());
     } catch (store_error const& e) {
@@ -87,7 +89,7 @@ class claims final : public source_owner {
     if (lost) return;
     try {
       if constexpr (requires { all_.store.flush(all_.by()); }) all_.store.flush(all_.by());
-      std::vector<claimed> given;
+      late<std::vector<claimed>, Slots> given;
       for (auto const& l : lanes)
         if (l.mine != fence{})
           given.push_back({.of = l.of, .next = l.next, .log = l.log, .mine = l.mine, .what = claimed::stored});
@@ -96,7 +98,7 @@ class claims final : public source_owner {
   }
 
   std::optional<offset> sought(topic_partition const& of) override {
-    auto const at = std::ranges::find(sought_, of, &position::of);
+    auto const at = std::find_if(sought_.begin(), sought_.end(), [&](auto const& p) { return p.of == of; });
     if (at == sought_.end()) return {};
     auto const to = at->next;
     sought_.erase(at);
@@ -131,17 +133,25 @@ class claims final : public source_owner {
 
   /// The client may be another one since all was lost; as long as something is held it is the same.
   void bind_anew() {
-    if (std::ranges::all_of(all_.source.lanes(), [](lane const& l) { return l.mine == fence{}; })) bind();
+    for (auto const& l : all_.source.lanes())
+      if (l.mine != fence{}) return;
+    bind();
   }
 
   /// A seek that could not be stored is still wanted, unless there is a later one.
   void seek_again(rewind const& r) {
-    if (r.cause == "seek" && std::ranges::find(sought_, r.of, &position::of) == sought_.end())
-      sought_.push_back({r.of, r.to});
+    if (r.cause == "seek" && !is_among(sought_, r.of)) sought_.push_back({r.of, r.to});
+  }
+
+  template <class Set>
+  static bool is_among(Set const& set, topic_partition const& of) {
+    for (auto const& one : set)
+      if (one.of == of) return true;
+    return false;
   }
 
   static std::vector<claimed> all_failed(std::vector<topic_partition> const& set, char const* why) {
-    std::vector<claimed> answers;
+    late<std::vector<claimed>, Slots> answers;
     answers.reserve(set.size());
     for (auto const& of : set) answers.push_back({.of = of, .what = claimed::failed, .why = why});
     return answers;
@@ -152,8 +162,8 @@ class claims final : public source_owner {
   std::vector<claimed> claim_at_home(std::vector<topic_partition> const& set, start_resolver& resolve, time_point by) {
     if (!all_.store_id) return all_.store.claim(all_.around.group, set, resolve, by);
     auto& group = all_.source.positions();
-    std::vector<claimed> strangers;
-    std::vector<topic_partition> ours;
+    late<std::vector<claimed>, Slots> strangers;
+    late<std::vector<topic_partition>, Slots> ours;
     for (auto const& there : group.read(set, by)) {
       auto const note = read_note(there.note);
       if (there.failed)
@@ -176,8 +186,8 @@ class claims final : public source_owner {
   }
 
   void keep_home(std::vector<claimed>& answers, time_point by) {
-    std::vector<group_position> notes;
-    std::vector<claimed*> waiting;
+    late<std::vector<group_position>, Slots> notes;
+    late<std::vector<claimed*>, Slots> waiting;
     for (auto& c : answers)
       if (c.what == claimed::stored || c.what == claimed::first || c.what == claimed::added) {
         notes.push_back({.of = c.of,
@@ -187,7 +197,7 @@ class claims final : public source_owner {
       }
     if (notes.empty()) return;
     auto const outcomes = all_.source.positions().store(notes, by);
-    if (std::ranges::count(outcomes, outcome::unknown) > 0) all_.source.positions().abandon();
+    if (std::count(outcomes.begin(), outcomes.end(), outcome::unknown) > 0) all_.source.positions().abandon();
     for (std::size_t i = 0; i < waiting.size(); ++i)
       if (outcomes[i] != outcome::applied) {
         waiting[i]->what = claimed::failed;
@@ -199,9 +209,9 @@ class claims final : public source_owner {
   void store_what_is_handled(std::vector<lane> const& lanes) {
     auto& hand = all_.hand;
     if (traits::in_transaction || hand.empty() || !hand.handled || hand.advanced) return;
-    std::vector<move> going;
+    late<std::vector<move>, Slots> going;
     for (auto const& m : hand.moves())
-      if (std::ranges::find(lanes, m.of, &lane::of) != lanes.end()) going.push_back(m);
+      if (is_among(lanes, m.of)) going.push_back(m);
     if (going.empty()) return;
     try {
       all_.on_failure.flush(all_.by());

@@ -2,6 +2,7 @@
 #pragma once
 #include <sluice/detail/failure.hpp>
 #include <sluice/detail/handler.hpp>
+#include <sluice/detail/late.hpp>
 #include <sluice/observer.hpp>
 #include <sluice/statistics.hpp>
 
@@ -54,12 +55,12 @@ struct consumer_parts {
   typename Slots::store::runtime store;
   typename Slots::source::runtime source;
 
-  detail::hand hand{};
+  late<basic_hand<void>, Slots> hand{};
   batch_event figures{};
   stats counts{};
   std::size_t max_records_now;
-  std::vector<group_position> to_mirror{};
-  std::map<topic_partition, unsigned> refusals{};
+  late<std::vector<group_position>, Slots> to_mirror{};
+  late<std::map<topic_partition, unsigned>, Slots> refusals{};
   std::optional<time_point> by_deadline{};  ///< while draining and closing
   bool mirrors = false;
   std::optional<std::string> store_id{};

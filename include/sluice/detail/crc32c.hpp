@@ -9,6 +9,7 @@ namespace sluice { inline namespace v0 { namespace detail {
 
 using crc_tables = std::array<std::array<std::uint32_t, 256>, 8>;
 
+template <class Late>
 constexpr crc_tables make_crc_tables() {
   crc_tables t{};
   for (std::uint32_t i = 0; i < 256; ++i) {
@@ -21,11 +22,15 @@ constexpr crc_tables make_crc_tables() {
   return t;
 }
 
-inline constexpr crc_tables crc_table = make_crc_tables();
+/// Computed only in files that use it.
+template <class Late>
+inline constexpr crc_tables crc_table_of = make_crc_tables<Late>();
 
 /// Of `text` behind what gave `before`: crc32c(b, crc32c(a)) == crc32c(a + b). Eight bytes a turn (slicing by 8).
+template <class Late = void>
 constexpr std::uint32_t crc32c(std::string_view text, std::uint32_t before = 0) {
   auto const byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])); };
+  constexpr auto& crc_table = crc_table_of<Late>;
   std::uint32_t c = ~before;
   std::size_t i = 0;
   for (; i + 8 <= text.size(); i += 8) {

@@ -6,6 +6,7 @@
 #include <sluice/detail/batch_turn.hpp>
 #include <sluice/detail/claims.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -43,8 +44,8 @@ class engine {
  private:
   parts_of all_;
   claims<Slots> claims_{all_};
-  std::vector<load> loads_{};
-  std::vector<std::size_t> quota_{}, took_{};
+  late<std::vector<load>, Slots> loads_{};
+  late<std::vector<std::size_t>, Slots> quota_{}, took_{};
   time_point next_at_{};
   wall_time next_time_{};
   wall_time time_{};
@@ -118,14 +119,14 @@ class engine {
   bool in_hand() const { return !all_.hand.empty(); }
 
   std::vector<position> positions() const {
-    std::vector<position> all;
+    late<std::vector<position>, Slots> all;
     for (auto const& l : all_.source.lanes())
       if (l.mine != fence{}) all.push_back({l.of, stored_next(l)});
     return all;
   }
 
   std::vector<lag_of> lag() const {
-    std::vector<lag_of> all;
+    late<std::vector<lag_of>, Slots> all;
     auto const lanes = all_.source.lanes();
     for (std::size_t i = 0; i < lanes.size(); ++i) {
       if (lanes[i].mine == fence{}) continue;
@@ -234,12 +235,15 @@ class engine {
     for (std::size_t i = 0; i < lanes.size(); ++i)
       loads_[i] = {&lanes[i].of, lanes[i].assignment, all_.source.lag_of(i)};
     all_.rate.allow(now, loads_, quota_);
-    held_back_ = all_.interval.count() == 0 && std::ranges::any_of(quota_, [](std::size_t q) { return q != no_limit; });
+    held_back_ = all_.interval.count() == 0 &&
+                 std::any_of(quota_.begin(), quota_.end(), [](std::size_t q) { return q != no_limit; });
   }
 
   /// What is left of an interval's quota is for the lanes that it was given for.
   bool same_lanes() const {
-    return std::ranges::equal(loads_, all_.source.lanes(), {}, &load::assignment, &lane::assignment);
+    auto const lanes = all_.source.lanes();
+    return std::equal(loads_.begin(), loads_.end(), lanes.begin(), lanes.end(),
+                      [](auto const& a, auto const& b) { return a.assignment == b.assignment; });
   }
 
   void count_taken() {

@@ -27,7 +27,7 @@ class failure {
   static_assert(by_store || has_home || std::is_same_v<resort, stop>, "what is set aside must go somewhere");
 
   Policy policy_;
-  [[no_unique_address]] home home_;
+  home home_;  // not [[no_unique_address]]: g++ 14 would want to move it there
 
   static resort const& last(Policy const& p) {
     if constexpr (calls_again<Policy>)

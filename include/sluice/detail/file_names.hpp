@@ -50,9 +50,10 @@ inline std::optional<std::string> text_of_file_name(std::string_view name) {
 inline constexpr std::size_t longest_file_name = 200;
 
 /// The same as a path of folders, for texts of any length: each but the last ends in `+`.
-inline std::vector<std::string> folder_names(std::string_view text) {
+template <class Names = std::vector<std::string>>
+Names folder_names(std::string_view text) {
   auto name = file_name(text);
-  std::vector<std::string> out;
+  Names out;
   for (; name.size() > longest_file_name; name.erase(0, longest_file_name))
     out.push_back(name.substr(0, longest_file_name) + "+");
   out.push_back(std::move(name));

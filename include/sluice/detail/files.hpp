@@ -16,7 +16,6 @@
 #include <dirent.h>
 #include <cerrno>
 #include <cstdio>
-#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -84,14 +83,20 @@ struct posix_files {
   }
   /// The names in a folder. Linux holds the folder's lock for each read of 32 KiB, so a small folder is seen at one
   /// moment, whatever others do to it.
-  int list(handle const& in, std::vector<std::string>& out) {
+  template <class Names>
+  int list(handle const& in, Names& out) {
     out.clear();
     handle again;
     if (int const e = opened(::openat(in.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), again)) return e;
-    std::unique_ptr<DIR, int (*)(DIR*)> dir{::fdopendir(again.get()), [](DIR* d) { return ::closedir(d); }};
-    if (!dir) return errno;
+    struct open_folder {
+      DIR* at;
+      ~open_folder() {
+        if (at) ::closedir(at);
+      }
+    } const folder{::fdopendir(again.get())};
+    if (!folder.at) return errno;
     again.release();
-    for (errno = 0; auto const* entry = ::readdir(dir.get()); errno = 0) {
+    for (errno = 0; auto const* entry = ::readdir(folder.at); errno = 0) {
       std::string_view const name = entry->d_name;
       if (name != "." && name != "..") out.emplace_back(name);
     }

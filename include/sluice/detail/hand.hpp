@@ -1,5 +1,6 @@
 /// \file detail/hand.hpp  The batch in hand: taken from the source, until each of its partitions is stored or given up.
 #pragma once
+#include <sluice/detail/late.hpp>
 #include <sluice/source/concept.hpp>
 
 #include <algorithm>
@@ -24,9 +25,10 @@ struct exclusion {
   wall_time first{};
 };
 
-class hand {
-  intake in_{};
-  std::vector<move> moves_{};
+template <class Late>
+class basic_hand {
+  late<intake, Late> in_{};
+  late<std::vector<move>, Late> moves_{};
 
  public:
   wall_time time{};
@@ -40,15 +42,15 @@ class hand {
   wall_time first_failure{};
   time_point due{};     ///< not before
   std::string error{};  ///< of the last failure
-  std::vector<exclusion> excluded{};
+  late<std::vector<exclusion>, Late> excluded{};
 
   bool empty() const { return moves_.empty(); }
   std::size_t records() const { return in_.messages.size(); }
   std::size_t bytes() const { return in_.bytes; }
   /// Those with records: a part whose records were all shed only has its range to be advanced.
   std::span<part const> parts() const {
-    auto const some = std::ranges::find(in_.counts, std::size_t{0}) - in_.counts.begin();
-    return std::span{in_.parts}.first(static_cast<std::size_t>(some));
+    auto const some = std::find(in_.counts.begin(), in_.counts.end(), std::size_t{0}) - in_.counts.begin();
+    return {in_.parts.data(), static_cast<std::size_t>(some)};
   }
   std::span<move const> moves() const { return moves_; }
   batch view() const { return {parts(), time}; }
@@ -143,7 +145,9 @@ class hand {
   }
   std::size_t count(std::size_t i) const { return in_.counts[i]; }
   std::size_t find(topic_partition const& of) const {
-    return static_cast<std::size_t>(std::ranges::find(moves_, of, &move::of) - moves_.begin());
+    std::size_t i = 0;
+    while (i < moves_.size() && moves_[i].of != of) ++i;
+    return i;
   }
   record current() const { return {in_.parts[at.part].begin + at.index, &in_.parts[at.part]}; }
 

@@ -36,7 +36,7 @@ class handling {
 
  private:
   consumer_parts<Slots>& all() { return turn_.all; }
-  detail::hand& hand() { return turn_.all.hand; }
+  auto& hand() { return turn_.all.hand; }
 
   called_t call() {
     try {
@@ -172,7 +172,7 @@ class handling {
 
   exclusion const* excluded_current() {
     auto const r = hand().current();
-    auto const at = std::ranges::find_if(hand().excluded, [&](exclusion const& x) {
+    auto const at = std::find_if(hand().excluded.begin(), hand().excluded.end(), [&](auto const& x) {
       return x.at == r.offset().value() && x.of.partition == r.partition() && x.of.topic == r.topic();
     });
     return at == hand().excluded.end() ? nullptr : &*at;

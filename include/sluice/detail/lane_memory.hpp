@@ -36,7 +36,7 @@ class lane_memory {
     if (loads.size() == present_ && std::equal(loads.begin(), loads.end(), entries_.begin(),
                                                [](load const& l, entry const& e) { return same(e, l); }))
       return;
-    std::ranges::sort(entries_, {}, &entry::of);
+    std::sort(entries_.begin(), entries_.end(), [](entry const& a, entry const& b) { return a.of < b.of; });
     std::vector<entry> next;
     next.reserve(entries_.size() + loads.size());
     for (auto const& l : loads) {

@@ -1,6 +1,7 @@
 /// \file detail/made_folders.hpp  Folders below a folder, made where they aren't there, and durable before they are used.
 #pragma once
 #include <sluice/detail/files.hpp>
+#include <sluice/detail/late.hpp>
 
 #include <set>
 
@@ -15,8 +16,8 @@ namespace sluice { inline namespace v0 { namespace detail {
 
 template <class Files>
 class made_folders {
-  std::set<std::string> synced_{};
-  std::set<std::string> unsure_{};  // a sync failed, and so did taking it back
+  late<std::set<std::string>, Files> synced_{};
+  late<std::set<std::string>, Files> unsure_{};  // a sync failed, and so did taking it back
 
   /// A folder that holds something is another's too, who has synced it.
   static int taken_back(typename Files::handle const& in, std::string const& name, Files& files) {

@@ -23,7 +23,8 @@ struct stake {
 /// Sets each `due` to λ × weight, or the bound beyond which that lies, so that they sum to `total`, or as near as the
 /// bounds let them come. It is how CSS lays out flexible boxes: of those out of bounds, each round settles the side
 /// that is farther out (CSS Flexible Box Layout 1, "Resolving Flexible Lengths").
-inline void weigh(double total, std::span<stake> stakes) {
+template <class Stakes>
+void weigh(double total, Stakes&& stakes) {
   for (auto& s : stakes) s.bounded = false;
   for (bool settled = true; settled;) {
     double left = total, weight = 0, beyond = 0;
@@ -45,7 +46,8 @@ inline void weigh(double total, std::span<stake> stakes) {
 /// Rounds each `due` to a `share` so that these sum to `budget` where the bounds let them, and to no more than it
 /// where `least` lets them. Whoever was rounded down most, earlier rounds counted, is rounded up first: a steady due
 /// is met in full over time. `order` is room to work in.
-inline void round_to(std::int64_t budget, std::span<stake> stakes, std::vector<std::size_t>& order) {
+template <class Stakes>
+void round_to(std::int64_t budget, Stakes&& stakes, std::vector<std::size_t>& order) {
   auto const short_by = [&](std::size_t i) {
     return stakes[i].due + stakes[i].carried - static_cast<double>(stakes[i].share);
   };
@@ -57,7 +59,7 @@ inline void round_to(std::int64_t budget, std::span<stake> stakes, std::vector<s
     order.push_back(order.size());
   }
   auto const step = left > 0 ? 1 : -1;
-  std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     auto const x = short_by(a) * step, y = short_by(b) * step;
     return x != y ? x > y : a < b;
   });

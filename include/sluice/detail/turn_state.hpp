@@ -47,8 +47,9 @@ struct turn_state {
 };
 
 /// Growing with each attempt, with jitter: 50 ms to 5 s.
-inline std::chrono::milliseconds wait_after(unsigned attempts) {
-  thread_local std::minstd_rand random{std::random_device{}()};
+template <class Random = std::minstd_rand>
+std::chrono::milliseconds wait_after(unsigned attempts) {
+  thread_local Random random{std::random_device{}()};
   auto const ceiling = std::min<unsigned>(100u << std::min(attempts - 1, 6u), 5'000u);
   return std::chrono::milliseconds{ceiling / 2 + random() % (ceiling / 2)};
 }

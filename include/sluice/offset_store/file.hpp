@@ -35,24 +35,33 @@ struct file_offsets {
   bool mirror = true;  ///< the consumer also tells the source's group how far it is
 
   using runtime = basic_file_store<detail::posix_files>;
-  static runtime open(file_offsets const& self, context const& with);
+  template <class Context = context>
+  static detail::late<runtime, Context> open(file_offsets const& self, Context const& with);
 };
 
 /// The store on any model of detail/files.hpp.
 template <class Files>
 class basic_file_store {
   using folder = detail::generation_folder<Files>;
+  using generation = detail::late<file_generation, Files>;
+  using bits = detail::late<std::vector<bool>, Files>;
+  using lines_aside = detail::late<std::map<std::tuple<std::string, topic_partition, offset>, std::string>, Files>;
+  using text_key = typename generation::text_key;
 
+ public:
+  using transaction = detail::late<file_transaction, Files>;
+
+ private:
   folder folder_;
   detail::text_writer<Files> texts_{};
   bool mirror_;
-  detail::known_groups groups_;
-  std::vector<outcome> outcomes_{};
-  file_transaction transaction_{};
+  detail::known_groups<generation> groups_;
+  detail::late<std::vector<outcome>, Files> outcomes_{};
+  transaction transaction_{};
   bool open_ = false;      // a transaction is
   bool in_doubt_ = false;  // the newest file can be read, but its name may not be on the disk
   bool transaction_in_doubt_ = false;
-  std::map<std::tuple<std::string, topic_partition, offset>, std::string> aside_{};  // lines, for the next advance
+  lines_aside aside_{};  // for the next advance
 
   /// Nothing to do with a published state but to try again on top of it, for a while.
   void lost_a_race(unsigned& races, time_point by) const {
@@ -86,7 +95,7 @@ class basic_file_store {
     std::erase_if(aside_, [&](auto const& one) { return std::get<1>(one.first) == of; });
   }
 
-  bool append(file_generation& state, file_generation::text_key const& key, std::string_view text) {
+  bool append(generation& state, text_key const& key, std::string_view text) {
     auto const at = state.texts.find(key);
     auto const valid = at == state.texts.end() ? 0 : at->second;
     if (!texts_.append(folder_, state, key, valid, text)) return false;
@@ -95,8 +104,8 @@ class basic_file_store {
   }
 
   /// The lines set aside for what these moves have just advanced over. False: nobody knows whether they are there.
-  bool append_aside(file_generation& state, std::span<move const> moves, std::vector<bool> const& moved) {
-    std::map<file_generation::text_key, std::string> lines;
+  bool append_aside(generation& state, std::span<move const> moves, bits const& moved) {
+    std::map<text_key, std::string> lines;
     for (auto const& [key, line] : aside_)
       for (std::size_t i = 0; i < moves.size(); ++i)
         if (auto const& m = moves[i]; moved[i] && m.of == std::get<1>(key))
@@ -107,8 +116,8 @@ class basic_file_store {
   }
 
   std::span<outcome const> store(std::span<move const> moves, time_point by, bool state_again) {
-    std::vector<bool> moved;
-    auto const how = change(by, [&](file_generation& state) -> std::optional<bool> {
+    bits moved;
+    auto const how = change(by, [&](generation& state) -> std::optional<bool> {
       outcomes_.assign(moves.size(), outcome::refused);
       moved.assign(moves.size(), false);
       bool changed = false, holds = false;
@@ -133,7 +142,7 @@ class basic_file_store {
   }
 
   /// Whether the newest state has it all, where this very commit may have brought it.
-  static bool has(file_generation const& state, detail::known_groups const& groups, file_transaction const& tx) {
+  static bool has(generation const& state, detail::known_groups<generation> const& groups, transaction const& tx) {
     for (auto const& m : tx.moves_)
       if (detail::check_move(groups.find(state, m), m) != detail::cas::already) return false;
     for (auto const& [name, v] : tx.values_) {
@@ -145,7 +154,7 @@ class basic_file_store {
   }
 
   /// The transaction on top of `state`. Absent: unknown; false: it doesn't fit any more.
-  std::optional<bool> apply(file_generation& state, file_transaction const& tx) {
+  std::optional<bool> apply(generation& state, transaction const& tx) {
     for (auto const& [name, v] : tx.values_) {
       auto const at = state.values.find(name);
       if ((at == state.values.end() ? 0 : at->second.since) != v.since) return false;
@@ -159,7 +168,7 @@ class basic_file_store {
     for (auto const& [name, v] : tx.values_) {
       if (!v.written) continue;
       if (v.content) {
-        state.values.insert_or_assign(name, file_generation::value{folder_.number() + 1, *v.content});
+        state.values.insert_or_assign(name, typename generation::value{folder_.number() + 1, *v.content});
       } else if (auto const at = state.values.find(name); at != state.values.end()) {
         state.values.erase(at);
       }
@@ -175,7 +184,6 @@ class basic_file_store {
   }
 
  public:
-  using transaction = file_transaction;
   static constexpr bool durable_at_advance = true;
   static constexpr sluice::fencing fencing = sluice::fencing::compare_and_set;
 
@@ -187,7 +195,7 @@ class basic_file_store {
     folder_.newest();
     if (folder_.number() > 0) return;
     try {
-      auto const made = change({}, [&](file_generation&) -> std::optional<bool> { return folder_.number() == 0; });
+      auto const made = change({}, [&](generation&) -> std::optional<bool> { return folder_.number() == 0; });
       if (made == detail::publication::yes) return;
     } catch (store_error const& e) {
       if (e.code() != errc::store_unavailable) throw;
@@ -208,7 +216,7 @@ class basic_file_store {
   std::vector<claimed> claim(std::string const& group, std::vector<topic_partition> const& set, start_resolver& resolve,
                              time_point by) {
     groups_.add(group);
-    detail::file_claim claim{group, set, resolve, by};
+    detail::file_claim<generation> claim{group, set, resolve, by};
     if (change(by, std::ref(claim)) == detail::publication::yes) return std::move(claim.answers);
     return claim.failed("a file could not be synced in " + folder_.path() + "; whether the claim holds is not known");
   }
@@ -221,7 +229,7 @@ class basic_file_store {
   std::span<outcome const> settle(std::span<move const> moves, time_point by) {
     folder_.doubt();
     if (!transaction_in_doubt_) return store(moves, by, true);
-    auto const how = change(by, [&](file_generation& state) -> std::optional<bool> {
+    auto const how = change(by, [&](generation& state) -> std::optional<bool> {
       bool holds = false;
       outcomes_.assign(moves.size(), outcome::refused);
       for (std::size_t i = 0; i < moves.size(); ++i) {
@@ -241,7 +249,7 @@ class basic_file_store {
   }
 
   std::vector<claimed> record(std::vector<rewind> const& rewinds, time_point by) {
-    detail::file_rewind rewinding{groups_, rewinds};
+    detail::file_rewind<generation> rewinding{groups_, rewinds};
     if (change(by, std::ref(rewinding)) == detail::publication::yes) return std::move(rewinding.answers);
     return rewinding.failed("a file could not be synced in " + folder_.path() +
                             "; whether it was recorded is not known");
@@ -250,7 +258,7 @@ class basic_file_store {
   /// Nobody owns them then: an advance under the old fence is refused.
   void release(std::vector<claimed> const& claims, time_point by) {
     try {
-      change(by, [&](file_generation& state) -> std::optional<bool> {
+      change(by, [&](generation& state) -> std::optional<bool> {
         bool changed = false;
         for (auto const& c : claims) {
           auto* const p = groups_.find(state, {.of = c.of, .mine = c.mine});
@@ -263,7 +271,7 @@ class basic_file_store {
     } catch (store_error const&) { folder_.doubt(); }
   }
 
-  file_transaction& begin(std::span<move const> moves, time_point) {
+  transaction& begin(std::span<move const> moves, time_point) {
     end();
     auto const& state = folder_.newest();
     transaction_.begin(state, folder_.files().native(folder_.handle()),
@@ -273,7 +281,7 @@ class basic_file_store {
   }
 
   /// What was applied before is refused here: its results are there already.
-  std::span<outcome const> advance(file_transaction& tx, std::span<move const> moves, time_point) {
+  std::span<outcome const> advance(transaction& tx, std::span<move const> moves, time_point) {
     outcomes_.clear();
     for (auto const& m : moves) {
       auto const fit = detail::check_move(groups_.find(folder_.seen(), m), m);
@@ -284,11 +292,11 @@ class basic_file_store {
     return outcomes_;
   }
 
-  outcome commit(file_transaction& tx, time_point by) {
+  outcome commit(transaction& tx, time_point by) {
     bool refused = false, tried = false;
     detail::publication how{};
     try {
-      how = change(by, [&](file_generation& state) -> std::optional<bool> {
+      how = change(by, [&](generation& state) -> std::optional<bool> {
         if (tried && has(state, groups_, tx)) return false;
         auto fits = apply(state, tx);
         tried = true;
@@ -307,7 +315,7 @@ class basic_file_store {
     return outcome::unknown;
   }
 
-  void rollback(file_transaction&) noexcept { end(); }
+  void rollback(transaction&) noexcept { end(); }
 
   /// One line of JSON in the text file named `table`; empty: `skipped`.
   void set_aside(std::string const& table, dead_letter const& letter) {
@@ -318,7 +326,8 @@ class basic_file_store {
   }
 };
 
-inline file_offsets::runtime file_offsets::open(file_offsets const& self, context const& with) {
+template <class Context>
+detail::late<file_offsets::runtime, Context> file_offsets::open(file_offsets const& self, Context const& with) {
   if (self.directory.empty())
     throw error{errc::bad_configuration,
                 "file_offsets.directory is empty; name a folder, such as \"/var/lib/billing\""};
@@ -326,7 +335,7 @@ inline file_offsets::runtime file_offsets::open(file_offsets const& self, contex
     throw error{errc::bad_configuration, "file_offsets.directory: '" + self.directory +
                                              "' lies on a network file system (" + network +
                                              "), which does not keep what this store needs; name a local folder"};
-  return runtime{{}, self, with.group};
+  return detail::late<runtime, Context>{{}, self, with.group};
 }
 
 }}  // namespace sluice::v0

@@ -1,6 +1,7 @@
 /// \file offset_store/file_claims.hpp  Claims, moves and rewinds, as edits of a file_generation.
 #pragma once
 #include <sluice/detail/files.hpp>
+#include <sluice/detail/late.hpp>
 #include <sluice/offset_store/file_generation.hpp>
 
 #include <algorithm>
@@ -22,28 +23,32 @@ inline fence next_fence(fence const& now) { return {now.turn + 1, random_bits() 
 enum class cas { fits, already, refused };
 
 /// Compare-and-set: position and fence must be as the move says. `already`: it stands at the end, under this fence.
-inline cas check_move(file_generation::partition const* p, move const& m) {
+template <class Partition>
+cas check_move(Partition const* p, move const& m) {
   if (!p || !p->there || p->owner != m.mine || m.mine.nonce == 0 || m.until < m.from) return cas::refused;
   if (p->next == m.until) return cas::already;
   return p->next == m.from ? cas::fits : cas::refused;
 }
 
-inline void apply_move(file_generation::partition& p, move const& m) {
+template <class Partition>
+void apply_move(Partition& p, move const& m) {
   p.next = m.until;
   p.log = m.log;
 }
 
-inline file_generation::partition fresh_partition(offset next, std::int64_t incarnation) {
+template <class Partition>
+Partition fresh_partition(offset next, std::int64_t incarnation) {
   return {.there = true, .next = next, .owner = {}, .log = {.incarnation = incarnation}};
 }
 
 /// The groups that were claimed for here: moves and rewinds name only the partition. One, in nearly every program.
+template <class State>
 class known_groups {
-  std::vector<std::string> groups_{};  // the latest last
-  mutable file_generation::topic_key last_{};
+  late<std::vector<std::string>, State> groups_{};  // the latest last
+  mutable typename State::topic_key last_{};
 
-  template <class State>
-  auto* find_in(State& state, std::string const& group, topic_partition const& of) const {
+  template <class S>
+  auto* find_in(S& state, std::string const& group, topic_partition const& of) const {
     if (last_.group != group || last_.topic != of.topic) last_ = {group, of.topic};
     auto const at = state.topics.find(last_);
     auto const index = static_cast<std::size_t>(of.partition);
@@ -59,41 +64,46 @@ class known_groups {
   std::string const& latest() const { return groups_.back(); }
 
   /// The group in which the move's fence holds, or the latest.
-  template <class State>
-  std::string const& of(State& state, move const& m) const {
+  template <class S>
+  std::string const& of(S& state, move const& m) const {
     if (groups_.size() > 1)
       for (auto g = groups_.rbegin(); g != groups_.rend(); ++g)
         if (auto const* p = find_in(state, *g, m.of); p && p->owner == m.mine) return *g;
     return groups_.back();
   }
-  template <class State>
-  auto* find(State& state, move const& m) const {
+  template <class S>
+  auto* find(S& state, move const& m) const {
     return find_in(state, of(state, m), m.of);
   }
 };
 
-inline std::vector<claimed> claims_failed(std::vector<claimed> answers, std::string const& why) {
+template <class Answers>
+Answers claims_failed(Answers answers, std::string const& why) {
   for (auto& c : answers) c = {.of = c.of, .what = claimed::failed, .why = why};
   return answers;
 }
 
 /// A claim of a set of partitions of one group. Called anew on each state that turns out to be the newest; what an
 /// earlier call brought and this state has is left alone. Asks the resolver once for each thing.
+template <class State>
 struct file_claim {
+  using claims = late<std::vector<claimed>, State>;
+  using counts = late<std::map<std::string, std::size_t>, State>;
+
   std::string const& group;
   std::vector<topic_partition> const& set;
   start_resolver& resolve;
   time_point by;
-  std::vector<claimed> answers{};
-  std::map<std::string, topic_start> starts{};
-  std::map<topic_partition, offset> earliest{};
+  claims answers{};
+  late<std::map<std::string, topic_start>, State> starts{};
+  late<std::map<topic_partition, offset>, State> earliest{};
 
   offset earliest_of(topic_partition const& of) {
     auto const at = earliest.find(of);
     return at != earliest.end() ? at->second : earliest.emplace(of, resolve.earliest(of, by)).first->second;
   }
 
-  claimed one(file_generation& state, topic_partition const& of, std::map<std::string, std::size_t>& known) {
+  claimed one(State& state, topic_partition const& of, counts& known) {
     if (of.partition < 0) return {.of = of, .what = claimed::failed, .why = "no partition has a negative number"};
     auto const now = in_ms(file_wall_clock());
     auto const index = static_cast<std::size_t>(of.partition);
@@ -102,7 +112,8 @@ struct file_claim {
     if (first) {
       auto start = starts.find(of.topic);
       if (start == starts.end()) start = starts.emplace(of.topic, resolve.start_of(of.topic, by)).first;
-      for (auto const next : start->second.starts) partitions.push_back(fresh_partition(next, now));
+      for (auto const next : start->second.starts)
+        partitions.push_back(fresh_partition<typename State::partition>(next, now));
       known[of.topic] = 0;
     }
     // How many were known before this claim: those from there on are new. 0 with a first claim, where all but what lies
@@ -110,7 +121,7 @@ struct file_claim {
     auto const before = known.try_emplace(of.topic, partitions.size()).first->second;
     while (partitions.size() <= index) {
       topic_partition const added{of.topic, static_cast<std::int32_t>(partitions.size())};
-      partitions.push_back(fresh_partition(earliest_of(added), now));
+      partitions.push_back(fresh_partition<typename State::partition>(earliest_of(added), now));
     }
     auto& p = partitions[index];
     p.owner = next_fence(p.owner);
@@ -125,9 +136,9 @@ struct file_claim {
     return answer;
   }
 
-  std::optional<bool> operator()(file_generation& state) {
+  std::optional<bool> operator()(State& state) {
     bool changed = false;
-    std::map<std::string, std::size_t> known;
+    counts known;
     auto const earlier = std::exchange(answers, {});
     for (std::size_t i = 0; i < set.size(); ++i) {
       auto const at = state.topics.find({group, set[i].topic});
@@ -139,16 +150,19 @@ struct file_claim {
     }
     return changed;
   }
-  std::vector<claimed> failed(std::string const& why) { return claims_failed(std::move(answers), why); }
+  claims failed(std::string const& why) { return claims_failed(std::move(answers), why); }
 };
 
 /// Rewinds, each on its own: a new fence, incarnation = max(stored + 1, wall clock in ms), and a line in the list.
+template <class State>
 struct file_rewind {
-  known_groups const& groups;
-  std::vector<rewind> const& rewinds;
-  std::vector<claimed> answers{};
+  using claims = late<std::vector<claimed>, State>;
 
-  std::optional<bool> operator()(file_generation& state) {
+  known_groups<State> const& groups;
+  std::vector<rewind> const& rewinds;
+  claims answers{};
+
+  std::optional<bool> operator()(State& state) {
     bool changed = false;
     auto const earlier = std::exchange(answers, {});
     for (std::size_t i = 0; i < rewinds.size(); ++i) {
@@ -174,12 +188,11 @@ struct file_rewind {
       answers.push_back({.of = r.of, .next = p->next, .log = p->log, .mine = p->owner, .what = claimed::stored});
       changed = true;
     }
-    if (state.jumps.size() > file_generation::max_jumps)
-      state.jumps.erase(state.jumps.begin(),
-                        state.jumps.end() - static_cast<std::ptrdiff_t>(file_generation::max_jumps));
+    if (state.jumps.size() > State::max_jumps)
+      state.jumps.erase(state.jumps.begin(), state.jumps.end() - static_cast<std::ptrdiff_t>(State::max_jumps));
     return changed;
   }
-  std::vector<claimed> failed(std::string const& why) { return claims_failed(std::move(answers), why); }
+  claims failed(std::string const& why) { return claims_failed(std::move(answers), why); }
 };
 
 }}}  // namespace sluice::v0::detail

@@ -5,6 +5,7 @@
 /// which may or may not have been built on ours. The highest is never removed, the one before it is kept.
 #pragma once
 #include <sluice/detail/file_names.hpp>
+#include <sluice/detail/late.hpp>
 #include <sluice/detail/made_folders.hpp>
 #include <sluice/offset_store/file_generation.hpp>
 
@@ -26,25 +27,28 @@ inline constexpr std::string_view temporary_prefix = "temporary.";
 inline std::string generation_name(std::uint64_t number) { return std::string{generation_prefix} + padded(number); }
 
 /// The numbers among the names of a folder, ascending.
-inline std::vector<std::uint64_t> generation_numbers(std::vector<std::string> const& names) {
-  std::vector<std::uint64_t> numbers;
+template <class Names>
+std::vector<std::uint64_t> generation_numbers(Names const& names) {
+  late<std::vector<std::uint64_t>, Names> numbers;
   for (std::string_view const name : names)
     if (name.starts_with(generation_prefix))
       if (auto const n = padded_number(name.substr(generation_prefix.size()))) numbers.push_back(*n);
-  std::ranges::sort(numbers);
+  std::sort(numbers.begin(), numbers.end());
   return numbers;
 }
 
 template <class Files>
 class generation_folder {
+  using state = late<file_generation, Files>;
+
   [[no_unique_address]] Files files_;
   std::string path_;
   typename Files::handle folder_{};
   std::uint64_t number_ = 0;  // of state_; 0: nothing was published yet
   bool current_ = false;      // state_ is what file number_ says
-  file_generation state_{};
+  state state_{};
   std::string bytes_{};
-  std::vector<std::string> names_{};
+  late<std::vector<std::string>, Files> names_{};
 
   std::vector<std::uint64_t> numbers() {
     if (int const e = files_.list(folder_, names_)) throw_file_error(e, "list the files", path_);
@@ -65,7 +69,7 @@ class generation_folder {
                         file + " is damaged: longer than any file of offsets; put it back from a backup"};
     if (!e) e = files_.read(from, 0, static_cast<std::size_t>(size), bytes_);
     if (e) throw_file_error(e, "read " + name, path_);
-    state_ = parse_generation(bytes_, file);
+    state_ = parse_generation<state>(bytes_, file);
     number_ = number;
     return true;
   }
@@ -98,14 +102,14 @@ class generation_folder {
   }
 
   /// The newest state, read again only where another one published. Whoever changes it says doubt() first.
-  file_generation& newest() {
+  state& newest() {
     for (;;) {
       auto const there = numbers();
       if (there.empty()) {
         if (number_ > 0)
           throw store_error{errc::store_unavailable,
                             "the files of file_offsets in " + path_ + " are gone; put them back"};
-        if (!current_) state_ = file_generation{.id = {random_bits(), random_bits()}};
+        if (!current_) state_ = state{.id = {random_bits(), random_bits()}};
         current_ = true;
         return state_;
       }
@@ -117,7 +121,7 @@ class generation_folder {
       }
     }
   }
-  file_generation const& seen() const { return state_; }
+  state const& seen() const { return state_; }
   /// What is in memory may differ from the disk: read again next time.
   void doubt() { current_ = false; }
   /// It doesn't, after all.

@@ -18,7 +18,8 @@
 namespace sluice { inline namespace v0 {
 
 /// The state of a folder of file_offsets.
-struct file_generation {
+template <class Late>
+struct basic_file_generation {
   struct partition {
     bool there = false;  ///< false: the position is gone, only its fence is kept
     offset next{};
@@ -62,8 +63,9 @@ struct file_generation {
   std::map<std::string, value, std::less<>> values{};    ///< what handlers put
   std::map<text_key, std::uint64_t> texts{};             ///< valid length of each text file, in bytes
   std::vector<jump> jumps{};                             ///< the newest max_jumps rewinds, oldest first
-  friend bool operator==(file_generation const&, file_generation const&) = default;
+  friend bool operator==(basic_file_generation const&, basic_file_generation const&) = default;
 };
+using file_generation = basic_file_generation<void>;
 
 namespace detail {
 
@@ -128,7 +130,8 @@ class byte_reader {
   }
 };
 
-inline void write_partition(byte_writer& w, file_generation::partition const& p) {
+template <class Partition>
+void write_partition(byte_writer& w, Partition const& p) {
   w.number(static_cast<std::uint8_t>((p.there ? 1 : 0) | (p.log.last ? 2 : 0)));
   w.number(p.next.value());
   w.number(p.owner.turn);
@@ -139,8 +142,9 @@ inline void write_partition(byte_writer& w, file_generation::partition const& p)
   w.number(p.log.last ? p.log.last->hash : std::uint64_t{0});
 }
 
-inline file_generation::partition read_partition(byte_reader& r) {
-  file_generation::partition p;
+template <class Partition>
+Partition read_partition(byte_reader& r) {
+  Partition p;
   auto const flags = r.number<std::uint8_t>();
   if (flags > 3) r.fail();
   p.there = flags & 1;
@@ -171,7 +175,8 @@ void put_last(byte_reader& r, Map& map, Key&& key, Value&& value) {
 }  // namespace detail
 
 /// The bytes of a file, into `out` (whose memory is used again).
-inline void encode(file_generation const& g, std::string& out) {
+template <class State>
+void encode(State const& g, std::string& out) {
   out.assign(detail::generation_header, '\0');
   detail::byte_writer w{out};
   for (auto const half : g.id) w.number(half);
@@ -222,7 +227,8 @@ inline void encode(file_generation const& g, std::string& out) {
 
 /// The other way. Throws store_error: store_damaged where a byte is wrong, missing or too many, store_newer where a later
 /// version of the library wrote it. `file` is named in the error, with the remedy.
-inline file_generation parse_generation(std::string_view file_content, std::string const& file) {
+template <class State = file_generation>
+State parse_generation(std::string_view file_content, std::string const& file) {
   auto const damaged = [&](char const* how) {
     return store_error{errc::store_damaged,
                        file + " is damaged (" + how +
@@ -244,21 +250,21 @@ inline file_generation parse_generation(std::string_view file_content, std::stri
                                              std::to_string(generation_version) + "); it was left as it is"};
   if (version == 0) throw damaged("its format version is 0");
 
-  file_generation g;
+  State g;
   for (auto& half : g.id) half = r.number<std::uint64_t>();
   for (auto n = r.count(12); n > 0; --n) {
-    file_generation::topic_key key{std::string{r.text()}, std::string{r.text()}};
-    std::vector<file_generation::partition> partitions(r.count(53));
-    for (auto& p : partitions) p = read_partition(r);
+    typename State::topic_key key{std::string{r.text()}, std::string{r.text()}};
+    std::vector<typename State::partition> partitions(r.count(53));
+    for (auto& p : partitions) p = read_partition<typename State::partition>(r);
     put_last(r, g.topics, std::move(key), std::move(partitions));
   }
   for (auto n = r.count(16); n > 0; --n) {
     std::string name{r.text()};
     auto const since = r.number<std::uint64_t>();
-    put_last(r, g.values, std::move(name), file_generation::value{since, std::string{r.text()}});
+    put_last(r, g.values, std::move(name), typename State::value{since, std::string{r.text()}});
   }
   for (auto n = r.count(40); n > 0; --n) {
-    file_generation::text_key key;
+    typename State::text_key key;
     key.name = r.text();
     key.group = r.text();
     key.of.topic = r.text();

@@ -21,18 +21,21 @@ struct text_file {
 
 namespace detail {
 
-inline std::vector<std::string> text_folders(file_generation::text_key const& key) {
+template <class Key>
+std::vector<std::string> text_folders(Key const& key) {
   auto folders = folder_names(key.of.topic);
   folders.insert(folders.begin(), "results");
   return folders;
 }
 
-inline std::string text_file_name(file_generation::text_key const& key) {
+template <class Key>
+std::string text_file_name(Key const& key) {
   return file_name(key.name) + "." + std::to_string(key.of.partition) + "." + std::to_string(key.turn) + "-" +
          hex16(key.nonce);
 }
 
-inline std::string text_path(std::string const& directory, file_generation::text_key const& key) {
+template <class Key>
+std::string text_path(std::string const& directory, Key const& key) {
   auto path = directory;
   for (auto const& folder : text_folders(key)) path += "/" + folder;
   return path + "/" + text_file_name(key);
@@ -41,12 +44,15 @@ inline std::string text_path(std::string const& directory, file_generation::text
 /// Writes texts behind what is valid. Keeps files open, so that a batch costs a write and a sync for each.
 template <class Files>
 class text_writer {
+  using state = late<file_generation, Files>;
+  using text_key = typename state::text_key;
+
   struct open_file {
     typename Files::handle file{};
     std::uint64_t size = 0;
   };
   static constexpr std::size_t most_open = 64;
-  std::map<file_generation::text_key, open_file> open_{};
+  std::map<text_key, open_file> open_{};
   made_folders<Files> folders_{};
 
   static void fail(int code, char const* doing, std::string const& path) {
@@ -54,11 +60,10 @@ class text_writer {
   }
 
   /// What earlier owners left behind their valid lengths. None of them can make it valid any more.
-  void cut_earlier(Files& files, typename Files::handle const& in, file_generation const& state,
-                   file_generation::text_key const& key) {
+  void cut_earlier(Files& files, typename Files::handle const& in, state const& now, text_key const& key) {
     auto first = key;
     first.turn = first.nonce = 0;
-    for (auto i = state.texts.lower_bound(first); i != state.texts.end() && i->first < key; ++i) {
+    for (auto i = now.texts.lower_bound(first); i != now.texts.end() && i->first < key; ++i) {
       typename Files::handle file;
       std::uint64_t size = 0;
       if (files.open_to_write(in, text_file_name(i->first), file) == 0 && files.size(file, size) == 0 &&
@@ -67,8 +72,7 @@ class text_writer {
     }
   }
 
-  open_file& opened(generation_folder<Files>& root, file_generation const& state, file_generation::text_key const& key,
-                    std::uint64_t valid) {
+  open_file& opened(generation_folder<Files>& root, state const& now, text_key const& key, std::uint64_t valid) {
     auto& files = root.files();
     if (open_.size() >= most_open && !open_.contains(key)) open_.clear();
     auto const [at, fresh] = open_.try_emplace(key);
@@ -84,7 +88,7 @@ class text_writer {
       } else {
         fail(e, "make", root.path());
         fail(files.sync(in), "sync the folder of", root.path());
-        cut_earlier(files, in, state, key);
+        cut_earlier(files, in, now, key);
       }
       if (at->second.size < valid)
         throw store_error{
@@ -99,9 +103,9 @@ class text_writer {
 
  public:
   /// Appends behind the valid bytes and syncs. False: the sync failed, so nobody knows.
-  bool append(generation_folder<Files>& root, file_generation const& state, file_generation::text_key const& key,
-              std::uint64_t valid, std::string_view text) {
-    auto& to = opened(root, state, key, valid);
+  bool append(generation_folder<Files>& root, state const& now, text_key const& key, std::uint64_t valid,
+              std::string_view text) {
+    auto& to = opened(root, now, key, valid);
     int e = to.size > valid ? root.files().truncate(to.file, valid) : 0;
     if (!e) e = root.files().write(to.file, text, valid);
     if (e) {
@@ -116,8 +120,8 @@ class text_writer {
   }
 };
 
-template <class Files>
-std::string read_valid(generation_folder<Files>& root, file_generation::text_key const& key, std::uint64_t length) {
+template <class Files, class Key>
+std::string read_valid(generation_folder<Files>& root, Key const& key, std::uint64_t length) {
   auto& files = root.files();
   typename Files::handle folder, file;
   auto const* in = &root.handle();
@@ -150,20 +154,23 @@ std::string read_text(Files files, std::string const& directory, std::string con
 
 /// The newest committed state of a folder of file_offsets: offsets, values, lengths of texts, rewinds. Any process may
 /// read, at any time. Throws store_error (damaged, newer), error(bad_configuration).
-inline file_generation read_generation(std::string const& directory) {
-  return detail::generation_folder<detail::posix_files>{{}, directory}.newest();
+template <class Files = detail::posix_files>
+detail::late<file_generation, Files> read_generation(std::string const& directory) {
+  return detail::generation_folder<Files>{{}, directory}.newest();
 }
 
 /// All committed text that was appended under `name`: by group, topic and partition, and within each in the order of the
 /// commits. `group` empty: of all groups. Memory is needed for the whole of it.
-inline std::string read_text(std::string const& directory, std::string const& name, std::string const& group = {}) {
-  return detail::read_text(detail::posix_files{}, directory, name, group);
+template <class Files = detail::posix_files>
+std::string read_text(std::string const& directory, std::string const& name, std::string const& group = {}) {
+  return detail::read_text(Files{}, directory, name, group);
 }
 
 /// Which text files there are, in the order that read_text joins them.
-inline std::vector<text_file> list_text(std::string const& directory) {
-  std::vector<text_file> all;
-  for (auto const& [key, length] : read_generation(directory).texts)
+template <class Files = detail::posix_files>
+std::vector<text_file> list_text(std::string const& directory) {
+  detail::late<std::vector<text_file>, Files> all;
+  for (auto const& [key, length] : read_generation<Files>(directory).texts)
     all.push_back({key.name, key.group, key.of, {key.turn, key.nonce}, length, detail::text_path(directory, key)});
   return all;
 }

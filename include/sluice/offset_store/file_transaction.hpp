@@ -1,6 +1,7 @@
 /// \file offset_store/file_transaction.hpp  What a handler gets with file_offsets: named values, and text files to append to.
 #pragma once
 #include <sluice/detail/file_names.hpp>
+#include <sluice/detail/late.hpp>
 #include <sluice/offset_store/file_generation.hpp>
 #include <sluice/record.hpp>
 
@@ -21,44 +22,49 @@ namespace sluice { inline namespace v0 {
 ///
 /// A name is any text, not empty; of a text file no longer than 200 bytes, percent-encoded. Errors of the caller throw
 /// error(bad_statement).
-class file_transaction {
+template <class Late>
+class basic_file_transaction {
+  using state = basic_file_generation<Late>;
+
   struct slot {
     std::uint64_t since = 0;  // of the value as it was found; 0: none was there
     bool written = false;
     std::optional<std::string> content{};  // where written: absent is erased
   };
   struct text {
-    file_generation::text_key key{};
+    typename state::text_key key{};
     std::string added{};
   };
+  using slots = std::map<std::string, slot, std::less<>>;
   struct undo {
-    std::map<std::string, slot, std::less<>>::iterator value{};
+    typename slots::iterator value{};
     bool was_written = false;
     std::optional<std::string> was{};
   };
+  using lengths = detail::late<std::vector<std::pair<std::size_t, std::size_t>>, Late>;
   struct part {
     topic_partition of{};
     fence mine{};
   };
 
-  file_generation const* base_ = nullptr;
+  state const* base_ = nullptr;
   int directory_ = -1;
   std::string const* group_ = nullptr;
   std::vector<part> parts_{};
-  std::vector<move> moves_{};
-  std::map<std::string, slot, std::less<>> values_{};
+  detail::late<std::vector<move>, Late> moves_{};
+  slots values_{};
   std::vector<text> texts_{};
   std::size_t last_text_ = 0;
   bool saved_ = false;
   std::vector<undo> undo_{};
-  std::vector<std::pair<std::size_t, std::size_t>> lengths_{};  // of texts, before what came behind the savepoint
+  lengths lengths_{};  // of texts, before what came behind the savepoint
 
   template <class Files>
   friend class basic_file_store;
 
-  file_transaction() = default;
+  basic_file_transaction() = default;
 
-  void begin(file_generation const& base, int directory, std::string const& group, std::span<move const> moves) {
+  void begin(state const& base, int directory, std::string const& group, std::span<move const> moves) {
     base_ = &base;
     directory_ = directory;
     group_ = &group;
@@ -112,8 +118,8 @@ class file_transaction {
   }
 
  public:
-  file_transaction(file_transaction const&) = delete;
-  file_transaction& operator=(file_transaction const&) = delete;
+  basic_file_transaction(basic_file_transaction const&) = delete;
+  basic_file_transaction& operator=(basic_file_transaction const&) = delete;
 
   /// The value of that name is `content` from this commit on.
   void put(std::string_view name, bytes content) { write(name, std::string{as_text(content)}); }
@@ -163,5 +169,6 @@ class file_transaction {
     lengths_.clear();
   }
 };
+using file_transaction = basic_file_transaction<void>;
 
 }}  // namespace sluice::v0

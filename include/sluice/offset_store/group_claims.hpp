@@ -11,6 +11,7 @@ namespace sluice { inline namespace v0 { namespace detail {
 /// - the known number of partitions stands in partition 0's note, and only its owner raises it;
 /// - a partition beyond that number is `added`, one below it without a position is `missing`.
 /// Offsets that a stranger committed are resumed from. At most two reads and one commit, however many partitions.
+template <class Ledger>
 class group_claim {
   struct topic_view {
     bool owner = false;           // partition 0 is in this claim
@@ -22,19 +23,18 @@ class group_claim {
   };
   static constexpr std::int32_t probe_ahead = 16;
 
-  group_ledger& ledger_;
+  Ledger& ledger_;
   start_resolver& resolve_;
   time_point by_;
   std::map<std::string, topic_view> topics_{};
-  std::map<topic_partition, group_position> found_{};
-  std::map<topic_partition, std::optional<group_note>> notes_{};  // of those that are there
+  late<std::map<topic_partition, group_position>, Ledger> found_{};
+  late<std::map<topic_partition, std::optional<group_note>>, Ledger> notes_{};  // of those that are there
 
  public:
-  group_claim(group_ledger& ledger, start_resolver& resolve, time_point by)
-      : ledger_(ledger), resolve_(resolve), by_(by) {}
+  group_claim(Ledger& ledger, start_resolver& resolve, time_point by) : ledger_(ledger), resolve_(resolve), by_(by) {}
 
   std::vector<claimed> operator()(std::vector<topic_partition> const& set) {
-    std::vector<claimed> answers;
+    late<std::vector<claimed>, Ledger> answers;
     answers.reserve(set.size());
     if (!ledger_.usable()) {
       for (auto const& of : set) answers.push_back({.of = of, .why = "its Kafka client is being replaced"});
@@ -68,7 +68,7 @@ class group_claim {
   }
 
   void look_up(std::vector<topic_partition> const& set) {
-    std::set<topic_partition> wanted{set.begin(), set.end()};
+    late<std::set<topic_partition>, Ledger> wanted{set.begin(), set.end()};
     for (auto const& of : set) {
       auto& topic = topics_[of.topic];
       topic.owner |= of.partition == 0;
@@ -93,7 +93,7 @@ class group_claim {
 
   /// The known number of partitions; where partition 0 is ours, what else the group holds of the topic.
   void look_around() {
-    std::vector<topic_partition> more;
+    late<std::vector<topic_partition>, Ledger> more;
     for (auto& [name, topic] : topics_) {
       topic_partition const zero{name, 0};
       auto const note = note_of(zero);
@@ -138,7 +138,7 @@ class group_claim {
     }
     auto const* before = ledger_.find(of);
     answer.mine = ledger_.new_fence(std::max(note ? note->mine.turn : 0, before ? before->mine.turn : 0));
-    answer.log = note ? note->log : log_state{.incarnation = group_ledger::wall_ms()};
+    answer.log = note ? note->log : log_state{.incarnation = Ledger::wall_ms()};
     if (is_there(of)) {
       answer.what = claimed::stored;
       answer.next = found_.at(of).next;
@@ -156,7 +156,7 @@ class group_claim {
 
   /// What stands behind the known number without a hole is known from now on, once partition 0's note says so.
   void raise_known_number(std::vector<claimed> const& answers) {
-    std::set<topic_partition> beyond;
+    late<std::set<topic_partition>, Ledger> beyond;
     for (auto const& a : answers) {
       if (a.what == claimed::added) beyond.insert(a.of);
     }
@@ -175,12 +175,11 @@ class group_claim {
 
   /// One commit for all that is new: the starts of first claims, and partitions added since.
   void make_durable(std::vector<claimed>& answers) {
-    std::map<topic_partition, group_ledger::place> fresh;
+    std::map<topic_partition, typename Ledger::place> fresh;
     for (auto const& [name, topic] : topics_) {
       for (std::size_t p = 0; topic.first && !topic.unsure && p < topic.starts.size(); ++p) {
         topic_partition const of{name, static_cast<std::int32_t>(p)};
-        fresh[of] = {
-            .next = topic.starts[p], .log = {.incarnation = group_ledger::wall_ms()}, .partitions = count_for(of)};
+        fresh[of] = {.next = topic.starts[p], .log = {.incarnation = Ledger::wall_ms()}, .partitions = count_for(of)};
       }
     }
     for (auto const& a : answers) {
@@ -192,12 +191,12 @@ class group_claim {
       }
     }
 
-    std::vector<group_position> set;
+    late<std::vector<group_position>, Ledger> set;
     set.reserve(fresh.size());
-    for (auto const& [of, at] : fresh) set.push_back(group_ledger::position_of(of, at));
+    for (auto const& [of, at] : fresh) set.push_back(Ledger::position_of(of, at));
     auto const outcomes = ledger_.commit(set, by_);
-    std::map<topic_partition, outcome> bad;
-    std::map<std::string, outcome> bad_first;  // one topic's starts hold together, or not at all
+    late<std::map<topic_partition, outcome>, Ledger> bad;
+    late<std::map<std::string, outcome>, Ledger> bad_first;  // one topic's starts hold together, or not at all
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
       if (outcomes[i] == outcome::applied) continue;
       bad[set[i].of] = outcomes[i];
@@ -208,7 +207,7 @@ class group_claim {
       if (auto const at = bad.find(a.of); at != bad.end()) what = at->second;
       if (auto const at = bad_first.find(a.of.topic); at != bad_first.end()) what = at->second;
       if (ledger_.abandoned()) what = outcome::unknown;
-      if (what != outcome::applied) a = {.of = a.of, .why = group_ledger::reason(what)};
+      if (what != outcome::applied) a = {.of = a.of, .why = Ledger::reason(what)};
     }
   }
 

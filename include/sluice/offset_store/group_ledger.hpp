@@ -1,5 +1,6 @@
 /// \file offset_store/group_ledger.hpp  Our own record of what we claimed and committed in a Kafka group.
 #pragma once
+#include <sluice/detail/late.hpp>
 #include <sluice/offset_store/group_note.hpp>
 #include <sluice/source/concept.hpp>
 
@@ -15,7 +16,8 @@ namespace sluice { inline namespace v0 { namespace detail {
 /// Kafka has no compare and set: fence and position are compared here, with what this object itself claimed and stored;
 /// against other members the group's generation guards. A commit without an answer may still land, so the client is
 /// abandoned at once, and nothing more is stored until bind(). One thread; the group_positions are borrowed.
-class group_ledger {
+template <class Late>
+class basic_group_ledger {
  public:
   /// A partition that was claimed and not given up since.
   struct place {
@@ -35,7 +37,7 @@ class group_ledger {
   group_positions* group_ = nullptr;
   bool abandoned_ = false;
   std::map<topic_partition, place> ours_{};
-  std::mt19937_64 random_{std::random_device{}()};
+  late<std::mt19937_64, Late> random_{std::random_device{}()};
   time_point look_again_{};
 
  public:
@@ -96,9 +98,9 @@ class group_ledger {
   group_position position_of(topic_partition const& of) const { return position_of(of, *find(of)); }
 
   std::vector<claimed> record(std::vector<rewind> const& rewinds, time_point by) {
-    std::vector<claimed> answers;
-    std::vector<group_position> commits;
-    std::vector<std::size_t> of_commit;
+    late<std::vector<claimed>, Late> answers;
+    late<std::vector<group_position>, Late> commits;
+    late<std::vector<std::size_t>, Late> of_commit;
     for (auto const& r : rewinds) {
       claimed answer{.of = r.of, .next = r.to, .what = claimed::failed, .why = "claimed anew since"};
       if (auto const* at = find(r.of); usable() && at && at->mine == r.mine) {
@@ -126,12 +128,12 @@ class group_ledger {
   /// The only way in which anything is stored: waits out what is in the background, and never goes on after `unknown`.
   std::vector<outcome> commit(std::vector<group_position> const& set, time_point by) {
     if (set.empty()) return {};
-    if (!usable()) return std::vector<outcome>(set.size(), outcome::refused);
+    if (!usable()) return late<std::vector<outcome>, Late>(set.size(), outcome::refused);
     std::string failed;
-    if (!quiet(by, failed)) return std::vector<outcome>(set.size(), outcome::postponed);
+    if (!quiet(by, failed)) return late<std::vector<outcome>, Late>(set.size(), outcome::postponed);
     auto outcomes = group_->store(set, by);
     outcomes.resize(set.size(), outcome::unknown);
-    if (std::ranges::count(outcomes, outcome::unknown) > 0) abandon();
+    if (std::count(outcomes.begin(), outcomes.end(), outcome::unknown) > 0) abandon();
     return outcomes;
   }
 
@@ -149,7 +151,7 @@ class group_ledger {
   void refresh(time_point now) {
     if (!usable() || now < look_again_) return;
     look_again_ = now + look_again_after;
-    std::vector<group_position> old;
+    late<std::vector<group_position>, Late> old;
     for (auto& [of, at] : ours_) {
       if (at.touched == time_point{}) at.touched = now;
       if (at.there && now - at.touched >= commit_again_after) old.push_back(position_of(of, at));
@@ -181,5 +183,6 @@ class group_ledger {
     group_->abandon();
   }
 };
+using group_ledger = basic_group_ledger<void>;
 
 }}}  // namespace sluice::v0::detail

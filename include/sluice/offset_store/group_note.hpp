@@ -60,7 +60,8 @@ inline void write_escaped(std::string& to, std::string_view text) {
   }
 }
 
-inline bool read_escaped(std::string_view text, std::string& value) {
+template <class Text>
+bool read_escaped(std::string_view text, Text& value) {
   value.clear();
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') {
@@ -75,7 +76,8 @@ inline bool read_escaped(std::string_view text, std::string& value) {
   return true;
 }
 
-inline bool read_note_field(std::string_view name, std::string_view value, group_note& note) {
+template <class Note>
+bool read_note_field(std::string_view name, std::string_view value, Note& note) {
   if (name == "n") return read_number(value, note.partitions) && note.partitions >= 0;
   if (name == "i") return read_number(value, note.log.incarnation);
   if (name == "e") return read_number(value, note.log.leader_epoch);
@@ -94,7 +96,8 @@ inline bool read_note_field(std::string_view name, std::string_view value, group
 }  // namespace detail
 
 /// At most about 1,000 bytes, usually under 150; `store_id` and `cause` are cut at 120 bytes.
-inline std::string to_text(group_note const& note) {
+template <class Note = group_note>
+std::string to_text(Note const& note) {
   std::string text{detail::note_version};
   auto const field = [&](std::string_view name) { ((text += ';') += name) += '='; };
   if (note.partitions > 0) {
@@ -131,7 +134,8 @@ inline std::string to_text(group_note const& note) {
 }
 
 /// Nothing where the text is not ours, is damaged, or is of a later version.
-inline std::optional<group_note> read_note(std::string_view text) {
+template <class Note = group_note>
+std::optional<Note> read_note(std::string_view text) {
   if (text.size() > detail::longest_note) return std::nullopt;
   auto const take = [&] {
     auto const end = text.find(';');
@@ -140,7 +144,7 @@ inline std::optional<group_note> read_note(std::string_view text) {
     return piece;
   };
   if (take() != detail::note_version) return std::nullopt;
-  group_note note;
+  Note note;
   while (!text.empty()) {
     auto const piece = take();
     auto const equals = piece.find('=');
@@ -152,9 +156,10 @@ inline std::optional<group_note> read_note(std::string_view text) {
 }
 
 /// A note that a later, incompatible version of this format wrote: not to be taken for a stranger's.
-inline bool is_newer_note(std::string_view text) {
+template <class Number = std::uint32_t>
+bool is_newer_note(std::string_view text) {
   auto const version = text.substr(0, text.find(';'));
-  std::uint32_t number = 0;
+  Number number = 0;
   return version.starts_with(detail::note_family) &&
          detail::read_number(version.substr(detail::note_family.size()), number) && number > 1;
 }

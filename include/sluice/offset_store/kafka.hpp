@@ -3,6 +3,8 @@
 #include <sluice/offset_store/group_claims.hpp>
 #include <sluice/offset_store/kafka_transactions.hpp>
 
+#include <memory>
+
 namespace sluice { inline namespace v0 {
 
 /// Kafka can't compare and set: what stands in is the group (a member that was put out is refused by its generation), an
@@ -21,26 +23,33 @@ struct kafka_offsets {
   /// How long the coordinator lets a transaction be open: longer than a batch takes to be handled.
   std::chrono::milliseconds transaction_timeout{10'000};
 
-  class runtime;
-  static runtime open(kafka_offsets const& self, context const& c);
+  template <class Late>
+  class basic_runtime;
+  using runtime = basic_runtime<void>;
+  template <class Context = context>
+  static detail::late<runtime, Context> open(kafka_offsets const& self, Context const& c);
 };
 
-class kafka_offsets::runtime {
+template <class Late>
+class kafka_offsets::basic_runtime {
+  using producer = detail::basic_rdkafka_producer<Late>;
+  using transactions = detail::basic_kafka_transactions<Late>;
+
   std::string id_;
   std::chrono::milliseconds timeout_;
   std::string group_;
-  detail::rdkafka_producer::settings producer_;
-  detail::group_ledger ledger_{};
+  typename producer::settings producer_;
+  detail::basic_group_ledger<Late> ledger_{};
   bool member_ = true;
-  std::unique_ptr<detail::kafka_transactions> transactions_{};
+  std::unique_ptr<transactions> transactions_{};
   std::vector<outcome> answers_{};
 
  public:
   static constexpr bool durable_at_advance = true;
   static constexpr sluice::fencing fencing = sluice::fencing::group;
-  using transaction = kafka_transaction;
+  using transaction = basic_kafka_transaction<Late>;
 
-  runtime(kafka_offsets const& policy, context const& c)
+  basic_runtime(kafka_offsets const& policy, context const& c)
       : id_(policy.transactional_id),
         timeout_(policy.transaction_timeout),
         group_(c.group),
@@ -48,8 +57,8 @@ class kafka_offsets::runtime {
                   .properties = detail::connection_properties(c.properties),
                   .owned = {},
                   .log = c.log} {}
-  runtime(runtime const&) = delete;
-  runtime& operator=(runtime const&) = delete;
+  basic_runtime(basic_runtime const&) = delete;
+  basic_runtime& operator=(basic_runtime const&) = delete;
 
   /// After the source was opened, and again after its client was discarded; `member`: false where partitions are
   /// assigned by hand. Borrowed until the next bind.
@@ -124,7 +133,7 @@ class kafka_offsets::runtime {
     if (timeout_ < std::chrono::seconds{1}) {
       throw error(errc::bad_configuration, "kafka_offsets{.transaction_timeout} must be at least 1000 ms");
     }
-    transactions_ = std::make_unique<detail::kafka_transactions>(ledger_, producer_, id_, group_, timeout_);
+    transactions_ = std::make_unique<transactions>(ledger_, producer_, id_, group_, timeout_);
     transactions_->bound(member_);
   }
 
@@ -135,9 +144,9 @@ class kafka_offsets::runtime {
 
   /// Throws store_error: unavailable where no transaction can be had by `by`; fenced where another instance has taken
   /// over the transactional_id.
-  kafka_transaction& begin(std::span<move const> /*moves*/, time_point by) { return prepared().begin(by); }
+  transaction& begin(std::span<move const> /*moves*/, time_point by) { return prepared().begin(by); }
 
-  std::span<outcome const> advance(kafka_transaction&, std::span<move const> moves, time_point) {
+  std::span<outcome const> advance(transaction&, std::span<move const> moves, time_point) {
     answers_.clear();
     for (auto const& m : moves) answers_.push_back(transactions_->take(m));
     return answers_;
@@ -145,22 +154,23 @@ class kafka_offsets::runtime {
 
   /// Waits up to what is left of transaction_timeout, even past `by`. Throws store_error where the brokers did not take
   /// a result: all is rolled back then.
-  outcome commit(kafka_transaction&, time_point by) { return transactions_->commit(by); }
-  void rollback(kafka_transaction&) noexcept { transactions_->rollback(); }
+  outcome commit(transaction&, time_point by) { return transactions_->commit(by); }
+  void rollback(transaction&) noexcept { transactions_->rollback(); }
 
   /// The dead letter becomes part of the open transaction.
   void set_aside(std::string const& topic, dead_letter const& letter) { prepared().set_aside(topic, letter); }
 
  private:
-  detail::kafka_transactions& prepared() {
+  transactions& prepared() {
     if (!transactions_) throw error(errc::bad_configuration, "kafka_offsets was opened without transactions");
     return *transactions_;
   }
 };
 
-inline kafka_offsets::runtime kafka_offsets::open(kafka_offsets const& self, context const& c) {
+template <class Context>
+detail::late<kafka_offsets::runtime, Context> kafka_offsets::open(kafka_offsets const& self, Context const& c) {
   if (c.group.empty()) throw error(errc::bad_configuration, "kafka_offsets needs a group: kafka{.group = \"billing\"}");
-  return runtime{self, c};
+  return detail::late<runtime, Context>{self, c};
 }
 
 }}  // namespace sluice::v0

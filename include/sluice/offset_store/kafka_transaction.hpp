@@ -8,13 +8,14 @@ namespace sluice { inline namespace v0 {
 /// The transaction that is open while the handler runs. What is produced here becomes visible to `read_committed`
 /// readers together with the batch's offsets, or never. Effects outside it (other producers, files, mails) are not
 /// undone when the transaction is rolled back and the batch handled again. Valid until the handler returns.
-class kafka_transaction {
-  detail::transactional_producer* producer_ = nullptr;
+template <class Late>
+class basic_kafka_transaction {
+  detail::basic_transactional_producer<Late>* producer_ = nullptr;
 
  public:
-  explicit kafka_transaction(detail::transactional_producer& producer) : producer_(&producer) {}
-  kafka_transaction(kafka_transaction const&) = delete;
-  kafka_transaction& operator=(kafka_transaction const&) = delete;
+  explicit basic_kafka_transaction(detail::basic_transactional_producer<Late>& producer) : producer_(&producer) {}
+  basic_kafka_transaction(basic_kafka_transaction const&) = delete;
+  basic_kafka_transaction& operator=(basic_kafka_transaction const&) = delete;
 
   /// Copies and sends in the background; the commit waits for the acknowledgement. Throws error(client_failed) where it
   /// is the record's fault (too large, no such partition), store_error where the transaction can't go on: it will not
@@ -33,5 +34,6 @@ class kafka_transaction {
   /// librdkafka's producer. Begin, commit and abort are the consumer's.
   rd_kafka_t* native_handle() const { return producer_->producer().native_handle(); }
 };
+using kafka_transaction = basic_kafka_transaction<void>;
 
 }}  // namespace sluice::v0

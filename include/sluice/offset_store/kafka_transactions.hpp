@@ -4,14 +4,16 @@
 #include <sluice/offset_store/kafka_transaction.hpp>
 #include <sluice/on_failure/dead_letter_message.hpp>
 
-#include <memory>
+#include <algorithm>
+#include <cstring>
 
 namespace sluice { inline namespace v0 { namespace detail {
 
 /// The transactional half of kafka_offsets. The ledger and its group_positions outlive it. One thread.
-class kafka_transactions {
-  using membership_handle =
-      std::unique_ptr<rd_kafka_consumer_group_metadata_t, destroyed_by<rd_kafka_consumer_group_metadata_destroy>>;
+template <class Late>
+class basic_kafka_transactions {
+  using ledger = basic_group_ledger<Late>;
+  using transaction = basic_kafka_transaction<Late>;
 
   // A producer that was fenced: by its successor, or by a coordinator that waited for it too long.
   struct fenced_off {
@@ -19,30 +21,30 @@ class kafka_transactions {
     std::string membership{};
   };
 
-  group_ledger& ledger_;
+  ledger& ledger_;
   std::string id_;
   std::string group_;
   std::chrono::milliseconds timeout_;
-  transactional_producer producer_;
-  kafka_transaction open_{producer_};
+  basic_transactional_producer<Late> producer_;
+  transaction open_{producer_};
   bool member_ = true;        // subscribed: a transaction needs a membership
   std::string membership_{};  // as it was when the batch in hand was taken
-  std::vector<move> pending_{};
+  late<std::vector<move>, Late> pending_{};
   bool refused_ = false;
-  std::map<topic_partition, group_ledger::place> unsettled_{};
+  std::map<topic_partition, typename ledger::place> unsettled_{};
   bool out_of_reach_ = false;  // what is unsettled belongs to a client that is gone: the next claim tells
   std::optional<fenced_off> fenced_{};
 
  public:
-  kafka_transactions(group_ledger& ledger, rdkafka_producer::settings settings, std::string id, std::string group,
-                     std::chrono::milliseconds timeout)
-      : ledger_(ledger),
+  basic_kafka_transactions(ledger& all, typename basic_rdkafka_producer<Late>::settings settings, std::string id,
+                           std::string group, std::chrono::milliseconds timeout)
+      : ledger_(all),
         id_(std::move(id)),
         group_(std::move(group)),
         timeout_(timeout),
         producer_(std::move(settings), id_, timeout) {}
-  kafka_transactions(kafka_transactions const&) = delete;
-  kafka_transactions& operator=(kafka_transactions const&) = delete;
+  basic_kafka_transactions(basic_kafka_transactions const&) = delete;
+  basic_kafka_transactions& operator=(basic_kafka_transactions const&) = delete;
 
   void bound(bool member) {
     member_ = member;
@@ -59,7 +61,7 @@ class kafka_transactions {
     for (auto const& a : answers) unsettled_.erase(a.of);
   }
 
-  kafka_transaction& begin(time_point by) {
+  transaction& begin(time_point by) {
     rejoin_after_fence();
     if (membership_.empty()) batch_taken();
     producer_.begin(by);
@@ -77,7 +79,8 @@ class kafka_transactions {
 
   outcome commit(time_point by) {
     if (!producer_.is_open()) return outcome::refused;
-    refused_ |= std::ranges::any_of(pending_, [&](move const& m) { return ledger_.answered_here(m).has_value(); });
+    refused_ |= std::any_of(pending_.begin(), pending_.end(),
+                            [&](auto const& m) { return ledger_.answered_here(m).has_value(); });
     auto const membership = as_handle(membership_);
     if (refused_ || !membership) {
       rollback();
@@ -120,7 +123,7 @@ class kafka_transactions {
       found = ledger_.group().read(set, by);
     } catch (store_error const&) { return; }
     for (auto const& p : found) {
-      auto const m = std::ranges::find(moves, p.of, &move::of);
+      auto const m = std::find_if(moves.begin(), moves.end(), [&](auto const& one) { return one.of == p.of; });
       if (p.failed || m == moves.end()) continue;
       auto const note = p.there ? read_note(p.note) : std::nullopt;
       auto const place = unsettled_.extract(p.of).mapped();
@@ -152,15 +155,15 @@ class kafka_transactions {
     fenced_.reset();
   }
 
-  membership_handle as_handle(std::string const& text) const {
+  rdkafka_membership as_handle(std::string const& text) const {
     if (text.empty())
-      return membership_handle{member_ ? nullptr : rd_kafka_consumer_group_metadata_new(group_.c_str())};
+      return rdkafka_membership{member_ ? nullptr : rd_kafka_consumer_group_metadata_new(group_.c_str())};
     rd_kafka_consumer_group_metadata_t* handle = nullptr;
     rdkafka_error const failed{rd_kafka_consumer_group_metadata_read(&handle, text.data(), text.size())};
-    return membership_handle{failed ? nullptr : handle};
+    return rdkafka_membership{failed ? nullptr : handle};
   }
 
-  rdkafka_list offsets_of(std::vector<move> const& moves) {
+  rdkafka_list offsets_of(late<std::vector<move>, Late> const& moves) {
     auto list = make_rdkafka_list(moves.size());
     for (auto const& m : moves) {
       auto const position = ledger_.position_of(m);
@@ -168,7 +171,7 @@ class kafka_transactions {
       one.offset = position.next.value();
       one.metadata_size = position.note.size();
       one.metadata = rd_kafka_mem_malloc(producer_.producer().native_handle(), position.note.size());
-      std::ranges::copy(position.note, static_cast<char*>(one.metadata));
+      std::memcpy(one.metadata, position.note.data(), position.note.size());
     }
     return list;
   }
@@ -184,5 +187,6 @@ class kafka_transactions {
     return all;
   }
 };
+using kafka_transactions = basic_kafka_transactions<void>;
 
 }}}  // namespace sluice::v0::detail

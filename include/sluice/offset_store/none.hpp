@@ -1,5 +1,6 @@
 /// \file offset_store/none.hpp  Nothing is remembered: every start of the program begins where the policy says.
 #pragma once
+#include <sluice/detail/late.hpp>
 #include <sluice/offset_store/concept.hpp>
 
 #include <chrono>
@@ -25,9 +26,9 @@ struct no_offsets {
   static constexpr std::optional<from> wanted_start = Where;
 
   class runtime {
-    std::mt19937_64 random_{std::random_device{}()};
-    std::map<topic_partition, fence> fences_{};
-    std::vector<outcome> answers_{};
+    detail::late<std::mt19937_64, no_offsets> random_{std::random_device{}()};
+    detail::late<std::map<topic_partition, fence>, no_offsets> fences_{};
+    detail::late<std::vector<outcome>, no_offsets> answers_{};
 
     fence new_fence(topic_partition const& of) {
       auto& mine = fences_[of];
@@ -41,8 +42,8 @@ struct no_offsets {
 
     std::vector<claimed> claim(std::string const& /*group*/, std::vector<topic_partition> const& set,
                                start_resolver& resolve, time_point by) {
-      std::map<std::string, topic_start> starts;
-      std::vector<claimed> answers;
+      detail::late<std::map<std::string, topic_start>, no_offsets> starts;
+      detail::late<std::vector<claimed>, no_offsets> answers;
       answers.reserve(set.size());
       for (auto const& of : set) {
         auto at = starts.find(of.topic);
@@ -67,7 +68,7 @@ struct no_offsets {
     std::span<outcome const> settle(std::span<move const> moves, time_point by) { return advance(moves, by); }
 
     std::vector<claimed> record(std::vector<rewind> const& rewinds, time_point) {
-      std::vector<claimed> answers;
+      detail::late<std::vector<claimed>, no_offsets> answers;
       answers.reserve(rewinds.size());
       for (auto const& r : rewinds) {
         answers.push_back({.of = r.of,

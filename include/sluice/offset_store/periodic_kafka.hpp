@@ -18,27 +18,31 @@ struct periodic_kafka_offsets {
   /// consumer's thread, from step(), drain() or close(); must not throw.
   std::function<void(std::span<group_position const>, std::string const& error)> on_commit{};
 
-  class runtime {
+  template <class Late>
+  class basic_runtime {
+    using ledger = detail::basic_group_ledger<Late>;
+    using sent_set = detail::late<std::vector<group_position>, Late>;
+
     std::chrono::milliseconds interval_;
-    decltype(on_commit) on_commit_;
-    detail::group_ledger ledger_{};
-    std::set<topic_partition> waiting_{};       // advanced since they were last sent
-    std::vector<group_position> on_its_way_{};  // sent in the background, not answered yet
+    decltype(periodic_kafka_offsets::on_commit) on_commit_;
+    ledger ledger_{};
+    detail::late<std::set<topic_partition>, Late> waiting_{};  // advanced since they were last sent
+    sent_set on_its_way_{};                                    // sent in the background, not answered yet
     std::optional<time_point> due_{};
     std::vector<outcome> answers_{};
 
-    void tell(std::vector<group_position> const& sent, std::string const& error) const {
+    void tell(sent_set const& sent, std::string const& error) const {
       if (on_commit_) on_commit_(sent, error);
     }
-    std::vector<group_position> take_waiting() {
-      std::vector<group_position> set;
+    sent_set take_waiting() {
+      sent_set set;
       for (auto const& of : waiting_) {
         if (ledger_.find(of)) set.push_back(ledger_.position_of(of));
       }
       waiting_.clear();
       return set;
     }
-    void wait_again(std::vector<group_position> const& set) {
+    void wait_again(sent_set const& set) {
       for (auto const& p : set) {
         if (ledger_.find(p.of)) waiting_.insert(p.of);
       }
@@ -54,7 +58,8 @@ struct periodic_kafka_offsets {
     static constexpr bool durable_at_advance = false;
     static constexpr sluice::fencing fencing = sluice::fencing::group;
 
-    explicit runtime(periodic_kafka_offsets const& policy) : interval_(policy.interval), on_commit_(policy.on_commit) {}
+    explicit basic_runtime(periodic_kafka_offsets const& policy)
+        : interval_(policy.interval), on_commit_(policy.on_commit) {}
 
     /// After the source was opened, and again after its client was discarded. Borrowed until the next bind.
     void bind(group_positions& group) {
@@ -128,7 +133,7 @@ struct periodic_kafka_offsets {
       std::string error;
       for (std::size_t i = 0; i < outcomes.size(); ++i) {
         if (outcomes[i] == outcome::applied) continue;
-        error = detail::group_ledger::reason(outcomes[i]);
+        error = ledger::reason(outcomes[i]);
         if (outcomes[i] == outcome::refused) ledger_.drop(set[i].of);
         if (outcomes[i] == outcome::postponed) waiting_.insert(set[i].of);
       }
@@ -139,14 +144,16 @@ struct periodic_kafka_offsets {
     std::optional<std::string> local_id() const { return std::nullopt; }
     bool mirror() const { return false; }
   };
+  using runtime = basic_runtime<void>;
 
-  static runtime open(periodic_kafka_offsets const& self, context const&) {
+  template <class Context = context>
+  static detail::late<runtime, Context> open(periodic_kafka_offsets const& self, Context const&) {
     if (self.interval <= std::chrono::milliseconds{0}) {
       throw error(errc::bad_configuration,
                   "periodic_kafka_offsets::interval must be longer than 0 ms; to commit "
                   "after every batch use kafka_offsets");
     }
-    return runtime{self};
+    return detail::late<runtime, Context>{self};
   }
 };
 

@@ -1,6 +1,7 @@
 /// \file on_failure/dead_letter_file.hpp  Dead letters as lines of JSON in a file, durable before anything is advanced.
 #pragma once
 #include <sluice/detail/files.hpp>
+#include <sluice/detail/late.hpp>
 #include <sluice/detail/letter_json.hpp>
 
 #include <algorithm>
@@ -24,15 +25,19 @@ struct dead_letter_file {
   std::string path{};
   std::size_t max_bytes = std::size_t{1} << 30;  ///< a letter that would make the file longer is an error
 
-  class runtime;
-  static runtime open(dead_letter_file const& self, context const&);
+  template <class Files>
+  class basic_runtime;
+  using runtime = basic_runtime<detail::posix_files>;
+  template <class Context = context>
+  static detail::late<runtime, Context> open(dead_letter_file const& self, Context const&);
 };
 
-class dead_letter_file::runtime {
-  detail::posix_files files_{};
+template <class Files>
+class dead_letter_file::basic_runtime {
+  Files files_{};
   std::string path_;
   std::size_t max_bytes_;
-  detail::unique_fd file_{};
+  typename Files::handle file_{};
   std::string waiting_{};
 
   [[noreturn]] void fail(std::string const& why) const {
@@ -59,7 +64,7 @@ class dead_letter_file::runtime {
 
  public:
   /// Throws error(bad_configuration) where the file can't be made or opened.
-  runtime(std::string path, std::size_t max_bytes) : path_(std::move(path)), max_bytes_(max_bytes) {
+  basic_runtime(std::string path, std::size_t max_bytes) : path_(std::move(path)), max_bytes_(max_bytes) {
     auto const refuse = [&](int code) {
       throw error{errc::bad_configuration, "dead_letter_file.path: can't write to '" + path_ + "' (" +
                                                detail::errno_text(code) + "); name a file in a folder that is there"};
@@ -70,7 +75,7 @@ class dead_letter_file::runtime {
     std::uint64_t size = 0;
     if (int const e = files_.size(file_, size)) refuse(e);
     auto const slash = path_.rfind('/');
-    detail::unique_fd folder;
+    typename Files::handle folder;
     int e = files_.open_directory(slash == path_.npos ? "." : path_.substr(0, slash + 1), folder);
     if (!e) e = files_.sync(folder);
     if (e) refuse(e);
@@ -78,8 +83,8 @@ class dead_letter_file::runtime {
     if (auto const end = whole_lines(); end < size) check(files_.truncate(file_, end), "cutting half a line");
     ::flock(file_.get(), LOCK_UN);
   }
-  runtime(runtime const&) = delete;
-  runtime& operator=(runtime const&) = delete;
+  basic_runtime(basic_runtime const&) = delete;
+  basic_runtime& operator=(basic_runtime const&) = delete;
 
   void keep(dead_letter const& letter, time_point) { waiting_ += detail::json_line(letter); }
 
@@ -109,8 +114,9 @@ class dead_letter_file::runtime {
   }
 };
 
-inline dead_letter_file::runtime dead_letter_file::open(dead_letter_file const& self, context const&) {
-  return runtime{self.path, self.max_bytes};
+template <class Context>
+detail::late<dead_letter_file::runtime, Context> dead_letter_file::open(dead_letter_file const& self, Context const&) {
+  return detail::late<runtime, Context>{self.path, self.max_bytes};
 }
 
 }}  // namespace sluice::v0

@@ -3,18 +3,23 @@
 #include <sluice/on_failure/concept.hpp>
 #include <sluice/source/rdkafka_producer.hpp>
 
-#include <array>
+#include <string>
 
 namespace sluice { inline namespace v0 { namespace detail {
 
 /// Key, value and headers are the record's own; behind its headers come `sluice.topic`, `sluice.partition`,
 /// `sluice.offset`, `sluice.timestamp` (ms since 1970), `sluice.error`, `sluice.attempts`, `sluice.first` (ms since 1970),
 /// all as text. The topic's partitioner chooses the partition, by the key.
-inline delivery_failure produce_letter(rdkafka_producer& producer, std::string const& topic, dead_letter const& letter,
-                                       time_point by) {
+template <class Producer>
+delivery_failure produce_letter(Producer& producer, std::string const& topic, dead_letter const& letter,
+                                time_point by) {
   auto const& r = letter.what;
   auto const ms = [](wall_time t) { return std::to_string(t.time_since_epoch().count()); };
-  std::array<std::pair<std::string_view, std::string>, 7> const facts{{
+  struct fact {
+    char const* name;
+    std::string value;
+  };
+  fact const facts[] = {
       {"sluice.topic", std::string(r.topic())},
       {"sluice.partition", std::to_string(r.partition())},
       {"sluice.offset", std::to_string(r.offset().value())},
@@ -22,9 +27,9 @@ inline delivery_failure produce_letter(rdkafka_producer& producer, std::string c
       {"sluice.error", letter.error},
       {"sluice.attempts", std::to_string(letter.attempts)},
       {"sluice.first", ms(letter.first)},
-  }};
+  };
   header_list headers{r.headers()};
-  for (auto const& [name, value] : facts) headers.add(name, value);
+  for (auto const& f : facts) headers.add(f.name, f.value);
   return producer.produce(topic, r.key(), r.value(), headers, any_partition, by);
 }
 

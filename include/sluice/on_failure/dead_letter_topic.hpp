@@ -16,10 +16,13 @@ struct dead_letter_topic {
 
   std::string topic{};
 
-  class runtime {
+  template <class Late>
+  class basic_runtime {
+    using producer = detail::basic_rdkafka_producer<Late>;
+
     std::string topic_;
-    detail::rdkafka_producer::settings settings_;
-    std::unique_ptr<detail::rdkafka_producer> producer_{};
+    typename producer::settings settings_;
+    std::unique_ptr<producer> producer_{};
 
     [[noreturn]] void fail(std::string const& why) {
       if (producer_ && producer_->fatal()) producer_.reset();
@@ -27,7 +30,7 @@ struct dead_letter_topic {
     }
 
    public:
-    runtime(std::string const& topic, context const& c)
+    basic_runtime(std::string const& topic, context const& c)
         : topic_(topic),
           settings_{.brokers = c.brokers,
                     .properties = detail::connection_properties(c.properties),
@@ -40,7 +43,7 @@ struct dead_letter_topic {
     /// with the first letter.
     void keep(dead_letter const& letter, time_point by) {
       if (letter.what.topic() == topic_) fail("the record comes from that topic itself");
-      if (!producer_) producer_ = std::make_unique<detail::rdkafka_producer>(settings_);
+      if (!producer_) producer_ = std::make_unique<producer>(settings_);
       if (auto const failure = detail::produce_letter(*producer_, topic_, letter, by)) fail(failure.why);
     }
 
@@ -51,13 +54,15 @@ struct dead_letter_topic {
       if (!all) fail("the brokers did not acknowledge it in time");
     }
   };
+  using runtime = basic_runtime<void>;
 
-  static runtime open(dead_letter_topic const& self, context const& c) {
+  template <class Context = context>
+  static detail::late<runtime, Context> open(dead_letter_topic const& self, Context const& c) {
     if (self.topic.empty()) {
       throw error(errc::bad_configuration,
                   "dead_letter_topic{.topic} is empty: name the topic, on the source's brokers");
     }
-    return runtime{self.topic, c};
+    return detail::late<runtime, Context>{self.topic, c};
   }
 };
 

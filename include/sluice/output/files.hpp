@@ -8,6 +8,7 @@
 #pragma once
 #include <sluice/batch.hpp>
 #include <sluice/detail/file_names.hpp>
+#include <sluice/detail/late.hpp>
 #include <sluice/detail/made_folders.hpp>
 
 #include <algorithm>
@@ -36,13 +37,15 @@ namespace detail {
 
 inline std::string padded(std::int64_t n) { return padded(static_cast<std::uint64_t>(n)); }
 
-inline std::vector<std::string> range_folders(topic_partition const& of) {
+template <class Of>
+std::vector<std::string> range_folders(Of const& of) {
   auto folders = folder_names(of.topic);
   folders.push_back(std::to_string(of.partition));
   return folders;
 }
 
-inline std::string range_path(std::string path, topic_partition const& of) {
+template <class Of>
+std::string range_path(std::string path, Of const& of) {
   for (auto const& name : range_folders(of)) path += "/" + name;
   return path;
 }
@@ -86,8 +89,8 @@ template <class Format = value_lines, class Files = detail::posix_files>
 class files_by_range {
   struct known_files {
     std::int64_t incarnation = -1;
-    offset next{-1};                    // behind what was handled here
-    std::map<offset, offset> ranges{};  // from -> until
+    offset next{-1};                                         // behind what was handled here
+    detail::late<std::map<offset, offset>, Files> ranges{};  // from -> until
   };
 
   std::string path_;
@@ -125,7 +128,7 @@ class files_by_range {
     check(files_.list(folder, names), "list files");
     known.ranges.clear();
     std::optional<offset> first;
-    std::vector<std::pair<offset, std::string>> starts;
+    detail::late<std::vector<std::pair<offset, std::string>>, Files> starts;
     for (auto const& name : names) {
       typename Files::handle temporary;
       if (name.starts_with("temporary.") && files_.open_directory(folder, name, temporary) == 0 &&
@@ -177,7 +180,7 @@ class files_by_range {
     return true;
   }
 
-  void keep(batch const& records, offset_range const& range) {
+  void keep(detail::late<batch, Files> const& records, offset_range const& range) {
     auto& known = known_[range.of];
     auto const folder = folders_.open(files_, root_, detail::range_folders(range.of), path_);
     // Only who goes on from where they were knows what is there: meanwhile another one may have been the owner.
@@ -228,7 +231,8 @@ class files_by_range {
   void operator()(batch const& records) {
     if (broken_)
       throw store_error{errc::store_unavailable, "a sync failed in " + path_ + " before; check the disk, start again"};
-    for (batch const part : records.partitions()) keep(part, *part.ranges().begin());
+    detail::late<batch, Files> const& all = records;
+    for (auto const part : all.partitions()) keep(part, *part.ranges().begin());
   }
 };
 
@@ -255,7 +259,7 @@ std::vector<range_file> list_files(Files files, std::string const& directory, to
   if (e == ENOENT) return {};
   if (!e) e = files.list(folder, names);
   if (e) throw_file_error(e, "list files", path);
-  std::ranges::sort(names);
+  std::sort(names.begin(), names.end());
   std::vector<range_file> all;
   for (auto const& name : names) {
     auto const start = range_start(name);
@@ -292,13 +296,15 @@ std::string read_files(Files files, std::string const& directory, topic_partitio
 }  // namespace detail
 
 /// The files of a partition, by incarnation and offset. Throws store_error(store_damaged) where two overlap.
-inline std::vector<range_file> list_files(std::string const& directory, topic_partition const& of) {
-  return detail::list_files(detail::posix_files{}, directory, of);
+template <class Files = detail::posix_files>
+std::vector<range_file> list_files(std::string const& directory, topic_partition const& of) {
+  return detail::list_files(Files{}, directory, of);
 }
 
 /// Their text, joined.
-inline std::string read_files(std::string const& directory, topic_partition const& of) {
-  return detail::read_files(detail::posix_files{}, directory, of);
+template <class Files = detail::posix_files>
+std::string read_files(std::string const& directory, topic_partition const& of) {
+  return detail::read_files(Files{}, directory, of);
 }
 
 }}  // namespace sluice::v0

@@ -17,7 +17,8 @@ namespace sluice { inline namespace v0 {
 ///
 /// What is the record's fault (too large, no such partition) throws error(client_failed); what is the brokers' throws
 /// store_error(client_failed), which no retry, skip or dead letter takes for a poison record. One thread.
-class kafka_output {
+template <class Late>
+class basic_kafka_output {
  public:
   struct settings {
     std::string brokers{};
@@ -27,12 +28,13 @@ class kafka_output {
   };
 
  private:
+  using producer = detail::basic_rdkafka_producer<Late>;
   settings settings_;
-  std::unique_ptr<detail::rdkafka_producer> producer_{};
+  std::unique_ptr<producer> producer_{};
 
  public:
   /// Reaches for the brokers in the background. Throws error(unknown_property, owned_property, bad_configuration).
-  explicit kafka_output(settings s) : settings_(std::move(s)) { make(); }
+  explicit basic_kafka_output(settings s) : settings_(std::move(s)) { make(); }
 
   /// Copies and sends in the background. `partition`: any_partition leaves it to the key.
   void produce(std::string_view topic, payload key, payload value, header_list const& headers = {},
@@ -67,7 +69,7 @@ class kafka_output {
 
  private:
   void make() {
-    producer_ = std::make_unique<detail::rdkafka_producer>(detail::rdkafka_producer::settings{
+    producer_ = std::make_unique<producer>(typename producer::settings{
         .brokers = settings_.brokers,
         .properties = settings_.properties,
         .owned = {{"enable.idempotence", "true"}},
@@ -82,5 +84,6 @@ class kafka_output {
     throw store_error(errc::client_failed, text);
   }
 };
+using kafka_output = basic_kafka_output<void>;
 
 }}  // namespace sluice::v0

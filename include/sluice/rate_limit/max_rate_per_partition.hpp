@@ -1,6 +1,7 @@
 /// \file rate_limit/max_rate_per_partition.hpp  At most so many records each second from each partition.
 #pragma once
 #include <sluice/detail/lane_memory.hpp>
+#include <sluice/detail/late.hpp>
 #include <sluice/detail/token_bucket.hpp>
 #include <sluice/rate_limit/concept.hpp>
 
@@ -17,7 +18,8 @@ struct max_rate_per_partition {
   using must_be_configured = void;
   double records_per_second = 0;
 
-  class runtime {
+  template <class Late>
+  class basic_runtime {
     struct memory {
       detail::token_bucket::level level{};
       detail::amount carried{};
@@ -34,7 +36,7 @@ struct max_rate_per_partition {
     }
 
    public:
-    runtime(detail::record_rate rate, std::chrono::milliseconds batch_interval)
+    basic_runtime(detail::record_rate rate, std::chrono::milliseconds batch_interval)
         : by_batch_(batch_interval.count() > 0),
           per_batch_(rate.over(batch_interval)),
           bucket_(rate, std::chrono::seconds{1}) {}
@@ -57,8 +59,10 @@ struct max_rate_per_partition {
     }
     void completed(batch_figures const&) {}
   };
+  using runtime = basic_runtime<void>;
 
-  static runtime open(max_rate_per_partition const& self, context const& context) {
+  template <class Context = context>
+  static detail::late<runtime, Context> open(max_rate_per_partition const& self, Context const& context) {
     return {detail::record_rate("max_rate_per_partition.records_per_second", self.records_per_second,
                                 "records each second of each partition; for no limit leave the policy out"),
             context.batch_interval};

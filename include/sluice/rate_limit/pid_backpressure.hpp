@@ -1,6 +1,7 @@
 /// \file rate_limit/pid_backpressure.hpp  Lets in as much as the handler proves to manage: Spark's back-pressure.
 #pragma once
 #include <sluice/detail/lane_memory.hpp>
+#include <sluice/detail/late.hpp>
 #include <sluice/detail/share.hpp>
 #include <sluice/detail/token_bucket.hpp>
 #include <sluice/rate_limit/concept.hpp>
@@ -33,7 +34,8 @@ struct pid_backpressure {
     return self.interval.count() != 0 ? self.interval : std::chrono::milliseconds{1000};
   }
 
-  class runtime {
+  template <class Late>
+  class basic_runtime {
     struct memory {
       double carried = 0;        // of the share
       double carried_after = 0;  // the same, once this batch was taken
@@ -43,13 +45,13 @@ struct pid_backpressure {
     double rate_;
     bool capped_;
     detail::amount cap_;
-    pid_estimator estimator_;
+    basic_pid_estimator<Late> estimator_;
     double carried_ = 0;  // of the total
     double carried_after_ = 0;
     std::chrono::nanoseconds taken_at_{0};
     std::chrono::nanoseconds ended_at_{0};
     detail::lane_memory<memory> lanes_{};
-    std::vector<detail::stake> stakes_{};
+    detail::late<std::vector<detail::stake>, Late> stakes_{};
     std::vector<std::size_t> order_{};
 
     static constexpr std::int64_t plenty = 1'000'000'000'000'000;
@@ -77,10 +79,10 @@ struct pid_backpressure {
     }
 
    public:
-    runtime(pid_backpressure const& p, std::chrono::milliseconds interval)
-        : interval_(std::chrono::duration<double>(interval).count()),
+    basic_runtime(pid_backpressure const& p, std::chrono::milliseconds interval)
+        : interval_(static_cast<double>(interval.count()) / 1000),
           rate_(detail::checked(
-              "pid_backpressure.initial_rate", p.initial_rate, 0, pid_estimator::highest,
+              "pid_backpressure.initial_rate", p.initial_rate, 0, basic_pid_estimator<Late>::highest,
               "records each second of all partitions together; 0 for no limit until the first estimate")),
           capped_(p.max_rate_per_partition != 0),
           cap_(capped_ ? detail::record_rate("pid_backpressure.max_rate_per_partition", p.max_rate_per_partition,
@@ -128,8 +130,10 @@ struct pid_backpressure {
     /// Records each second of all partitions together, as they are let in now; 0: no limit yet.
     double rate() const { return rate_; }
   };
+  using runtime = basic_runtime<void>;
 
-  static runtime open(pid_backpressure const& self, context const& context) {
+  template <class Context = context>
+  static detail::late<runtime, Context> open(pid_backpressure const& self, Context const& context) {
     return {self, context.batch_interval.count() > 0 ? context.batch_interval : wanted_interval(self)};
   }
 };

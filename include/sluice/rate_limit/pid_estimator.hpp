@@ -1,5 +1,6 @@
 /// \file rate_limit/pid_estimator.hpp  Estimates from the last batches how many records each second can be handled.
 #pragma once
+#include <sluice/detail/late.hpp>
 #include <sluice/detail/token_bucket.hpp>
 
 #include <chrono>
@@ -20,7 +21,8 @@ namespace sluice { inline namespace v0 {
 /// error = 0. Batches without records, without a processing delay, or that end no later than the one before are passed
 /// over. The "integral" is the delay that is there now, not a sum of old errors, so there is nothing that can wind up: once
 /// the delay is gone, so is its term. The result is always finite, from min_rate to `highest`.
-class pid_estimator {
+template <class Late>
+class basic_pid_estimator {
   double interval_, proportional_, integral_, derivative_, min_rate_;
   std::chrono::nanoseconds end_{0};
   double rate_ = 0;
@@ -31,8 +33,8 @@ class pid_estimator {
   static constexpr double highest = 1e12;
 
   /// Throws error(bad_configuration), naming the key of pid_backpressure.
-  pid_estimator(std::chrono::milliseconds interval, double proportional, double integral, double derivative,
-                double min_rate)
+  basic_pid_estimator(std::chrono::milliseconds interval, double proportional, double integral, double derivative,
+                      double min_rate)
       : interval_(detail::checked("pid_backpressure.interval", static_cast<double>(interval.count()), 1, 86'400'000,
                                   "milliseconds that a batch should take") /
                   1000),
@@ -44,9 +46,10 @@ class pid_estimator {
                             "records each second that are always let in, so that there is something to learn from")) {}
 
   /// `end`: when the batch was done, since any fixed point of time. Returns the new rate, where there is one.
-  std::optional<double> update(std::chrono::nanoseconds end, std::size_t records,
-                               std::chrono::nanoseconds processing_delay, std::chrono::nanoseconds scheduling_delay) {
-    using seconds = std::chrono::duration<double>;
+  detail::late<std::optional<double>, Late> update(std::chrono::nanoseconds end, std::size_t records,
+                                                   std::chrono::nanoseconds processing_delay,
+                                                   std::chrono::nanoseconds scheduling_delay) {
+    using seconds = detail::late<std::chrono::duration<double>, Late>;
     if (records == 0 || processing_delay.count() <= 0 || (started_ && end <= end_)) return {};
     auto const handled = std::min(static_cast<double>(records) / seconds(processing_delay).count(), highest);
     auto const since = seconds(end - end_).count();
@@ -70,5 +73,6 @@ class pid_estimator {
     return detail::checked(std::string("pid_backpressure.") + key, value, 0, 1e6, "how strongly the rate is corrected");
   }
 };
+using pid_estimator = basic_pid_estimator<void>;
 
 }}  // namespace sluice::v0

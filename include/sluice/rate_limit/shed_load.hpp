@@ -1,6 +1,7 @@
 /// \file rate_limit/shed_load.hpp  Reads everything that comes and drops what is more than a rate: the oldest first.
 #pragma once
 #include <sluice/detail/lane_memory.hpp>
+#include <sluice/detail/late.hpp>
 #include <sluice/detail/token_bucket.hpp>
 #include <sluice/rate_limit/concept.hpp>
 
@@ -19,18 +20,19 @@ struct shed_load {
   static constexpr bool drops_records = true;
   double records_per_second = 0;  ///< that are kept of each partition
 
-  class runtime {
+  template <class Late>
+  class basic_runtime {
     detail::token_bucket bucket_;
-    detail::lane_memory<detail::token_bucket::level> lanes_{};
+    detail::lane_memory<detail::late<detail::token_bucket::level, Late>> lanes_{};
 
    public:
-    runtime(detail::record_rate rate, std::chrono::milliseconds batch_interval)
+    basic_runtime(detail::record_rate rate, std::chrono::milliseconds batch_interval)
         : bucket_(rate, std::max<std::chrono::milliseconds>(std::chrono::seconds{1}, batch_interval)) {}
 
     void allow(time_point now, std::span<load const> loads, std::span<std::size_t> quota) {
       lanes_.align(
           loads, [&] { return bucket_.full(now); }, [&](auto const& level) { return !bucket_.is_full(level, now); });
-      std::ranges::fill(quota, no_limit);
+      for (auto& q : quota) q = no_limit;
     }
     /// How many of the `took` records of this partition, the newest ones, are kept; the owner drops the others. Asked
     /// once for each partition of a batch, after it was taken.
@@ -44,8 +46,10 @@ struct shed_load {
     void taken(time_point, std::span<load const>, std::span<std::size_t const>) {}
     void completed(batch_figures const&) {}
   };
+  using runtime = basic_runtime<void>;
 
-  static runtime open(shed_load const& self, context const& context) {
+  template <class Context = context>
+  static detail::late<runtime, Context> open(shed_load const& self, Context const& context) {
     return {detail::record_rate("shed_load.records_per_second", self.records_per_second,
                                 "records each second that are kept of each partition"),
             context.batch_interval};

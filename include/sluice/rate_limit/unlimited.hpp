@@ -10,7 +10,9 @@ struct unlimited {
   using slot = rate_limit_slot;
 
   struct runtime {
-    void allow(time_point, std::span<load const>, std::span<std::size_t> quota) { std::ranges::fill(quota, no_limit); }
+    void allow(time_point, std::span<load const>, std::span<std::size_t> quota) {
+      std::fill(quota.begin(), quota.end(), no_limit);
+    }
     void taken(time_point, std::span<load const>, std::span<std::size_t const>) {}
     void completed(batch_figures const&) {}
   };

@@ -93,20 +93,21 @@ class group_positions {
 namespace detail {
 
 /// Messages one after another. Keeps its memory from batch to batch, and never writes over it for nothing.
-class message_list {
-  std::vector<message> room_{};
+template <class Message>
+class list_of {
+  std::vector<Message> room_{};
   std::size_t size_ = 0;
 
  public:
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  message const* data() const { return room_.data(); }
-  message const& back() const { return room_[size_ - 1]; }
-  std::span<message const> all() const { return {room_.data(), size_}; }
+  Message const* data() const { return room_.data(); }
+  Message const& back() const { return room_[size_ - 1]; }
+  std::span<Message const> all() const { return {room_.data(), size_}; }
   /// Room for `n` more, to be written; then keep() says how many of them were.
-  std::span<message> room_for(std::size_t n) {
+  std::span<Message> room_for(std::size_t n) {
     if (room_.size() < size_ + n) room_.resize(std::max(size_ + n, 2 * room_.size()));
-    return std::span{room_}.subspan(size_, n);
+    return {room_.data() + size_, n};
   }
   void keep(std::size_t n) { size_ += n; }
   void erase(std::size_t first, std::size_t n) {
@@ -116,6 +117,7 @@ class message_list {
   }
   void clear() { size_ = 0; }
 };
+using message_list = list_of<message>;
 
 }  // namespace detail
 

@@ -22,7 +22,7 @@ rdkafka_settings settings_of(Config const& c, context const& around, bool subscr
 }  // namespace detail
 
 template <class Context>
-kafka::runtime kafka::open(kafka const& self, Context const& c) {
+detail::late<kafka::runtime, Context> kafka::open(kafka const& self, Context const& c) {
   if (self.topics.empty() == self.pattern.empty())
     throw error(errc::bad_configuration,
                 self.topics.empty()
@@ -36,17 +36,18 @@ kafka::runtime kafka::open(kafka const& self, Context const& c) {
       throw error(errc::bad_configuration,
                   "kafka.topics holds an empty name or a pattern; a pattern goes into kafka.pattern");
   if (!self.pattern.empty()) plan.topics.push_back((self.pattern.starts_with('^') ? "" : "^") + self.pattern);
-  return runtime{std::move(plan), detail::settings_of(self, c, true)};
+  return detail::late<runtime, Context>{std::move(plan), detail::settings_of(self, c, true)};
 }
 
 template <class Context>
-kafka_partitions::runtime kafka_partitions::open(kafka_partitions const& self, Context const& c) {
+detail::late<kafka_partitions::runtime, Context> kafka_partitions::open(kafka_partitions const& self,
+                                                                        Context const& c) {
   if (self.partitions.empty())
     throw error(errc::bad_configuration, "nothing to read: give kafka_partitions.partitions = {{\"topic\", 0}, ...}");
   auto plan = detail::plan_of(self);
   plan.expected_partitions = self.expected_partitions;
   plan.by_hand = self.partitions;
-  return runtime{std::move(plan), detail::settings_of(self, c, false)};
+  return detail::late<runtime, Context>{std::move(plan), detail::settings_of(self, c, false)};
 }
 
 }}  // namespace sluice::v0

@@ -1,5 +1,6 @@
 /// \file source/kafka_config.hpp  The two Kafka sources as a user configures them: subscribed, or assigned by hand.
 #pragma once
+#include <sluice/detail/late.hpp>
 #include <sluice/error.hpp>
 #include <sluice/offset.hpp>
 #include <sluice/policy.hpp>
@@ -11,7 +12,9 @@
 
 namespace sluice { inline namespace v0 {
 
-class rdkafka_client;
+template <class Late>
+class basic_rdkafka_client;
+using rdkafka_client = basic_rdkafka_client<void>;
 template <class Client>
 class kafka_source;
 
@@ -79,7 +82,7 @@ struct kafka {
   std::chrono::milliseconds timeout{10'000};        ///< for what brokers are asked: at construction, and in a claim
 
   template <class Context>
-  static runtime open(kafka const& self, Context const& c);
+  static detail::late<runtime, Context> open(kafka const& self, Context const& c);
 };
 
 /// Reads given partitions, without a group's rebalances: who starts two of these on one partition has two readers.
@@ -104,7 +107,7 @@ struct kafka_partitions {
   std::chrono::milliseconds timeout{10'000};
 
   template <class Context>
-  static runtime open(kafka_partitions const& self, Context const& c);
+  static detail::late<runtime, Context> open(kafka_partitions const& self, Context const& c);
 };
 
 }}  // namespace sluice::v0

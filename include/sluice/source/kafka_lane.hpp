@@ -1,6 +1,7 @@
 /// \file source/kafka_lane.hpp  One partition being read: where it stands, and which of the records that come are expected.
 #pragma once
 #include <sluice/detail/fingerprint.hpp>
+#include <sluice/detail/late.hpp>
 #include <sluice/source/client.hpp>
 
 #include <algorithm>
@@ -26,17 +27,20 @@ struct kafka_lane_state {
 };
 
 /// The lanes that are ours, each beside its state: two arrays, since the consumer sees the first.
+template <class State>
 class kafka_lanes {
  protected:
-  using lane_state = kafka_lane_state;
+  using lane_state = State;
 
-  std::vector<lane> lanes_{};
+  late<std::vector<lane>, State> lanes_{};
   std::vector<lane_state> states_{};
   std::uint64_t assignments_ = 0;
-  std::minstd_rand jitter_{std::random_device{}()};
+  late<std::minstd_rand, State> jitter_{std::random_device{}()};
 
   std::size_t find(topic_partition const& of) const {
-    return static_cast<std::size_t>(std::ranges::find(lanes_, of, &lane::of) - lanes_.begin());
+    std::size_t i = 0;
+    while (i < lanes_.size() && lanes_[i].of != of) ++i;
+    return i;
   }
 
   void add(std::vector<topic_partition> const& set, time_point now) {
@@ -123,9 +127,11 @@ std::size_t keep_expected(lane& l, kafka_lane_state& s, std::span<message> fresh
   l.next = offset{next};
   bytes += size;
   if (stale == 0) return fresh.size();
-  if (stale != drop) std::ranges::sort(fresh.subspan(stale), {}, &message::at);
+  if (stale != drop)
+    std::sort(fresh.begin() + static_cast<std::ptrdiff_t>(stale), fresh.end(),
+              [](auto const& a, auto const& b) { return a.at < b.at; });
   client.release(fresh.first(stale));
-  std::ranges::copy(fresh.subspan(stale), fresh.begin());
+  std::copy(fresh.begin() + static_cast<std::ptrdiff_t>(stale), fresh.end(), fresh.begin());
   return fresh.size() - stale;
 }
 

@@ -3,6 +3,7 @@
 /// Plain code over the client concept, so that it runs against a scripted or simulated client too. It owns the positions
 /// altogether: librdkafka is told where to start and is never asked where it stands.
 #pragma once
+#include <sluice/detail/late.hpp>
 #include <sluice/source/kafka_lane.hpp>
 #include <sluice/source/kafka_start.hpp>
 #include <sluice/source/position_check.hpp>
@@ -13,7 +14,11 @@
 namespace sluice { inline namespace v0 {
 
 template <class Client>
-class kafka_source final : detail::kafka_lanes {
+class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_state, Client>> {
+  using base = detail::kafka_lanes<detail::late<detail::kafka_lane_state, Client>>;
+  using lane_state = typename base::lane_state;
+  using base::add, base::adopt, base::due, base::erase, base::find, base::forget, base::later;
+  using base::lanes_, base::states_;
   static constexpr std::size_t no_queue = lane_state::no_queue;
 
   kafka_plan plan_;
@@ -92,10 +97,10 @@ class kafka_source final : detail::kafka_lanes {
   }
 
   std::optional<time_point> next_due() const {
-    std::optional<time_point> due;
+    std::optional<time_point> next;
     for (auto const& s : states_)
-      if (s.what != lane_state::reading || s.truncated || s.outside) due = due ? std::min(*due, s.due) : s.due;
-    return due;
+      if (s.what != lane_state::reading || s.truncated || s.outside) next = next ? std::min(*next, s.due) : s.due;
+    return next;
   }
 
   void wait(time_point until) { client_.wait(until); }
@@ -143,7 +148,7 @@ class kafka_source final : detail::kafka_lanes {
   }
 
   void on(client::revoked const& e, source_owner& owner, time_point) {
-    std::vector<lane> going;
+    detail::late<std::vector<lane>, Client> going;
     for (auto const& of : e.set)
       if (auto const i = find(of); i < lanes_.size()) going.push_back(lanes_[i]);
     leave(owner, going, e.lost);
@@ -181,7 +186,7 @@ class kafka_source final : detail::kafka_lanes {
     auto const set = due([](lane_state const& s) { return s.what == lane_state::unclaimed; }, now);
     if (set.empty()) return;
     for (auto const& of : set) later(find(of), now);
-    std::vector<topic_partition> missing;
+    detail::late<std::vector<topic_partition>, Client> missing;
     for (auto const& c : owner.claim(set, start_)) {
       auto const i = find(c.of);
       switch (c.what) {
@@ -228,8 +233,8 @@ class kafka_source final : detail::kafka_lanes {
   void check(source_owner& owner, std::vector<topic_partition> const& set, time_point now, Decide decide) {
     if (set.empty()) return;
     auto const logs = ends_of(owner, set, now);
-    std::vector<rewind> rewinds;
-    std::optional<error> wrong;
+    detail::late<std::vector<rewind>, Client> rewinds;
+    detail::late<std::optional<error>, Client> wrong;
     for (std::size_t k = 0; k < set.size(); ++k) {
       auto const i = find(set[k]);
       if (!logs[k].known)
@@ -248,7 +253,7 @@ class kafka_source final : detail::kafka_lanes {
     } catch (error const& e) {
       if (e.code() != errc::no_broker) throw;
       owner.troubled(e.code(), e.what());
-      return std::vector<client::watermarks>(set.size());
+      return detail::late<std::vector<client::watermarks>, Client>(set.size());
     }
   }
 
@@ -303,7 +308,7 @@ class kafka_source final : detail::kafka_lanes {
 
   /// Lanes that turned out wrong while they were read.
   void mend(source_owner& owner, time_point now) {
-    std::vector<topic_partition> truncated;
+    detail::late<std::vector<topic_partition>, Client> truncated;
     for (std::size_t i = 0; i < lanes_.size(); ++i) {
       auto& s = states_[i];
       if (!s.trouble.empty()) owner.troubled(errc::client_failed, std::exchange(s.trouble, {}));
@@ -326,8 +331,8 @@ class kafka_source final : detail::kafka_lanes {
   /// the expected offsets, so nothing is skipped or doubled.
   void start_reading() {
     assignment_due_ = false;
-    std::vector<position> from;
-    std::vector<topic_partition> again;
+    detail::late<std::vector<position>, Client> from;
+    detail::late<std::vector<topic_partition>, Client> again;
     for (std::size_t i = 0; i < lanes_.size(); ++i) {
       auto& s = states_[i];
       if (s.what != lane_state::reading) continue;

@@ -1,5 +1,6 @@
 /// \file source/kafka_start.hpp  Where a group starts that has no position: earliest, latest, an offset, a time, given ones.
 #pragma once
+#include <sluice/detail/late.hpp>
 #include <sluice/source/client.hpp>
 #include <sluice/source/kafka_config.hpp>
 
@@ -43,7 +44,7 @@ class kafka_start final : public start_resolver {
 
   topic_start start_of(std::string const& topic, time_point by) override {
     auto const n = client_.partition_count(topic, by);
-    std::vector<topic_partition> all;
+    detail::late<std::vector<topic_partition>, Client> all;
     all.reserve(static_cast<std::size_t>(n));
     for (std::int32_t p = 0; p < n; ++p) all.push_back({topic, p});
     topic_start start{topic, std::vector<offset>(all.size())};
@@ -59,7 +60,7 @@ class kafka_start final : public start_resolver {
         break;
       }
       case start_at::at_offset:
-        std::ranges::fill(start.starts, plan_.start.offset());
+        start.starts.assign(all.size(), plan_.start.offset());
         break;
       case start_at::at_time:
         start.starts = client_.offsets_at(all, plan_.start.time(), by);

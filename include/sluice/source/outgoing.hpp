@@ -1,5 +1,6 @@
 /// \file source/outgoing.hpp  What a program writes to a topic: keys, values and headers, borrowed for one call.
 #pragma once
+#include <sluice/detail/late.hpp>
 #include <sluice/record.hpp>
 
 #include <concepts>
@@ -29,19 +30,22 @@ class payload {
 };
 
 /// Headers to be written, in their order; those of a record can be handed on as they are. Names and values are borrowed.
-class header_list {
-  std::vector<header> all_{};
+template <class Late>
+class basic_header_list {
+  using list = detail::late<std::vector<header>, Late>;
+  list all_{};
 
  public:
-  header_list() = default;
-  header_list(std::initializer_list<header> all) : all_(all) {}
-  header_list(std::vector<header> all) : all_(std::move(all)) {}
-  header_list(headers const& all) {
+  basic_header_list() = default;
+  basic_header_list(std::initializer_list<header> all) : all_(all) {}
+  basic_header_list(std::vector<header> all) : all_(std::move(all)) {}
+  basic_header_list(headers const& all) {
     for (auto const& h : all) all_.push_back(h);
   }
   void add(std::string_view name, payload value) { all_.push_back({name, value.data()}); }
-  std::vector<header> const& all() const { return all_; }
+  list const& all() const { return all_; }
 };
+using header_list = basic_header_list<void>;
 
 /// The producer's partitioner chooses, by the key.
 inline constexpr std::int32_t any_partition = -1;

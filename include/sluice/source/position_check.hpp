@@ -21,12 +21,13 @@ struct position_decision {
 
 /// A position against the log's ends. The fingerprint of the last record consumed is compared by reading that record
 /// again: reading starts at it where it is still there.
-inline position_decision check_range(claimed const& c, client::watermarks const& log, out_of_range policy) {
+template <class Decision = position_decision>
+Decision check_range(claimed const& c, client::watermarks const& log, out_of_range policy) {
   auto const name = to_string(c.of);
   bool const low = c.next < log.low;
   if (!low && c.next <= log.high) {
     bool const comparable = c.log.last && c.log.last->of < c.next && c.log.last->of >= log.low;
-    position_decision d{.what = position_decision::read, .at = comparable ? c.log.last->of : c.next};
+    Decision d{.what = position_decision::read, .at = comparable ? c.log.last->of : c.next};
     if (c.log.last && !comparable)
       d.event =
           position_event{c.of, position_event::fingerprint_gone, c.next, c.next,
@@ -47,8 +48,9 @@ inline position_decision check_range(claimed const& c, client::watermarks const&
 }
 
 /// A position that is missing (`cause` missing), or whose last record has changed (truncated).
-inline position_decision check_lost(topic_partition const& of, offset stored, position_event::cause_t cause,
-                                    client::watermarks const& log, position_error policy) {
+template <class Decision = position_decision>
+Decision check_lost(topic_partition const& of, offset stored, position_event::cause_t cause,
+                    client::watermarks const& log, position_error policy) {
   bool const missing = cause == position_event::missing;
   auto const name = to_string(of);
   position_event event{of, cause, stored, stored,

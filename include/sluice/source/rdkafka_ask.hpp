@@ -1,10 +1,10 @@
 /// \file source/rdkafka_ask.hpp  What the brokers are asked about topics: their partitions, ends, and offsets by time.
 #pragma once
+#include <sluice/detail/late.hpp>
 #include <sluice/detail/rdkafka.hpp>
 #include <sluice/error.hpp>
 #include <sluice/source/client.hpp>
 
-#include <numeric>
 #include <set>
 #include <string>
 #include <thread>
@@ -88,19 +88,19 @@ inline constexpr std::int64_t end_offset = RD_KAFKA_OFFSET_END;
 
 /// One request to each broker. For each partition the offset at `time` (ms since 1970, or one of the two above); -1:
 /// none so late; -2: not known, its leader is away. Throws error(no_broker).
-inline std::vector<std::int64_t> ask_offsets(rd_kafka_t& client, std::vector<topic_partition> const& set,
-                                             std::int64_t time, time_point by) {
-  std::vector<std::int64_t> answers(set.size(), -2);
-  std::vector<std::size_t> open(set.size());
-  std::iota(open.begin(), open.end(), std::size_t{0});
+template <class Set>
+std::vector<std::int64_t> ask_offsets(rd_kafka_t& client, Set const& set, std::int64_t time, time_point by) {
+  late<std::vector<std::int64_t>, Set> answers(set.size(), -2);
+  late<std::vector<std::size_t>, Set> open(set.size());
+  for (std::size_t i = 0; i < open.size(); ++i) open[i] = i;
   bool heard = false;
   while (!open.empty()) {
     auto list = make_rdkafka_list(open.size());
     for (auto i : open) append(*list, set[i]).offset = time;
     auto const e = rd_kafka_offsets_for_times(&client, list.get(), std::max(1, milliseconds_until(by)));
     heard = heard || !unreachable(e);
-    std::vector<std::size_t> again;
-    std::set<std::string> leaderless;
+    late<std::vector<std::size_t>, Set> again;
+    late<std::set<std::string>, Set> leaderless;
     for (auto i : open) {
       auto const* one = rd_kafka_topic_partition_list_find(list.get(), set[i].topic.c_str(), set[i].partition);
       if (one->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -113,7 +113,7 @@ inline std::vector<std::int64_t> ask_offsets(rd_kafka_t& client, std::vector<top
         again.push_back(i);
       } else if (open.size() > 1) {
         // One partition's answer spoils the whole: each by itself.
-        answers[i] = ask_offsets(client, {set[i]}, time, by).front();
+        answers[i] = ask_offsets(client, Set{set[i]}, time, by).front();
       }
     }
     open = std::move(again);

@@ -1,11 +1,13 @@
 /// \file source/rdkafka_client.hpp  librdkafka as the Kafka source wants it: it translates, and decides nothing about offsets.
 #pragma once
 #include <sluice/source/client.hpp>
+#include <sluice/source/kafka_config.hpp>
 #include <sluice/source/rdkafka_ask.hpp>
 #include <sluice/source/rdkafka_positions.hpp>
 #include <sluice/source/rdkafka_records.hpp>
 #include <sluice/source/rdkafka_trouble.hpp>
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -19,33 +21,37 @@ namespace sluice { inline namespace v0 {
 ///
 /// Memory behind messages lives until release(), past renew() even. A partition's queue ends wait() when it goes
 /// from empty to not empty: whoever leaves records in a queue (take() filled all of `out`) must come again unasked.
-class rdkafka_client {
-  using instance = detail::rdkafka_instance;
+template <class Late>
+class basic_rdkafka_client {
+  using instance = detail::basic_rdkafka_instance<Late>;
+  using partition_queue = typename instance::partition_queue;
+  using bell = detail::late<detail::bell, Late>;
+  using native_messages = detail::native_messages<Late>;
 
   rdkafka_settings settings_;
-  std::shared_ptr<detail::bell> bell_ = std::make_shared<detail::bell>();
+  std::shared_ptr<bell> bell_ = std::make_shared<bell>();
   std::shared_ptr<instance> now_;
   std::vector<std::shared_ptr<instance>> buried_{};  // whose messages are still in hand
-  detail::rdkafka_positions positions_{};
-  std::deque<client::event> heard_{};
-  std::vector<rd_kafka_message_t*> fetched_{};
+  detail::basic_rdkafka_positions<Late> positions_{};
+  detail::late<std::deque<client::event>, Late> heard_{};
+  detail::late<std::vector<rd_kafka_message_t*>, Late> fetched_{};
   std::vector<std::string> topics_{};
   bool owes_unassign_ = false;  // a revocation was told and not answered yet
   std::string last_connection_error_{};
   bool failed_ = false;  // a fatal error was heard
 
  public:
-  explicit rdkafka_client(rdkafka_settings settings)
+  explicit basic_rdkafka_client(rdkafka_settings settings)
       : settings_(std::move(settings)), now_(std::make_shared<instance>(settings_, bell_)), fetched_(1024) {
     positions_.use(now_);
     log(7, "Kafka client: " + describe(settings_));
   }
-  ~rdkafka_client() {
+  ~basic_rdkafka_client() {
     positions_.let_go();
     if (now_) detail::bury(std::move(now_), good_bye());
   }
-  rdkafka_client(rdkafka_client const&) = delete;
-  rdkafka_client& operator=(rdkafka_client const&) = delete;
+  basic_rdkafka_client(basic_rdkafka_client const&) = delete;
+  basic_rdkafka_client& operator=(basic_rdkafka_client const&) = delete;
 
   // The group
 
@@ -56,7 +62,7 @@ class rdkafka_client {
     check(rd_kafka_subscribe(now_->client, list.get()), "subscribe");
   }
 
-  std::optional<client::event> poll() {
+  detail::late<std::optional<client::event>, Late> poll() {
     bell_->hush();
     positions_.serve();
     collect(1);
@@ -89,7 +95,7 @@ class rdkafka_client {
 
   std::size_t open_queue(topic_partition const& of) {
     auto& all = now_->partitions;
-    auto at = std::ranges::find_if(all, [](auto const& p) { return !p.queue; });
+    auto at = std::find_if(all.begin(), all.end(), [](auto const& p) { return !p.queue; });
     if (at == all.end()) at = all.emplace(all.end());
     at->of = of;
     at->queue.reset(rd_kafka_queue_get_partition(now_->client, of.topic.c_str(), of.partition));
@@ -161,7 +167,7 @@ class rdkafka_client {
     return explained([&] {
       auto const low = detail::ask_offsets(*now_->client, set, detail::first_offset, by);
       auto const high = detail::ask_offsets(*now_->client, set, detail::end_offset, by);
-      std::vector<client::watermarks> result(set.size());
+      detail::late<std::vector<client::watermarks>, Late> result(set.size());
       for (std::size_t i = 0; i < set.size(); ++i)
         if (low[i] >= 0 && high[i] >= 0) result[i] = {offset{low[i]}, offset{high[i]}, true};
       return result;
@@ -172,11 +178,11 @@ class rdkafka_client {
     return explained([&] {
       auto const found =
           detail::ask_offsets(*now_->client, set, std::max<std::int64_t>(t.time_since_epoch().count(), 0), by);
-      std::vector<topic_partition> none;
+      detail::late<std::vector<topic_partition>, Late> none;
       for (std::size_t i = 0; i < set.size(); ++i)
         if (found[i] < 0) none.push_back(set[i]);
       auto const ends = detail::ask_offsets(*now_->client, none, detail::end_offset, by);
-      std::vector<offset> result;
+      detail::late<std::vector<offset>, Late> result;
       for (std::size_t i = 0, n = 0; i < set.size(); ++i) {
         auto const value = found[i] >= 0 ? found[i] : ends[n++];
         if (value < 0) throw error(errc::no_broker, "the leader of " + to_string(set[i]) + " is away");
@@ -232,27 +238,29 @@ class rdkafka_client {
     return settings_.subscribe ? now + std::chrono::seconds{2} : now;
   }
   /// Up to the first error; what came behind it is kept for the next take().
-  void translate(instance::partition_queue& p, std::span<rd_kafka_message_t* const> from,
-                 std::span<detail::message> out, client::taken& result) {
-    auto const rest = detail::translate(p.of, from, out, result);
+  void translate(partition_queue& p, native_messages from, std::span<detail::message> out, client::taken& result) {
+    auto const rest = detail::translate<Late>(p.of, from, out, result);
     if (rest.empty()) [[likely]]
       return;
     p.held_back.assign(rest.begin(), rest.end());
     bell_->ring();
   }
 
-  void remember_topic(instance::partition_queue& p, detail::message const& m) {
+  void remember_topic(partition_queue& p, detail::message const& m) {
     auto const* topic = detail::native(m)->rkt;
     if (p.topic == topic) return;
     p.topic = topic;
-    if (std::ranges::find(now_->topics, topic) == now_->topics.end()) now_->topics.push_back(topic);
+    if (!has(*now_, topic)) now_->topics.push_back(topic);
+  }
+
+  static bool has(instance const& i, rd_kafka_topic_t const* topic) {
+    return std::find(i.topics.begin(), i.topics.end(), topic) != i.topics.end();
   }
 
   void release_of_several(std::span<detail::message const> back) {
     for (auto const& m : back) {
-      auto const owner = std::ranges::find_if(buried_, [topic = detail::native(m)->rkt](auto const& b) {
-        return std::ranges::find(b->topics, topic) != b->topics.end();
-      });
+      auto const owner = std::find_if(buried_.begin(), buried_.end(),
+                                      [topic = detail::native(m)->rkt](auto const& b) { return has(*b, topic); });
       rd_kafka_message_destroy(detail::native(m));
       auto& in_hand = (owner == buried_.end() ? now_ : *owner)->in_hand;
       in_hand.fetch_sub(1);
@@ -369,7 +377,5 @@ class rdkafka_client {
     }
   }
 };
-
-static_assert(client::kafka_client<rdkafka_client>);
 
 }}  // namespace sluice::v0

@@ -39,7 +39,8 @@ inline void set(rd_kafka_conf_t& conf, std::string const& key, std::string const
 }
 
 /// cooperative-sticky and the consumer protocol, as the library that runs has them. librdkafka#4312, #4783, #4908.
-inline void check_strategy(std::map<std::string, std::string> const& properties, bool commits, int version) {
+template <class Properties = std::map<std::string, std::string>>
+void check_strategy(Properties const& properties, bool commits, int version) {
   auto const refuse = [version](std::string const& what, char const* needed, char const* why) {
     throw error(errc::bad_configuration, what + " needs librdkafka " + needed + ", this is " + dotted(version) + ": " +
                                              why + "; leave it out, which gives range, or use that librdkafka");
@@ -65,7 +66,8 @@ inline void check_strategy(std::map<std::string, std::string> const& properties,
 }
 
 /// A password must not travel in the clear unless somebody said so.
-inline void check_credentials(std::map<std::string, std::string> const& properties) {
+template <class Properties>
+void check_credentials(Properties const& properties) {
   auto const mechanism = upper(value_of(properties, "sasl.mechanisms", "sasl.mechanism"));
   bool const password = mechanism == "PLAIN" || mechanism.starts_with("SCRAM");
   if (!password || lower(value_of(properties, "security.protocol")) != "sasl_plaintext") return;
@@ -77,14 +79,16 @@ inline void check_credentials(std::map<std::string, std::string> const& properti
 }
 
 /// True where the group's protocol moves partitions one by one.
-inline bool is_cooperative(rdkafka_settings const& settings) {
+template <class Settings>
+bool is_cooperative(Settings const& settings) {
   return settings.subscribe &&
          (value_of(settings.properties, "partition.assignment.strategy").find("cooperative") != std::string::npos ||
           lower(value_of(settings.properties, "group.protocol")) == "consumer");
 }
 
 /// Throws error(unknown_property, owned_property, bad_configuration) with the key and the remedy, never with a value.
-inline rdkafka_conf make_rdkafka_conf(rdkafka_settings const& settings) {
+template <class Settings = rdkafka_settings>
+rdkafka_conf make_rdkafka_conf(Settings const& settings) {
   if (settings.brokers.empty())
     throw error(errc::bad_configuration, "no brokers are named: kafka{.brokers = \"host:9092\"}");
   if (settings.group.empty() && (settings.subscribe || settings.commits))
@@ -136,7 +140,8 @@ inline rdkafka_conf make_rdkafka_conf(rdkafka_settings const& settings) {
 }  // namespace detail
 
 /// The settings for a log: values only of keys that hold no secret, `***` for all others.
-inline std::string describe(rdkafka_settings const& settings) {
+template <class Settings = rdkafka_settings>
+std::string describe(Settings const& settings) {
   auto text = "brokers=" + settings.brokers + " group=" + settings.group;
   for (auto const& [key, value] : settings.properties)
     text += " " + key + "=" + (detail::may_be_printed(key, value) ? value : "***");

@@ -3,6 +3,7 @@
 /// A client may be thrown away and made anew (see group_positions::abandon), and closing can take as long as the
 /// brokers like. So what belongs to one librdkafka handle is one object, and a thread of its own closes it.
 #pragma once
+#include <sluice/detail/late.hpp>
 #include <sluice/detail/wake.hpp>
 #include <sluice/source/rdkafka_config.hpp>
 #include <sluice/source/rdkafka_sockets.hpp>
@@ -16,29 +17,30 @@
 
 namespace sluice { inline namespace v0 { namespace detail {
 
-struct rdkafka_instance {
+template <class Late>
+struct basic_rdkafka_instance {
   /// A partition's own queue, apart from the main one.
   struct partition_queue {
     topic_partition of{};
     rdkafka_queue queue{};
-    rd_kafka_topic_t const* topic = nullptr;       // whose records came out of it
-    std::vector<rd_kafka_message_t*> held_back{};  // what was fetched behind an error
+    rd_kafka_topic_t const* topic = nullptr;                   // whose records came out of it
+    late<std::vector<rd_kafka_message_t*>, Late> held_back{};  // what was fetched behind an error
   };
 
-  std::shared_ptr<bell> wake;
-  cuttable_sockets sockets{};
+  std::shared_ptr<late<bell, Late>> wake;
+  cuttable_sockets<Late> sockets{};
   rd_kafka_t* client = nullptr;
   rdkafka_queue events{};   // rebalances, errors, logs
   rdkafka_queue answers{};  // to commits
   rdkafka_queue closing{};
   std::vector<partition_queue> partitions{};
-  std::vector<rd_kafka_topic_t const*> topics{};
+  late<std::vector<rd_kafka_topic_t const*>, Late> topics{};
   std::atomic<std::size_t> in_hand{0};  // messages that the user still holds
   bool member = false;
 
   static void ring(rd_kafka_t*, void* b) { static_cast<bell*>(b)->ring(); }
 
-  rdkafka_instance(rdkafka_settings const& settings, std::shared_ptr<bell> b)
+  basic_rdkafka_instance(rdkafka_settings const& settings, std::shared_ptr<late<bell, Late>> b)
       : wake(std::move(b)), member(settings.subscribe) {
     auto conf = make_rdkafka_conf(settings);
     sockets.use_in(*conf);
@@ -58,7 +60,7 @@ struct rdkafka_instance {
 
   /// Destroys the client: nobody may hold a message of it, and no thread but this one may use it. Blocks as long as
   /// librdkafka's threads take to end.
-  ~rdkafka_instance() {
+  ~basic_rdkafka_instance() {
     if (!client) return;
     for (auto& p : partitions) {
       listen(p.queue, false);
@@ -72,8 +74,8 @@ struct rdkafka_instance {
     events.reset();
     rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
   }
-  rdkafka_instance(rdkafka_instance const&) = delete;
-  rdkafka_instance& operator=(rdkafka_instance const&) = delete;
+  basic_rdkafka_instance(basic_rdkafka_instance const&) = delete;
+  basic_rdkafka_instance& operator=(basic_rdkafka_instance const&) = delete;
 
   void listen(rdkafka_queue const& queue, bool on) {
     if (queue) rd_kafka_queue_cb_event_enable(queue.get(), on ? ring : nullptr, on ? wake.get() : nullptr);
@@ -112,12 +114,14 @@ struct rdkafka_instance {
     return in_time;
   }
 };
+using rdkafka_instance = basic_rdkafka_instance<void>;
 
 /// Closes and destroys a client on a thread of its own; the future says whether it had closed by `talk_until`, after
 /// which it sends nothing any more, and is ready when all is gone: the client is destroyed once nobody holds a message
 /// of it.
-inline std::future<bool> bury(std::shared_ptr<rdkafka_instance> dead, time_point talk_until) {
-  std::promise<bool> done;
+template <class Late>
+late<std::future<bool>, Late> bury(std::shared_ptr<basic_rdkafka_instance<Late>> dead, time_point talk_until) {
+  late<std::promise<bool>, Late> done;
   auto future = done.get_future();
   std::thread{[dead = std::move(dead), done = std::move(done), talk_until]() mutable {
     bool const in_time = dead->leave(talk_until);

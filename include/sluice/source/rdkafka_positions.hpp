@@ -37,17 +37,20 @@ inline std::optional<outcome> commit_outcome(rd_kafka_resp_err_t e) {
 }
 
 /// One thread, that of the client. Never calls rd_kafka_commit, which has no time limit.
-class rdkafka_positions final : public group_positions {
-  std::shared_ptr<rdkafka_instance> at_{};
+template <class Late>
+class basic_rdkafka_positions final : public group_positions {
+  using texts = late<std::deque<std::string>, Late>;
+
+  std::shared_ptr<basic_rdkafka_instance<Late>> at_{};
   bool abandoned_ = false;
   std::uint64_t last_request_ = 0;
   std::uint64_t in_background_ = 0;  // request that is in flight, 0: none
-  std::map<topic_partition, group_position> waiting_{};
+  late<std::map<topic_partition, group_position>, Late> waiting_{};
   std::string failed_{};
-  std::deque<std::string> complaints_{};
+  texts complaints_{};
 
  public:
-  void use(std::shared_ptr<rdkafka_instance> instance) {
+  void use(std::shared_ptr<basic_rdkafka_instance<Late>> instance) {
     at_ = std::move(instance);
     abandoned_ = false;
     in_background_ = 0;
@@ -60,7 +63,7 @@ class rdkafka_positions final : public group_positions {
   bool abandoned() const { return abandoned_; }
 
   /// Refusals that the user should hear of, since no position tells him.
-  std::deque<std::string>& complaints() { return complaints_; }
+  texts& complaints() { return complaints_; }
 
   std::vector<group_position> read(std::vector<topic_partition> const& set, time_point by) override {
     if (set.empty()) return {};
@@ -70,7 +73,7 @@ class rdkafka_positions final : public group_positions {
     if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
       throw store_error(errc::store_unavailable,
                         std::string("the group's positions can't be read: ") + rd_kafka_err2str(e));
-    std::vector<group_position> found;
+    late<std::vector<group_position>, Late> found;
     found.reserve(set.size());
     for (auto const& of : set) {
       auto const* p = rd_kafka_topic_partition_list_find(list.get(), of.topic.c_str(), of.partition);
@@ -89,15 +92,13 @@ class rdkafka_positions final : public group_positions {
   }
 
   std::vector<outcome> store(std::vector<group_position> const& set, time_point by) override {
-    std::vector<outcome> outcomes(set.size(), outcome::refused);
-    if (set.empty() || abandoned_ || !at_) return outcomes;
+    if (set.empty() || abandoned_ || !at_) return late<std::vector<outcome>, Late>(set.size(), outcome::refused);
     for (auto const& p : set) waiting_.erase(p.of);
     // One at a time: a retry inside librdkafka could put an older position behind this one.
     if (in_background_ == 0 || answer_to(in_background_, by)) {
       if (auto const answer = answer_to(send(set), by)) return outcomes_of(set, *answer, by);
     }
-    std::ranges::fill(outcomes, outcome::unknown);
-    return outcomes;
+    return late<std::vector<outcome>, Late>(set.size(), outcome::unknown);
   }
 
   void store_later(std::vector<group_position> const& set) override {
@@ -140,7 +141,7 @@ class rdkafka_positions final : public group_positions {
       if (answer && is_answer(*answer)) heard_from_background(*answer);
     }
     if (in_background_ != 0 || waiting_.empty()) return;
-    std::vector<group_position> set;
+    late<std::vector<group_position>, Late> set;
     set.reserve(waiting_.size());
     for (auto& [of, p] : waiting_) set.push_back(std::move(p));
     waiting_.clear();
@@ -200,9 +201,9 @@ class rdkafka_positions final : public group_positions {
   }
 
   std::vector<outcome> outcomes_of(std::vector<group_position> const& set, rd_kafka_event_t& answer, time_point by) {
-    std::vector<outcome> outcomes;
+    late<std::vector<outcome>, Late> outcomes;
     outcomes.reserve(set.size());
-    std::vector<topic_partition> unclear;
+    late<std::vector<topic_partition>, Late> unclear;
     auto const all = rd_kafka_event_error(&answer);
     auto* const list = rd_kafka_event_topic_partition_list(&answer);
     for (auto const& p : set) {
@@ -233,5 +234,6 @@ class rdkafka_positions final : public group_positions {
     }
   }
 };
+using rdkafka_positions = basic_rdkafka_positions<void>;
 
 }}}  // namespace sluice::v0::detail

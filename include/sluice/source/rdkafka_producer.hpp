@@ -1,5 +1,6 @@
 /// \file source/rdkafka_producer.hpp  One librdkafka producer: idempotent, and no delivery goes unreported.
 #pragma once
+#include <sluice/detail/late.hpp>
 #include <sluice/detail/rdkafka.hpp>
 #include <sluice/source/outgoing.hpp>
 #include <sluice/source/rdkafka_config.hpp>
@@ -12,8 +13,9 @@
 namespace sluice { inline namespace v0 { namespace detail {
 
 /// Of a consumer's properties those that say how to reach the brokers, for a producer beside it.
-inline std::map<std::string, std::string> connection_properties(std::map<std::string, std::string> const& all) {
-  std::map<std::string, std::string> some;
+template <class Properties = std::map<std::string, std::string>>
+Properties connection_properties(Properties const& all) {
+  Properties some;
   for (auto const& [key, value] : all) {
     for (auto const* prefix : {"sasl.", "ssl.", "enable.ssl.", "enable.sasl.", "security.", "socket.", "broker.",
                                "reconnect.", "retry.", "metadata.", "topic.metadata.", "api.version.", "connections.",
@@ -48,7 +50,8 @@ inline bool is_the_records_fault(rd_kafka_resp_err_t e) {
 }
 
 /// One thread. Delivery reports, errors and log lines are heard in produce(), serve() and flush(): no callback runs.
-class rdkafka_producer {
+template <class Late>
+class basic_rdkafka_producer {
  public:
   struct settings {
     std::string brokers{};
@@ -61,14 +64,15 @@ class rdkafka_producer {
   settings settings_;
   rd_kafka_t* client_ = nullptr;
   rdkafka_queue events_{};
-  std::map<std::string, rdkafka_topic, std::less<>> topics_{};
-  std::pair<std::string const, rdkafka_topic> const* last_topic_ = nullptr;
+  using topics = late<std::map<std::string, rdkafka_topic, std::less<>>, Late>;
+  topics topics_{};
+  typename topics::value_type const* last_topic_ = nullptr;
   std::size_t open_ = 0;
   delivery_failure failure_{};
 
  public:
   /// Reaches for the brokers in the background. Throws error(unknown_property, owned_property, bad_configuration).
-  explicit rdkafka_producer(settings s) : settings_(std::move(s)) {
+  explicit basic_rdkafka_producer(settings s) : settings_(std::move(s)) {
     if (settings_.brokers.empty()) throw error(errc::bad_configuration, "a producer needs .brokers, \"host:port,…\"");
     rdkafka_conf conf{rd_kafka_conf_new()};
     set(*conf, "message.max.bytes", "8388608");  // the topic's own limit decides
@@ -98,14 +102,14 @@ class rdkafka_producer {
     events_.reset(rd_kafka_queue_get_main(client_));
   }
   /// What was not delivered is thrown away.
-  ~rdkafka_producer() {
+  ~basic_rdkafka_producer() {
     rd_kafka_purge(client_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
     topics_.clear();
     events_.reset();
     rd_kafka_destroy(client_);
   }
-  rdkafka_producer(rdkafka_producer const&) = delete;
-  rdkafka_producer& operator=(rdkafka_producer const&) = delete;
+  basic_rdkafka_producer(basic_rdkafka_producer const&) = delete;
+  basic_rdkafka_producer& operator=(basic_rdkafka_producer const&) = delete;
 
   rd_kafka_t* native_handle() const { return client_; }
 
@@ -231,5 +235,6 @@ class rdkafka_producer {
                            rd_kafka_err2str(m.err)};
   }
 };
+using rdkafka_producer = basic_rdkafka_producer<void>;
 
 }}}  // namespace sluice::v0::detail

@@ -3,12 +3,10 @@
 #include <sluice/detail/rdkafka.hpp>
 #include <sluice/error.hpp>
 
-#include <array>
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
-#include <numeric>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,99 +17,100 @@ namespace sluice { inline namespace v0 { namespace detail {
 inline constexpr char const* own_prefix = "sluice.";
 inline constexpr char const* plaintext_credentials = "sluice.allow.plaintext.credentials";
 
+/// Plain pointers: string_views would be measured while compiling, in every file.
 struct renamed {
-  std::string_view name;
-  std::string_view instead;
+  char const* name;
+  char const* instead;
 };
 
 /// What the library sets itself, under all of librdkafka's names, and what the user says instead.
-inline constexpr std::array owned_properties{
-    renamed{"bootstrap.servers", "kafka{.brokers}"},
-    renamed{"metadata.broker.list", "kafka{.brokers}"},
-    renamed{"group.id", "kafka{.group}"},
-    renamed{"enable.auto.commit", "the offset store, which is where progress is kept"},
-    renamed{"auto.commit.enable", "the offset store, which is where progress is kept"},
-    renamed{"auto.commit.interval.ms", "periodic_kafka_offsets"},
-    renamed{"enable.auto.offset.store", "the offset store, which is where progress is kept"},
-    renamed{"offset.store.method", "the offset store, which is where progress is kept"},
-    renamed{"offset.store.path", "the offset store, which is where progress is kept"},
-    renamed{"offset.store.sync.interval.ms", "the offset store, which is where progress is kept"},
-    renamed{"auto.offset.reset", "kafka{.start, .on_out_of_range, .on_position_error}"},
-    renamed{"enable.partition.eof", "stream_consumer's lag(); ends are not events here"},
-    renamed{"queued.max.messages.kbytes", "kafka{.max_buffered, .expected_partitions}"},
-    renamed{"log.queue", "an observer with on_log"},
-    renamed{"enabled_events", "an observer"},
+inline constexpr renamed owned_properties[] = {
+    {"bootstrap.servers", "kafka{.brokers}"},
+    {"metadata.broker.list", "kafka{.brokers}"},
+    {"group.id", "kafka{.group}"},
+    {"enable.auto.commit", "the offset store, which is where progress is kept"},
+    {"auto.commit.enable", "the offset store, which is where progress is kept"},
+    {"auto.commit.interval.ms", "periodic_kafka_offsets"},
+    {"enable.auto.offset.store", "the offset store, which is where progress is kept"},
+    {"offset.store.method", "the offset store, which is where progress is kept"},
+    {"offset.store.path", "the offset store, which is where progress is kept"},
+    {"offset.store.sync.interval.ms", "the offset store, which is where progress is kept"},
+    {"auto.offset.reset", "kafka{.start, .on_out_of_range, .on_position_error}"},
+    {"enable.partition.eof", "stream_consumer's lag(); ends are not events here"},
+    {"queued.max.messages.kbytes", "kafka{.max_buffered, .expected_partitions}"},
+    {"log.queue", "an observer with on_log"},
+    {"enabled_events", "an observer"},
 };
 
 /// What people bring along from Java and Spark.
-inline constexpr std::array foreign_properties{
-    renamed{"max.poll.records", "micro_batch{.max_records}"},
-    renamed{"key.deserializer", "a handler that decodes: records are bytes here"},
-    renamed{"value.deserializer", "a handler that decodes: records are bytes here"},
-    renamed{"key.serializer", "bytes: what is written is written as it is"},
-    renamed{"value.serializer", "bytes: what is written is written as it is"},
-    renamed{"fetch.max.wait.ms", "fetch.wait.max.ms"},
-    renamed{"request.timeout.ms", "socket.timeout.ms"},
-    renamed{"default.api.timeout.ms", "socket.timeout.ms"},
-    renamed{"receive.buffer.bytes", "socket.receive.buffer.bytes"},
-    renamed{"send.buffer.bytes", "socket.send.buffer.bytes"},
-    renamed{"ssl.truststore.location", "ssl.ca.location with a PEM file"},
-    renamed{"ssl.truststore.password", "ssl.ca.location with a PEM file, which has no password"},
-    renamed{"ssl.truststore.type", "ssl.ca.location with a PEM file"},
-    renamed{"ssl.keystore.type", "ssl.keystore.location, always PKCS#12, or ssl.certificate.location"},
-    renamed{"sasl.jaas.config", "sasl.username and sasl.password"},
-    renamed{"interceptor.classes", "an observer"},
-    renamed{"metric.reporters", "an observer, or stream_consumer's statistics()"},
-    renamed{"startingOffsets", "kafka{.start}"},
-    renamed{"startingTimestamp", "kafka{.start = start_at::since(...)}"},
-    renamed{"failOnDataLoss", "kafka{.on_out_of_range, .on_position_error}"},
-    renamed{"maxOffsetsPerTrigger", "micro_batch{.max_records}"},
-    renamed{"kafka.bootstrap.servers", "kafka{.brokers}"},
-    renamed{"kafka.group.id", "kafka{.group}"},
-    renamed{"subscribe", "kafka{.topics}"},
-    renamed{"subscribePattern", "kafka{.pattern}"},
-    renamed{"assign", "kafka_partitions{.partitions}"},
-    renamed{"checkpointLocation", "an offset store"},
-    renamed{"spark.streaming.kafka.maxRatePerPartition", "max_rate_per_partition"},
-    renamed{"spark.streaming.kafka.minRatePerPartition", "pid_backpressure"},
-    renamed{"spark.streaming.backpressure.enabled", "pid_backpressure"},
-    renamed{"spark.streaming.backpressure.initialRate", "pid_backpressure{.initial_rate}"},
-    renamed{"spark.streaming.stopGracefullyOnShutdown", "run(), which drains when it is asked to stop"},
+inline constexpr renamed foreign_properties[] = {
+    {"max.poll.records", "micro_batch{.max_records}"},
+    {"key.deserializer", "a handler that decodes: records are bytes here"},
+    {"value.deserializer", "a handler that decodes: records are bytes here"},
+    {"key.serializer", "bytes: what is written is written as it is"},
+    {"value.serializer", "bytes: what is written is written as it is"},
+    {"fetch.max.wait.ms", "fetch.wait.max.ms"},
+    {"request.timeout.ms", "socket.timeout.ms"},
+    {"default.api.timeout.ms", "socket.timeout.ms"},
+    {"receive.buffer.bytes", "socket.receive.buffer.bytes"},
+    {"send.buffer.bytes", "socket.send.buffer.bytes"},
+    {"ssl.truststore.location", "ssl.ca.location with a PEM file"},
+    {"ssl.truststore.password", "ssl.ca.location with a PEM file, which has no password"},
+    {"ssl.truststore.type", "ssl.ca.location with a PEM file"},
+    {"ssl.keystore.type", "ssl.keystore.location, always PKCS#12, or ssl.certificate.location"},
+    {"sasl.jaas.config", "sasl.username and sasl.password"},
+    {"interceptor.classes", "an observer"},
+    {"metric.reporters", "an observer, or stream_consumer's statistics()"},
+    {"startingOffsets", "kafka{.start}"},
+    {"startingTimestamp", "kafka{.start = start_at::since(...)}"},
+    {"failOnDataLoss", "kafka{.on_out_of_range, .on_position_error}"},
+    {"maxOffsetsPerTrigger", "micro_batch{.max_records}"},
+    {"kafka.bootstrap.servers", "kafka{.brokers}"},
+    {"kafka.group.id", "kafka{.group}"},
+    {"subscribe", "kafka{.topics}"},
+    {"subscribePattern", "kafka{.pattern}"},
+    {"assign", "kafka_partitions{.partitions}"},
+    {"checkpointLocation", "an offset store"},
+    {"spark.streaming.kafka.maxRatePerPartition", "max_rate_per_partition"},
+    {"spark.streaming.kafka.minRatePerPartition", "pid_backpressure"},
+    {"spark.streaming.backpressure.enabled", "pid_backpressure"},
+    {"spark.streaming.backpressure.initialRate", "pid_backpressure{.initial_rate}"},
+    {"spark.streaming.stopGracefullyOnShutdown", "run(), which drains when it is asked to stop"},
 };
 
 /// Keys whose values hold no secret; every other value is printed as `***`.
-inline constexpr std::array printable_properties{
-    std::string_view{"client.id"},
-    std::string_view{"client.rack"},
-    std::string_view{"group.instance.id"},
-    std::string_view{"group.protocol"},
-    std::string_view{"partition.assignment.strategy"},
-    std::string_view{"isolation.level"},
-    std::string_view{"security.protocol"},
-    std::string_view{"sasl.mechanisms"},
-    std::string_view{"sasl.mechanism"},
-    std::string_view{"enable.ssl.certificate.verification"},
-    std::string_view{"ssl.endpoint.identification.algorithm"},
-    std::string_view{"check.crcs"},
-    std::string_view{"debug"},
-    std::string_view{"log_level"},
-    std::string_view{"broker.address.family"},
-    std::string_view{"queued.min.messages"},
-    std::string_view{"allow.auto.create.topics"},
-    std::string_view{plaintext_credentials},
+inline constexpr char const* printable_properties[] = {
+    "client.id",
+    "client.rack",
+    "group.instance.id",
+    "group.protocol",
+    "partition.assignment.strategy",
+    "isolation.level",
+    "security.protocol",
+    "sasl.mechanisms",
+    "sasl.mechanism",
+    "enable.ssl.certificate.verification",
+    "ssl.endpoint.identification.algorithm",
+    "check.crcs",
+    "debug",
+    "log_level",
+    "broker.address.family",
+    "queued.min.messages",
+    "allow.auto.create.topics",
+    plaintext_credentials,
 };
 
 inline bool is_number(std::string_view value) {
-  return !value.empty() && value.size() <= 11 &&
-         std::all_of(value.begin(), value.end(), [](char c) { return (c >= '0' && c <= '9') || c == '-'; });
+  return !value.empty() && value.size() <= 11 && value.find_first_not_of("-0123456789") == value.npos;
 }
 
 /// Times and sizes are numbers by their names.
 inline bool is_numeric(std::string_view key) { return key.ends_with(".ms") || key.ends_with(".bytes"); }
 
 inline bool may_be_printed(std::string_view key, std::string_view value) {
-  return (is_numeric(key) && is_number(value)) ||
-         std::find(printable_properties.begin(), printable_properties.end(), key) != printable_properties.end();
+  for (std::string_view const printable : printable_properties)
+    if (key == printable) return true;
+  return is_numeric(key) && is_number(value);
 }
 
 template <class Table>
@@ -135,9 +134,10 @@ inline void check_name(std::string const& key, bool committed_only) {
 }
 
 /// Levenshtein's distance.
-inline std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
+template <class Row = std::vector<std::size_t>>
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  Row row(b.size() + 1);
+  for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
   for (std::size_t i = 0; i < a.size(); ++i) {
     auto diagonal = std::exchange(row[0], i + 1);
     for (std::size_t j = 0; j < b.size(); ++j)
@@ -147,7 +147,8 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 /// "there is no property X; did you mean Y?", Y from what the running librdkafka knows.
-inline std::string unknown_property_sentence(std::string const& key) {
+template <class Text>
+std::string unknown_property_sentence(Text const& key) {
   std::string best;
   std::size_t distance = std::max<std::size_t>(3, key.size() / 4);
   auto const consider = [&](std::string_view name) {
@@ -183,23 +184,24 @@ inline std::string bad_value_sentence(std::string const& key, std::string const&
                                       " does not take; its CONFIGURATION.md says what it may be");
 }
 
-inline std::string value_of(std::map<std::string, std::string> const& properties, char const* key,
-                            char const* alias = nullptr) {
+template <class Properties>
+std::string value_of(Properties const& properties, char const* key, char const* alias = nullptr) {
   if (auto const at = properties.find(key); at != properties.end()) return at->second;
   return alias ? value_of(properties, alias) : std::string{};
 }
 
 inline std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (auto& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
 }
 inline std::string upper(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  for (auto& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return text;
 }
 
-inline std::vector<std::string> split(std::string const& list) {
-  std::vector<std::string> names(1);
+template <class Names = std::vector<std::string>>
+Names split(std::string const& list) {
+  Names names(1);
   for (char const c : list)
     if (c == ',')
       names.emplace_back();
@@ -221,7 +223,8 @@ inline bool is_secret(std::string_view key) {
 }
 
 /// Text of librdkafka's, with every secret that the user configured struck out.
-inline std::string without_secrets(std::string text, std::map<std::string, std::string> const& properties) {
+template <class Properties>
+std::string without_secrets(std::string text, Properties const& properties) {
   for (auto const& [key, value] : properties) {
     if (value.size() < 4 || !is_secret(key)) continue;
     for (auto at = text.find(value); at != std::string::npos; at = text.find(value, at + 3))

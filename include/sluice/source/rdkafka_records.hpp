@@ -1,5 +1,6 @@
 /// \file source/rdkafka_records.hpp  librdkafka's messages as the library's: what lies in them, and what is asked of few.
 #pragma once
+#include <sluice/detail/late.hpp>
 #include <sluice/detail/rdkafka.hpp>
 #include <sluice/source/client.hpp>
 
@@ -28,13 +29,16 @@ inline constexpr message_access rdkafka_access{
           return true;
         }};
 
+template <class Late>
+using native_messages = late<std::span<rd_kafka_message_t* const>, Late>;
+
 inline bool stopped(client::taken const& t) { return t.out_of_range || !t.trouble.empty(); }
 
 /// Appends to `out` behind result.count, up to the first error, which is told and destroyed. Answers what lies behind
 /// it, or found no room.
-inline std::span<rd_kafka_message_t* const> translate(topic_partition const& of,
-                                                      std::span<rd_kafka_message_t* const> from, std::span<message> out,
-                                                      client::taken& result) {
+template <class Late = void>
+native_messages<Late> translate(topic_partition const& of, native_messages<Late> from, std::span<message> out,
+                                client::taken& result) {
   auto const room = std::min(from.size(), out.size() - result.count);
   auto* to = out.data() + result.count;
   std::size_t i = 0;

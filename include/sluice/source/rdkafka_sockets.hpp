@@ -4,6 +4,7 @@
 /// and sends it later with whatever generation it has then. So a client that is thrown away after a request without an
 /// answer loses its connections first.
 #pragma once
+#include <sluice/detail/late.hpp>
 #include <sluice/detail/rdkafka.hpp>
 
 #include <sys/socket.h>
@@ -15,9 +16,10 @@
 
 namespace sluice { inline namespace v0 { namespace detail {
 
+template <class Late>
 class cuttable_sockets {
   std::mutex guard_{};
-  std::vector<int> open_{};
+  late<std::vector<int>, Late> open_{};
   bool cut_ = false;
 
  public:

@@ -35,7 +35,8 @@ inline bool says_why_not_connected(rd_kafka_resp_err_t e) {
 
 /// What the user may do about it, to be put behind librdkafka's own sentence; empty where that is enough. SCRAM against
 /// Kafka 4 fails before 2.6.1 since the nonce was sent twice (librdkafka#4895).
-inline std::string remedy(rd_kafka_resp_err_t e, rdkafka_settings const& settings, int version = running_rdkafka()) {
+template <class Settings>
+std::string remedy(rd_kafka_resp_err_t e, Settings const& settings, int version = running_rdkafka()) {
   switch (e) {
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
     case RD_KAFKA_RESP_ERR__RESOLVE:

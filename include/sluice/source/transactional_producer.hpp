@@ -22,17 +22,21 @@ struct transaction_end {
 /// init_transactions once for a producer. One is thrown away after an end that is not known, of a commit or of an abort,
 /// since a late request of it could end a later transaction; and after any failure inside a transaction, since librdkafka
 /// then purges its queues when it comes to it, be that in the next transaction. One thread.
-class transactional_producer {
-  rdkafka_producer::settings settings_;
+template <class Late>
+class basic_transactional_producer {
+  using producer_type = basic_rdkafka_producer<Late>;
+
+  typename producer_type::settings settings_;
   std::chrono::milliseconds timeout_;
-  std::unique_ptr<rdkafka_producer> producer_{};
+  std::unique_ptr<producer_type> producer_{};
   bool ready_ = false;
   bool open_ = false;
   std::string doomed_{};  // why the open transaction must not be committed
   time_point end_{};      // when the coordinator gives the open transaction up
 
  public:
-  transactional_producer(rdkafka_producer::settings s, std::string const& id, std::chrono::milliseconds timeout)
+  basic_transactional_producer(typename producer_type::settings s, std::string const& id,
+                               std::chrono::milliseconds timeout)
       : settings_(std::move(s)), timeout_(timeout) {
     settings_.owned = {{"transactional.id", id},
                        {"transaction.timeout.ms", std::to_string(timeout.count())},
@@ -40,7 +44,7 @@ class transactional_producer {
     make();
   }
 
-  rdkafka_producer& producer() { return *producer_; }
+  producer_type& producer() { return *producer_; }
   bool is_open() const { return open_; }
   /// When the coordinator gives the open transaction up, and for how long its end is waited for at least.
   time_point end() const { return end_; }
@@ -134,7 +138,7 @@ class transactional_producer {
   }
 
  private:
-  void make() { producer_ = std::make_unique<rdkafka_producer>(settings_); }
+  void make() { producer_ = std::make_unique<producer_type>(settings_); }
   void discard() noexcept {
     producer_.reset();
     ready_ = open_ = false;
@@ -164,5 +168,6 @@ class transactional_producer {
     return end;
   }
 };
+using transactional_producer = basic_transactional_producer<void>;
 
 }}}  // namespace sluice::v0::detail
