@@ -21,9 +21,7 @@ struct diary {
 
 struct writer {
   using slot = sl::observer_slot;
-  using runtime = writer;
   diary* into = nullptr;
-  static writer open(writer const& self, sl::context const&) { return self; }
 
   void write(std::string const& what, std::string const& rest = {}) {
     into->all.push_back(what + " " + rest);

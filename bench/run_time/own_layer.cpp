@@ -133,8 +133,6 @@ struct in_memory {
 
 struct nobody {
   using slot = sl::observer_slot;
-  using runtime = nobody;
-  static runtime open(nobody const&, sl::context const&) { return {}; }
 };
 
 std::uint64_t sum = 0;

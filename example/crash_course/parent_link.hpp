@@ -67,9 +67,6 @@ struct marks {
   bool tells_handler = true;
   bool tells_store = true;
 
-  using runtime = marks;
-  static runtime open(marks const& self, sl::context const&) { return self; }
-
   void on_claim(sl::claimed const& c) {
     if (c.what > sl::claimed::added) return;  // not ours yet
     mark m{said::claimed};

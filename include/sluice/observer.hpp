@@ -5,6 +5,10 @@
 /// on_advanced(advance_event), on_refused(move), on_batch(batch_event), on_retry(retry_event),
 /// on_dead_letter(dead_letter_event), on_slow_handler(slow_event), on_log(log_event). One that is not there costs nothing.
 /// What a callback throws is kept and thrown by step() at its end. Views in the arguments die with the call.
+///
+///     struct counter { using slot = sl::observer_slot; std::size_t* n; void on_batch(sl::batch_event const& e) { *n += e.records; } };
+///
+/// The consumer keeps a copy; with `runtime` and `open` of its own, what open() makes of it.
 #pragma once
 #include <sluice/on_failure/concept.hpp>
 #include <sluice/rate_limit/concept.hpp>
@@ -57,8 +61,6 @@ struct log_event {
 /// Tells nobody; the default.
 struct no_observer {
   using slot = observer_slot;
-  using runtime = no_observer;
-  static runtime open(no_observer const& self, context const&) { return self; }
 };
 
 /// Writes a line for each event that a person would want to see: claims, rebalances, everything that went wrong.
@@ -121,6 +123,19 @@ struct log_to {
 };
 
 namespace detail {
+
+/// An observer without a runtime of its own is copied into the consumer.
+template <class Observer>
+struct observing {
+  using runtime = Observer;
+  static runtime open(Observer const& self, context const&) { return self; }
+};
+template <class Observer>
+  requires requires { typename Observer::runtime; }
+struct observing<Observer> {
+  using runtime = typename Observer::runtime;
+  static runtime open(Observer const& self, context const& c) { return Observer::open(self, c); }
+};
 
 /// Calls what is there, keeps what it throws.
 template <class Observer>

@@ -9,8 +9,6 @@ namespace {
 struct told {
   using slot = sl::observer_slot;
   std::vector<sl::retry_event>* retries = nullptr;
-  using runtime = told;
-  static told open(told const& self, sl::context const&) { return self; }
   void on_retry(sl::retry_event const& e) { retries->push_back(e); }
 };
 }  // namespace

@@ -32,6 +32,7 @@ class kafka {
     int controller_port = 0;
     std::string folder{};
     process running{};
+    std::size_t said = 0;  // by earlier runs, in the log
   };
 
   temporary_folder folder_{};
@@ -63,6 +64,7 @@ class kafka {
     return all;
   }
   std::size_t size() const { return nodes_.size(); }
+  std::string log(std::size_t i) const { return nodes_.at(i).running.log(); }
 
   /// Without a chance to say good-bye.
   void kill(std::size_t i) { nodes_.at(i).running.end(SIGKILL); }
@@ -126,11 +128,11 @@ class kafka {
         n.folder + "/format.log");
   }
   void launch(node& n) {
-    std::filesystem::remove(n.folder + "/log");
+    n.said = n.running.log().size();
     n.running = process{java({"kafka.Kafka", n.folder + "/server.properties"}), n.folder + "/log"};
   }
   static void wait_for(node& n) {
-    n.running.wait_until([&] { return n.running.log().find("Kafka Server started") != std::string::npos; });
+    n.running.wait_until([&] { return n.running.log().find("Kafka Server started", n.said) != std::string::npos; });
   }
 };
 

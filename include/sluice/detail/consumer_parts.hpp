@@ -37,13 +37,14 @@ struct consumer_parts {
     typename Slots::clock clock;
   };
 
+  using observing = detail::observing<typename Slots::observer>;
   using failures = failure<typename Slots::on_failure, traits::in_transaction>;
   static constexpr bool failure_ends_in_stop = std::is_same_v<typename Slots::on_failure, stop>;
   static constexpr bool store_in_group = requires { requires Slots::store::lives_in_group; };
 
   std::exception_ptr kept{};
   context around;
-  typename Slots::observer::runtime observer;
+  typename observing::runtime observer;
   typename Slots::clock::runtime clock;
   micro_batch batching;
   std::chrono::milliseconds interval;
@@ -67,7 +68,7 @@ struct consumer_parts {
 
   explicit consumer_parts(configuration const& c)
       : around(context_of(c)),
-        observer(Slots::observer::open(c.observer, around)),
+        observer(observing::open(c.observer, around)),
         clock(Slots::clock::open(c.clock, around)),
         batching(c.batching),
         interval(around.batch_interval),
@@ -84,7 +85,7 @@ struct consumer_parts {
                   "micro_batch.max_records and .max_bytes must be above 0, or no batch would ever hold a record");
   }
 
-  teller<typename Slots::observer::runtime> tell() { return {observer, kept}; }
+  teller<typename observing::runtime> tell() { return {observer, kept}; }
   time_point by() {
     auto const usual = clock.now() + store_timeout;
     return by_deadline ? std::min(*by_deadline, usual) : usual;
