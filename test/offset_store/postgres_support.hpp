@@ -3,14 +3,12 @@
 #include <sluice/offset_store/postgres.hpp>
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "../servers/postgres.hpp"
 #include "catch.hpp"
-
-namespace sl = sluice;
+#include "some_records.hpp"
 
 inline servers::postgres& server() {
   static servers::postgres one;
@@ -85,19 +83,3 @@ struct postgres_fixture {
     return look("select what from results order by 1");
   }
 };
-
-/// The error that `what` throws: its code and its text.
-struct thrown {
-  std::optional<sl::errc> code{};
-  std::string text{};
-  bool of_store = false;
-};
-template <class F>
-thrown error_of(F what) {
-  try {
-    what();
-  } catch (sl::store_error const& e) { return {e.code(), e.what(), true}; } catch (sl::error const& e) {
-    return {e.code(), e.what(), false};
-  }
-  return {};
-}

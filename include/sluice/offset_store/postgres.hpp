@@ -154,6 +154,7 @@ class postgres_offset_store {
     must_be_open();
     tx_.open_ = false;
     answers(moves.size(), outcome::refused);
+    all_applied_ = moves.empty();
     if (moves.empty()) return outcomes_;
     auto const r = db_.ask_one(positions_.advance(moves), by);
     if (detail::postgres::connection::is_conflict(r.state())) {
@@ -176,7 +177,7 @@ class postgres_offset_store {
     was_transaction_ = true;
     in_transaction_ = false;
     try {
-      auto const r = db_.ask_simply("set local synchronous_commit to " + db_.synchronous_commit() + "; commit", by);
+      auto const r = db_.ask_simply("set synchronous_commit to " + db_.synchronous_commit() + "; commit", by);
       if (r.good()) {
         if (r.command() == "COMMIT") return outcome::applied;
         must_be_ours();

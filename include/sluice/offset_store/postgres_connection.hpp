@@ -3,7 +3,11 @@
 #include <sluice/detail/sql_text.hpp>
 #include <sluice/offset_store/postgres_parameters.hpp>
 
+#if __has_include(<libpq-fe.h>)
 #include <libpq-fe.h>
+#else
+#include <postgresql/libpq-fe.h>
+#endif
 #include <poll.h>
 
 #include <functional>
@@ -212,6 +216,7 @@ class connection {
   static bool is_conflict(std::string_view s) { return s == "40001" || s == "40P01"; }
   /// Whether it is the server or the session that failed, not the statement.
   static bool is_of_the_store(std::string_view s) {
+    if (s == "08P01") return false;  // a statement was given another number of values than it has parameters
     for (auto const* c : {"", "08", "25006", "25P", "40", "53", "55P03", "57", "58", "XX"})
       if (*c ? s.starts_with(c) : s.empty()) return true;
     return false;
@@ -344,8 +349,9 @@ class connection {
   }
   /// The server has closed the session while nothing was asked.
   bool hung_up() {
-    if (!wait_for(POLLIN, time_point{})) return false;
-    return !PQconsumeInput(c_.get()) || PQstatus(c_.get()) != CONNECTION_OK;
+    for (int words = 0; wait_for(POLLIN, time_point{}); ++words)  // the last may be why
+      if (words == 100 || !PQconsumeInput(c_.get()) || PQstatus(c_.get()) != CONNECTION_OK) return true;
+    return false;
   }
 
   void send(request const& r) {
