@@ -1,8 +1,7 @@
 /// \file offset_store/postgres_transaction.hpp  What a transactional handler writes its results with, beside the offsets.
 #pragma once
-#include <sluice/offset_store/postgres_refusal.hpp>
+#include <sluice/offset_store/postgres_columns.hpp>
 #include <sluice/offset_store/postgres_rows.hpp>
-#include <sluice/offset_store/postgres_tables.hpp>
 
 #include <ranges>
 
@@ -10,14 +9,6 @@ namespace sluice { inline namespace v0 {
 
 class postgres_offset_store;
 class postgres_transaction;
-
-/// Columns of a table of the user's, for postgres_transaction::upsert and append. Names are put into double quotes, so
-/// they are written as the catalogue has them; `table` may be "schema.table".
-struct postgres_columns {
-  std::string table{};
-  std::vector<std::string> key{};      ///< upsert: the columns of a primary key or unique constraint
-  std::vector<std::string> columns{};  ///< the others
-};
 
 /// A statement prepared once, for use in a loop. Must die before the handler returns.
 class postgres_statement {
@@ -117,7 +108,8 @@ class postgres_transaction {
   template <std::ranges::input_range Rows, class Row>
   std::int64_t append(postgres_columns const& into, Rows&& rows, Row row) {
     if (!into.key.empty()) throw error(errc::bad_configuration, "postgres: append knows no .key: name all in .columns");
-    auto const sql = "copy " + table(into) + " (" + list(into.columns) + ") from stdin";
+    auto const sql = "copy " + detail::postgres::quoted_table(into.table) + " (" +
+                     detail::postgres::list(into.columns) + ") from stdin";
     must_be_open();
     std::string text;
     auto begun = db_.ask_simply(sql, limit());
@@ -221,50 +213,20 @@ class postgres_transaction {
     return prepared_.back().name;
   }
 
-  static std::string table(postgres_columns const& into) {
-    auto const dot = into.table.find('.');
-    if (dot == into.table.npos) return detail::postgres::quoted(into.table);
-    return detail::postgres::quoted(into.table.substr(0, dot)) + "." +
-           detail::postgres::quoted(into.table.substr(dot + 1));
-  }
-  static std::string list(std::vector<std::string> const& names) {
-    std::string text;
-    for (auto const& n : names) text.append(text.empty() ? "" : ", ").append(detail::postgres::quoted(n));
-    return text;
-  }
-  /// Arrays come as text and are cast to what the columns are, by their names in the catalogue.
   std::string upsert_sql(postgres_columns const& into, std::vector<std::string> const& all) {
-    using detail::postgres::quoted;
+    using detail::postgres::list;
     must_be_open();
-    auto const types =
-        checked(db_.ask_one({"select a.attname, format_type(a.atttypid, a.atttypmod) from pg_attribute a"
-                             " where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped",
-                             detail::postgres::parameters::of(table(into))},
-                            limit()),
-                "upsert");
-    std::string casts, arrays, names, set;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      std::string type;
-      for (int row = 0; row < types.rows(); ++row)
-        if (types.text(row, 0) == all[i]) type = types.text(row, 1);
-      if (type.empty())
-        throw error(errc::bad_statement,
-                    "postgres: upsert: there is no column " + all[i] + " in a table " + into.table);
-      auto const n = std::to_string(i + 1);
-      casts += (i ? ", c" : "c") + n + "::" + type + " as " + quoted(all[i]);
-      arrays += (i ? ", $" : "$") + n + "::text[]";
-      names += (i ? ", c" : "c") + n;
-      if (i >= into.key.size()) set += (set.empty() ? "" : ", ") + quoted(all[i]) + " = excluded." + quoted(all[i]);
-    }
     auto const key = list(into.key);
-    return "insert into " + table(into) + " (" + list(all) + ") select " + list(all) + " from (select distinct on (" +
-           key + ") * from (select " + casts + ", i as sluice_i from unnest(" + arrays + ") with ordinality u(" +
-           names + ", i)) as v order by " + key + ", sluice_i desc) as w on conflict (" + key + ") do " +
+    auto const set = list(into.columns, [](std::string const& n) { return n + " = excluded." + n; });
+    return "insert into " + detail::postgres::quoted_table(into.table) + " (" + list(all) + ") select " + list(all) +
+           " from (select distinct on (" + key + ") * from " +
+           detail::postgres::rows_of_arrays(db_, "postgres: upsert", into.table, all, limit()) + " as v order by " +
+           key + ", sluice_i desc) as w on conflict (" + key + ") do " +
            (set.empty() ? "nothing" : "update set " + set);
   }
   template <class Tuple>
   static void add_row(std::vector<detail::postgres::array>& columns, Tuple const& values) {
-    check_size(columns.size(), std::tuple_size_v<Tuple>);
+    detail::postgres::check_size("postgres: upsert", columns.size(), std::tuple_size_v<Tuple>);
     std::apply(
         [&](auto const&... v) {
           std::size_t i = 0;
@@ -272,15 +234,9 @@ class postgres_transaction {
         },
         values);
   }
-  static void check_size(std::size_t wanted, std::size_t given) {
-    if (wanted != given)
-      throw error(errc::bad_statement,
-                  "postgres: a row takes " + std::to_string(wanted) + " values and was given " + std::to_string(given));
-  }
-
   template <class Tuple>
   static void add_line(std::string& text, std::size_t columns, Tuple const& values) {
-    check_size(columns, std::tuple_size_v<Tuple>);
+    detail::postgres::check_size("postgres: append", columns, std::tuple_size_v<Tuple>);
     bool first = true;
     auto const one = [&](auto const& v) {
       if (!std::exchange(first, false)) text += '\t';
