@@ -43,7 +43,7 @@ class plain_session {
 /// A schema of its own.
 struct postgres_fixture {
   using store = sl::postgres_offset_store;
-  static constexpr std::size_t most_round_trips = 2;
+  static constexpr std::size_t most_round_trips = 1;
 
   std::string schema = "s" + std::to_string(++count());
   sl::postgres_offsets config{.connection = here(), .idle_in_transaction_timeout = std::chrono::milliseconds{2000}};
