@@ -36,6 +36,7 @@ class claiming {
  private:
   std::vector<std::string> topics() const {
     std::vector<std::string> all;
+    all.reserve(needed_.size());
     for (auto const& [topic, _] : needed_) all.push_back(topic);
     return all;
   }

@@ -44,7 +44,9 @@ inline std::string rows_of_arrays(connection& db, std::string const& who, std::s
     for (int row = 0; row < types.rows(); ++row)
       if (types.text(row, 0) == columns[i]) type = types.text(row, 1);
     if (type.empty())
-      throw error(errc::bad_statement, who + ": there is no column " + columns[i] + " in a table " + table);
+      throw error(
+          errc::bad_statement,
+          std::string(who).append(": there is no column ").append(columns[i]).append(" in a table ").append(table));
     auto const n = std::to_string(i + 1);
     auto const comma = i > 0 ? ", " : "";
     casts.append(comma).append("c").append(n).append("::").append(type).append(" as ").append(quoted(columns[i]));

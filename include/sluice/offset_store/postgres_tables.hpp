@@ -99,7 +99,7 @@ class tables {
 
   void make(std::string const& table, std::vector<std::string> const& ddl, time_point by) {
     std::string all;
-    for (auto const& d : ddl) all += d + "; ";
+    for (auto const& d : ddl) all.append(d).append("; ");
     if (!create_)
       throw error(errc::bad_configuration,
                   db_.at() + "the table " + table +
@@ -120,9 +120,11 @@ class tables {
     for (auto const& r : db_.ask(requests, by)) {
       if (r.good()) continue;
       if (r.state() == "42501")
-        throw error(errc::bad_configuration, db_.at() + "the role may not create the table " + table + " (" +
-                                                 connection::message_of(r) +
-                                                 "). Have this run by one that may: " + all);
+        throw error(errc::bad_configuration, db_.at()
+                                                 .append("the role may not create the table ")
+                                                 .append(table + " (" + connection::message_of(r))
+                                                 .append("). Have this run by one that may: ")
+                                                 .append(all));
       db_.fail(r, "creating tables");
     }
   }
