@@ -331,6 +331,35 @@ TEST_CASE("an advance that the server ends, to end a deadlock, is tried again") 
   CHECK(answers == all(2, outcome::applied));
 }
 
+TEST_CASE("settle gives no final answer while a session is there that may yet commit") {
+  fixture f;
+  f.config.lock_timeout = 100ms;
+  auto r = orders();
+  auto const set = partitions("orders", {0, 1});
+  auto const s = f.open();
+  auto const moves = contract::to_all(claim(*s, "billing", set, r), 5);
+  auto& tx = s->begin(moves, soon());
+  f.write(tx, "a");
+  auto rows = tx.query("select pg_backend_pid()");
+  auto const pid = (*rows.begin()).get<pid_t>(0);
+  s->advance(tx, moves, soon());
+  struct stopped {
+    pid_t pid;
+    explicit stopped(pid_t p) : pid(p) { ::kill(pid, SIGSTOP); }
+    ~stopped() { ::kill(pid, SIGCONT); }
+  };
+  all answers(2, outcome::unknown);
+  {
+    stopped const now{pid};
+    CHECK(s->commit(tx, contract::in(200ms)) == outcome::unknown);
+    CHECK(copy(s->settle(moves, contract::in(1s))) == answers);
+  }
+  contract::settle(*s, moves, answers);
+  CHECK(answers[0] == answers[1]);
+  CHECK(f.results().size() == (answers[0] == outcome::applied ? 1 : 0));
+  CHECK(contract::stands_at(f, set) == contract::ends(moves, answers));
+}
+
 TEST_CASE("a released claim can't be advanced any more") {
   fixture f;
   auto r = orders();
@@ -455,6 +484,17 @@ TEST_CASE("a record set aside becomes durable with the advance of its partition"
       }
     }
     CHECK(letters() == contract::texts{first});
+  }
+  SECTION("where its row can't be written nothing is advanced") {
+    f.look("alter table sluice_offsets_skipped add check (attempts < 3)");
+    aside("");
+    auto const e = error_of([&] { s->advance(std::vector{to(c[0], 15), to(c[1], 25)}, soon()); });
+    CHECK(e.of_store);
+    CHECK_THAT(e.text, ContainsSubstring("setting records aside"));
+    CHECK(f.look("select next from sluice_offsets order by partition") == contract::texts{"10", "20"});
+    f.look("alter table sluice_offsets_skipped drop constraint sluice_offsets_skipped_attempts_check");
+    CHECK(advance(*s, {to(c[0], 15), to(c[1], 25)}) == all(2, outcome::applied));
+    CHECK(letters() == contract::texts{first, second});
   }
   SECTION("in a table of the user's choice, which was prepared") {
     CHECK(error_of([&] { aside("dead"); }).code == sl::errc::bad_configuration);
