@@ -30,6 +30,7 @@ enum class errc {
   called_from_handler,    ///< step, close, drain or seek called from inside a handler
   closed,                 ///< the consumer is closed
   bad_statement,          ///< a statement of the handler's own that its database refuses
+  conflict,               ///< another transaction was in the way of this one
 };
 
 class error : public std::runtime_error {
@@ -44,6 +45,12 @@ class error : public std::runtime_error {
 class store_error : public error {
  public:
   using error::error;
+};
+
+/// Another transaction was in the way: this one is rolled back, and the batch runs again, whatever on_failure says.
+class store_conflict : public store_error {
+ public:
+  using store_error::store_error;
 };
 
 }}  // namespace sluice::v0

@@ -117,6 +117,23 @@ TEST_CASE("transactional: the handler's store_error is the store's, whatever the
   exactly_once(o, p0, 1);
 }
 
+TEST_CASE(
+    "transactional: where another transaction was in the way the batch runs again, even if failures are to stop") {
+  outside o;
+  o.world.produce(p0, 1);
+  auto c = o.start<sl::transactional>();
+  o.world.assign({p0});
+  int calls = 0;
+  auto const handler = [&](sl::batch const& b, tx_t& tx) {
+    into_tx(b, tx);
+    if (++calls <= 2) throw sl::store_conflict(sl::errc::conflict, "another was faster");
+  };
+  CHECK(c.step(handler).what == sl::step_result::retrying);
+  steps(c, handler, 8);
+  CHECK(calls == 3);
+  exactly_once(o, p0, 1);
+}
+
 TEST_CASE("transactional: a handler that throws leaves nothing behind") {
   bool const standard = GENERATE(true, false);
   outside o;

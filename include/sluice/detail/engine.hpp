@@ -194,7 +194,7 @@ class engine {
     batch_turn<Slots> turn{all_, handler};
     try {
       Slots::delivery::deliver(turn);
-    } catch (store_error const& e) {
+    } catch (store_conflict const& e) { turn.store_failed(e); } catch (store_error const& e) {
       turn.store_failed(e);
       if constexpr (parts_of::failure_ends_in_stop) throw;
     }

@@ -1,6 +1,7 @@
 /// \file offset_store/sqlite_connection.hpp  An SQLite file, opened so that a commit is durable, with deadlines and errors by what they mean.
 #pragma once
 #include <sluice/detail/network_file_system.hpp>
+#include <sluice/detail/sql_text.hpp>
 #include <sluice/error.hpp>
 #include <sluice/offset.hpp>
 
@@ -11,7 +12,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <random>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -31,34 +31,14 @@ class commit_unknown : public store_error {
   using store_error::store_error;
 };
 
-inline std::uint64_t random_64() {
-  std::random_device random;
-  return (std::uint64_t{random()} << 32) | random();
-}
-
-inline std::string hex(std::uint64_t n) {
-  std::string text(16, '0');
-  for (auto i = text.rbegin(); n != 0; n >>= 4) *i++ = "0123456789abcdef"[n & 15];
-  return text;
-}
-
 /// Checks what becomes part of an SQL text. `key` is the configuration's, for the error.
 inline void check_sql_name(std::string_view key, std::string_view name) {
-  auto const letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  auto const good = [&](char c) { return letter(c) || (c >= '0' && c <= '9'); };
   auto const reserved = name.size() >= 7 && sqlite3_strnicmp(name.data(), "sqlite_", 7) == 0;
-  if (!name.empty() && name.size() <= 63 && letter(name[0]) && std::all_of(name.begin(), name.end(), good) && !reserved)
-    return;
+  if (is_sql_name(name) && !reserved) return;
   throw error(errc::bad_configuration,
               std::string(key) + " (" + std::to_string(name.size()) +
                   " bytes) can't be used in SQL: give 1 to 63 letters, digits and underscores, no digit first, and not"
                   " sqlite_ in front");
-}
-
-/// The beginning of a statement, without what may be data: it ends before the first quoted text.
-inline std::string beginning_of(std::string_view sql) {
-  auto const whole = sql.size() <= 80 && sql.find('\'') == sql.npos;
-  return "\"" + std::string(sql.substr(0, std::min<std::size_t>(80, sql.find('\'')))) + (whole ? "\"" : "…\"");
 }
 
 /// One connection, for one thread at a time. Its address must stay: SQLite's callbacks hold it.

@@ -1,7 +1,7 @@
 /// \file offset_store/sqlite_letters.hpp  The tables of records that were set aside, and the ones that wait for their advance.
 #pragma once
+#include <sluice/detail/kept_letters.hpp>
 #include <sluice/offset_store/sqlite_positions.hpp>
-#include <sluice/on_failure/concept.hpp>
 
 #include <map>
 #include <memory>
@@ -9,23 +9,9 @@
 
 namespace sluice { inline namespace v0 { namespace detail::sqlite {
 
-/// A dead letter that outlives its record.
-struct kept_letter {
-  std::string table{};
-  topic_partition of{};
-  std::int64_t at = 0;
-  std::int64_t incarnation = 0;
-  std::int64_t timestamp = 0;
-  std::optional<std::string> key{};
-  std::optional<std::string> value{};
-  std::string error{};
-  unsigned attempts = 0;
-  wall_time first{};
-};
-
 class letters {
   std::map<std::string, std::unique_ptr<statement>, std::less<>> tables_{};
-  std::vector<kept_letter> waiting_{};
+  kept_letters waiting_{};
 
  public:
   /// Creates the table where it is absent. Throws error(bad_configuration) for a table of another shape.
@@ -65,31 +51,16 @@ class letters {
   /// For the next advance of its partition.
   void keep(std::string const& table, dead_letter const& l) {
     known(table);
-    auto const r = l.what;
-    kept_letter k{table,
-                  {std::string(r.topic()), r.partition()},
-                  r.offset().value(),
-                  r.incarnation(),
-                  r.timestamp().time_since_epoch().count(),
-                  {},
-                  {},
-                  l.error,
-                  l.attempts,
-                  l.first};
-    if (r.has_key()) k.key = r.key_text();
-    if (!r.is_tombstone()) k.value = r.text();
-    waiting_.push_back(std::move(k));
+    waiting_.keep(table, l);
   }
   void write_waiting(std::string const& group, topic_partition const& of) {
-    for (auto const& k : waiting_)
-      if (k.of == of)
-        insert(k.table).run(group, k.of.topic, k.of.partition, k.at, k.incarnation, k.timestamp, blob(k.key),
-                            blob(k.value), k.error, k.attempts, k.first);
+    waiting_.each_of(of, [&](kept_letter const& k) {
+      insert(k.table).run(group, k.of.topic, k.of.partition, k.at, k.incarnation, k.timestamp, blob(k.key),
+                          blob(k.value), k.error, k.attempts, k.first);
+    });
   }
   bool empty() const { return waiting_.empty(); }
-  void forget(topic_partition const& of) {
-    std::erase_if(waiting_, [&](auto const& k) { return k.of == of; });
-  }
+  void forget(topic_partition const& of) { waiting_.forget(of); }
 
  private:
   static bytes blob(bool there, std::string_view text) {

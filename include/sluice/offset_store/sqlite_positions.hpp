@@ -97,10 +97,6 @@ inline std::string prepare_file(connection& db, std::string const& t) {
   return db.text("select value from \"" + t + "_meta\" where name = 'id'");
 }
 
-inline std::int64_t wall_ms() {
-  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()).time_since_epoch().count();
-}
-
 /// A position as it is stored.
 struct stored_position {
   offset next{};

@@ -1,0 +1,532 @@
+#include <sluice/offset_store/postgres.hpp>
+
+#include "contract.hpp"
+#include "contract_network.hpp"
+#include "postgres_support.hpp"
+
+static_assert(sl::transactional_store<sl::postgres_offset_store>);
+static_assert(sl::sets_aside<sl::postgres_offset_store>);
+
+namespace {
+
+using Catch::Matchers::ContainsSubstring;
+using contract::advance;
+using contract::all;
+using contract::claim;
+using contract::copy;
+using contract::partitions;
+using contract::resolver;
+using contract::soon;
+using contract::to;
+using sl::offset;
+using sl::outcome;
+using namespace std::chrono_literals;
+using fixture = postgres_fixture;
+
+resolver orders() { return resolver{{{"orders", {offset{10}, offset{20}}}}}; }
+
+/// What opening throws; the password is in no error.
+thrown refused(fixture& f) {
+  auto const e = error_of([&] { fixture::store const s{sl::postgres_offsets::open(f.config, {})}; });
+  CHECK_THAT(e.text, !ContainsSubstring(server().password()) && !ContainsSubstring("CANARY"));
+  return e;
+}
+
+/// Answers whatever it is asked with the same text.
+class another_server {
+  std::pair<servers::descriptor, int> listening_ = servers::bound_socket();
+  std::atomic<bool> done_{false};
+  std::thread thread_;
+
+ public:
+  explicit another_server(std::string answer) {
+    ::listen(listening_.first.fd, 8);
+    thread_ = std::thread{[this, answer = std::move(answer)] {
+      while (!done_) {
+        pollfd p{listening_.first.fd, POLLIN, 0};
+        if (::poll(&p, 1, 10) <= 0) continue;
+        servers::descriptor const c{::accept(listening_.first.fd, nullptr, nullptr)};
+        char buffer[4096];
+        if (::recv(c.fd, buffer, sizeof buffer, 0) > 0) ::send(c.fd, answer.data(), answer.size(), MSG_NOSIGNAL);
+        while (!done_ && !answer.empty() && ::recv(c.fd, buffer, sizeof buffer, 0) > 0) {}
+        while (!done_ && answer.empty()) std::this_thread::sleep_for(5ms);
+      }
+    }};
+  }
+  ~another_server() {
+    done_ = true;
+    thread_.join();
+  }
+  int port() const { return listening_.second; }
+};
+
+}  // namespace
+
+TEST_CASE("postgres_offsets keeps the contract of stores") { contract::holds<fixture>(); }
+
+TEST_CASE("postgres_offsets keeps the contract of stores behind a network") { contract::holds_over_network<fixture>(); }
+
+TEST_CASE("what the configuration can't be is told with its key and a remedy") {
+  fixture f;
+  auto const config = f.config;
+  for (auto const* name : {"", "a b", "1a", "a;b", "a\"b", "caf\xc3\xa9"}) {
+    f.config.table = name;
+    CHECK(refused(f).code == sl::errc::bad_configuration);
+    CHECK_THAT(refused(f).text, ContainsSubstring("postgres_offsets.table"));
+  }
+  f.config.table = std::string(55, 'a');
+  CHECK(refused(f).code == sl::errc::bad_configuration);
+  for (auto const& name : {std::string(54, 'a'), std::string("order"), std::string("Order")}) {
+    f.config.table = name;
+    CHECK(refused(f).text == "");
+    CHECK(f.look("select 1 from \"" + name + "\"").empty());
+  }
+  for (auto const* connection :
+       {"CANARY", "host=CANARY =", "password='CANARY", "postgres://owner:CAN@ARY@127.0.0.1/postgres",
+        "postgres://owner:CAN/ARY@127.0.0.1/postgres", "postgres://owner:CANARY?@127.0.0.1/postgres",
+        "postgres://owner:CAN#ARY", "host=127.0.0.1 port=CANARY"}) {
+    f.config = config;
+    f.config.connection = connection;
+    INFO(connection);
+    CHECK(refused(f).code == sl::errc::bad_configuration);
+    CHECK_THAT(refused(f).text, ContainsSubstring("postgres_offsets.connection"));
+  }
+  f.config = config;
+  f.config.lock_timeout = 0ms;
+  CHECK(refused(f).code == sl::errc::bad_configuration);
+}
+
+TEST_CASE("a server that can't be had is told with its place") {
+  fixture f;
+  auto const told = [&](std::string const& part) {
+    auto const begun = std::chrono::steady_clock::now();
+    auto const e = refused(f);
+    CHECK(std::chrono::steady_clock::now() - begun < 4s);
+    CHECK(e.code == sl::errc::store_unavailable);
+    CHECK(e.of_store);
+    CHECK_THAT(e.text, ContainsSubstring("postgres_offsets") && ContainsSubstring(part) &&
+                           ContainsSubstring("check .connection"));
+  };
+  auto const at = [&](int port) { f.config.connection = f.here(port); };
+  f.config.connect_timeout = 500ms;
+  SECTION("nobody listens") {
+    auto const port = servers::free_port();
+    at(port);
+    told("127.0.0.1:" + std::to_string(port));
+  }
+  SECTION("another kind of server") {
+    another_server const http{"HTTP/1.1 400 Bad Request\r\n\r\n"};
+    at(http.port());
+    told("127.0.0.1:" + std::to_string(http.port()));
+  }
+  SECTION("a server that never says a word") {
+    another_server const silent{""};
+    at(silent.port());
+    told("no answer in time");
+  }
+  SECTION("a wrong password") {
+    f.config.connection =
+        "host=127.0.0.1 user=owner dbname=postgres password=CANARYwrong port=" + std::to_string(f.port());
+    told("password authentication failed");
+    f.config.connection = "postgresql://owner:CANARYwrong@127.0.0.1:" + std::to_string(f.port()) + "/postgres";
+    told("password authentication failed");
+  }
+  SECTION("no such database") {
+    f.config.connection += " dbname=nowhere";
+    told("nowhere");
+  }
+}
+
+TEST_CASE("a session that could not keep a promise is refused") {
+  fixture f;
+  SECTION("read-only") {
+    f.config.connection =
+        server().connection() + " options='-c default_transaction_read_only=on -c search_path=" + f.schema + "'";
+    auto const e = refused(f);
+    CHECK(e.code == sl::errc::store_unavailable);
+    CHECK_THAT(e.text, ContainsSubstring("read-only") && ContainsSubstring("target_session_attrs"));
+  }
+  SECTION("fsync is off") {
+    struct off {
+      static void set(char const* to, std::string const& seen) {
+        plain_session s{server().connection()};
+        s.rows(std::string("alter system set fsync = ") + to);
+        s.rows("select pg_reload_conf()");
+        while (plain_session{server().connection()}.rows("show fsync")[0] != seen) std::this_thread::sleep_for(5ms);
+      }
+      off() { set("off", "off"); }
+      ~off() { set("default", "on"); }
+    } const now;
+    auto const e = refused(f);
+    CHECK(e.code == sl::errc::store_unavailable);
+    CHECK_THAT(e.text, ContainsSubstring("fsync is off") && ContainsSubstring("assume_durable"));
+    f.config.assume_durable = true;
+    CHECK(refused(f).text == "");
+  }
+}
+
+TEST_CASE("each session commits durably and has time-outs, whatever the role's defaults are") {
+  fixture f;
+  f.config.connection = server().connection() +
+                        " options='-c synchronous_commit=off -c lock_timeout=0 -c search_path=" + f.schema +
+                        " -c default_transaction_isolation=serializable'";
+  fixture::store s{sl::postgres_offsets::open(f.config, {})};
+  auto& tx = s.begin({}, soon());
+  auto const is = [&](std::string const& name) {
+    return (*tx.query("select current_setting($1)", name).begin()).get<std::string>(0);
+  };
+  CHECK(is("synchronous_commit") == "on");
+  CHECK(is("statement_timeout") == "30s");
+  CHECK(is("lock_timeout") == "5s");
+  CHECK(is("idle_in_transaction_session_timeout") == "2s");
+  CHECK(is("transaction_isolation") == "repeatable read");
+  CHECK(is("default_transaction_isolation") == "read committed");
+}
+
+TEST_CASE("a role without rights is told what it lacks") {
+  fixture f;
+  f.look("create role r" + f.schema + " login password '" + server().password() + "'");
+  f.look("grant usage on schema " + f.schema + " to r" + f.schema);
+  f.config.connection = f.here() + " user=r" + f.schema;
+  auto e = refused(f);
+  CHECK(e.code == sl::errc::bad_configuration);
+  CHECK_THAT(e.text, ContainsSubstring("may not create the table sluice_offsets") &&
+                         ContainsSubstring("create table if not exists \"sluice_offsets\""));
+  f.config.create = false;
+  e = refused(f);
+  CHECK(e.code == sl::errc::bad_configuration);
+  auto const ddl = e.text.substr(e.text.find("create table"));
+  f.look(ddl);  // as whoever may does
+  e = refused(f);
+  CHECK(e.code == sl::errc::store_unavailable);  // the format can't be read
+  CHECK_THAT(e.text, ContainsSubstring("grant"));
+  f.look("grant select on all tables in schema " + f.schema + " to r" + f.schema);
+  e = refused(f);
+  CHECK(e.code == sl::errc::bad_configuration);
+  CHECK_THAT(e.text, ContainsSubstring("grant select, insert, update on"));
+  f.look("grant insert, update on all tables in schema " + f.schema + " to r" + f.schema);
+  fixture::store s{sl::postgres_offsets::open(f.config, {})};
+  auto r = orders();
+  CHECK(claim(s, "billing", partitions("orders", {0}), r)[0].what == sl::claimed::first);
+}
+
+TEST_CASE("without create nothing is created, and the error says what to run") {
+  fixture f;
+  f.config.create = false;
+  auto const e = refused(f);
+  CHECK(e.code == sl::errc::bad_configuration);
+  CHECK(f.look("select tablename from pg_tables where schemaname = '" + f.schema + "'").empty());
+  f.look(e.text.substr(e.text.find("create table")));
+  auto const s = f.open();
+  auto r = orders();
+  CHECK(claim(*s, "billing", partitions("orders", {0}), r)[0].what == sl::claimed::first);
+  auto const letters = error_of([&] { s->prepare_table("dead"); });
+  CHECK(letters.code == sl::errc::bad_configuration);
+  CHECK_THAT(letters.text, ContainsSubstring("create table if not exists \"dead\""));
+}
+
+TEST_CASE("a table that is somebody else's is left alone") {
+  fixture f;
+  SECTION("of the name, without the others") {
+    f.look("create table sluice_offsets (mine int); insert into sluice_offsets values (7)");
+    auto const e = refused(f);
+    CHECK(e.code == sl::errc::bad_configuration);
+    CHECK_THAT(e.text, ContainsSubstring("the table sluice_offsets"));
+    CHECK(f.look("select * from sluice_offsets") == contract::texts{"7"});
+    f.config.table = "others";
+    CHECK(refused(f).text == "");
+  }
+  SECTION("of another shape") {
+    f.open();
+    f.look("alter table sluice_offsets alter next type text");
+    auto e = refused(f);
+    CHECK(e.code == sl::errc::bad_configuration);
+    CHECK_THAT(e.text, ContainsSubstring("another type in the column next"));
+    f.look("alter table sluice_offsets drop next");
+    e = refused(f);
+    CHECK(e.code == sl::errc::bad_configuration);
+    CHECK_THAT(e.text, ContainsSubstring("sluice_offsets"));
+  }
+  SECTION("for dead letters") {
+    f.look("create table mine (x int)");
+    auto const s = f.open();
+    CHECK(error_of([&] { s->prepare_table("mine"); }).code == sl::errc::bad_configuration);
+    CHECK(error_of([&] { s->prepare_table("no good"); }).code == sl::errc::bad_configuration);
+  }
+}
+
+TEST_CASE("a table of a newer format is refused") {
+  fixture f;
+  f.open();
+  f.look("update sluice_offsets_meta set value = '2' where name = 'format'");
+  auto const e = refused(f);
+  CHECK(e.code == sl::errc::store_newer);
+  CHECK(e.of_store);
+  f.look("update sluice_offsets_meta set value = 'rubbish' where name = 'format'");
+  CHECK(refused(f).code == sl::errc::store_damaged);
+}
+
+TEST_CASE("several that make the tables at once don't disturb each other") {
+  fixture f;
+  std::atomic<int> opened{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] {
+      if (error_of([&] { fixture::store const s{sl::postgres_offsets::open(f.config, {})}; }).text.empty()) ++opened;
+    });
+  for (auto& t : threads) t.join();
+  CHECK(opened == 4);
+}
+
+TEST_CASE("a table whose rows another transaction holds makes a claim answer busy, in time") {
+  fixture f;
+  f.config.lock_timeout = 100ms;
+  auto r = orders();
+  auto const set = partitions("orders", {0, 1});
+  auto const s = f.open();
+  auto const c = claim(*s, "billing", set, r);
+  plain_session other{f.here()};
+  other.rows("begin");
+  other.rows("select * from sluice_offsets for update");
+  auto const begun = std::chrono::steady_clock::now();
+  auto const busy = s->claim("billing", set, r, soon());
+  CHECK(busy[1].what == sl::claimed::busy);
+  CHECK(busy[1].of == set[1]);
+  CHECK_THAT(busy[1].why, ContainsSubstring("another session holds the lock"));
+  auto const e = error_of([&] { s->advance(std::vector{to(c[0], 15)}, soon()); });
+  CHECK(e.code == sl::errc::store_unavailable);
+  CHECK(e.of_store);
+  CHECK(std::chrono::steady_clock::now() - begun < 3s);
+  other.rows("rollback");
+  CHECK(advance(*s, {to(c[0], 15)}) == all{outcome::applied});
+}
+
+TEST_CASE("an advance that the server ends, to end a deadlock, is tried again") {
+  fixture f;
+  auto r = orders();
+  auto const s = f.open();
+  auto const moves = contract::to_all(claim(*s, "billing", partitions("orders", {0, 1}), r), 1);
+  plain_session other{f.here()};
+  auto const lock = [&](int n) {
+    other.rows("select 1 from sluice_offsets where partition = " + std::to_string(n) + " for update");
+  };
+  other.rows("set deadlock_timeout = '60s'");  // so that it is not the one that is ended
+  other.rows("begin");
+  lock(1);
+  std::vector<outcome> answers;
+  std::string trouble;
+  std::thread advancing{[&] {
+    try {
+      answers = advance(*s, moves);
+    } catch (std::exception const& e) { trouble = e.what(); }
+  }};
+  plain_session watching{f.here()};
+  while (watching.rows("select 1 from pg_locks where not granted").empty()) std::this_thread::yield();
+  try {
+    lock(0);
+  } catch (std::exception const& e) { trouble = e.what(); }
+  other.rows("rollback");
+  advancing.join();
+  CHECK(trouble == "");
+  CHECK(answers == all(2, outcome::applied));
+}
+
+TEST_CASE("settle gives no final answer while a session is there that may yet commit") {
+  fixture f;
+  f.config.lock_timeout = 100ms;
+  auto r = orders();
+  auto const set = partitions("orders", {0, 1});
+  auto const s = f.open();
+  auto const moves = contract::to_all(claim(*s, "billing", set, r), 5);
+  auto& tx = s->begin(moves, soon());
+  f.write(tx, "a");
+  auto rows = tx.query("select pg_backend_pid()");
+  auto const pid = (*rows.begin()).get<pid_t>(0);
+  s->advance(tx, moves, soon());
+  struct stopped {
+    pid_t pid;
+    explicit stopped(pid_t p) : pid(p) { ::kill(pid, SIGSTOP); }
+    ~stopped() { ::kill(pid, SIGCONT); }
+  };
+  all answers(2, outcome::unknown);
+  {
+    stopped const now{pid};
+    CHECK(s->commit(tx, contract::in(200ms)) == outcome::unknown);
+    CHECK(copy(s->settle(moves, contract::in(1s))) == answers);
+  }
+  contract::settle(*s, moves, answers);
+  CHECK(answers[0] == answers[1]);
+  CHECK(f.results().size() == (answers[0] == outcome::applied ? 1 : 0));
+  CHECK(contract::stands_at(f, set) == contract::ends(moves, answers));
+}
+
+TEST_CASE("a released claim can't be advanced any more") {
+  fixture f;
+  auto r = orders();
+  auto const s = f.open();
+  auto const c = claim(*s, "billing", partitions("orders", {0, 1}), r);
+  s->release({c[0]}, soon());
+  CHECK(advance(*s, {to(c[0], 15), to(c[1], 25)}) == all{outcome::refused, outcome::applied});
+  CHECK(s->record({{c[0].of, offset{1}, c[0].mine, "seek"}}, soon())[0].what == sl::claimed::failed);
+}
+
+TEST_CASE("a claim whose starts can't be resolved leaves nothing behind") {
+  struct failing final : sl::start_resolver {
+    sl::topic_start start_of(std::string const&, sl::time_point) override {
+      throw sl::error(sl::errc::no_position, "none");
+    }
+    offset earliest(sl::topic_partition const&, sl::time_point) override { return {}; }
+  } none;
+  fixture f;
+  auto const s = f.open();
+  auto const set = partitions("orders", {0});
+  CHECK(error_of([&] { s->claim("billing", set, none, soon()); }).code == sl::errc::no_position);
+  CHECK(f.look("select count(*) from sluice_offsets_topics") == contract::texts{"0"});
+  auto r = orders();
+  CHECK(claim(*s, "billing", set, r)[0].what == sl::claimed::first);
+}
+
+TEST_CASE("the incarnation of a position that was lost starts above what was recorded for it") {
+  fixture f;
+  auto r = orders();
+  auto const set = partitions("orders", {0});
+  auto const s = f.open();
+  auto const c = claim(*s, "billing", set, r);
+  s->record({{set[0], offset{1}, c[0].mine, "seek"}}, soon());
+  auto const far = std::to_string(contract::wall_ms() + 1'000'000);
+  f.look("update sluice_offsets_rewinds set incarnation = " + far);
+  f.forget("billing", set[0]);
+  auto const again = claim(*s, "billing", set, r);
+  CHECK(again[0].what == sl::claimed::missing);
+  CHECK(again[0].log.incarnation == std::stoll(far) + 1);
+}
+
+TEST_CASE("rewinds are kept with their cause and where they led") {
+  fixture f;
+  auto r = orders();
+  auto const set = partitions("orders", {1});
+  auto const s = f.open();
+  auto const c = claim(*s, "billing", set, r);
+  s->record({{set[0], offset{3}, c[0].mine, "out of range"}}, soon());
+  CHECK(f.look("select grp, topic, partition, cause, from_offset, to_offset from sluice_offsets_rewinds") ==
+        contract::texts{"billing|orders|1|out of range|20|3"});
+}
+
+TEST_CASE("the tables are found again whatever the search path becomes") {
+  fixture f;
+  auto r = orders();
+  auto const s = f.open();
+  auto const c = claim(*s, "billing", partitions("orders", {0}), r);
+  std::vector const moves{to(c[0], 15)};
+  auto& tx = s->begin(moves, soon());
+  tx.execute("set local search_path to pg_catalog");
+  tx.execute("create temp table sluice_offsets (x int)");
+  s->advance(tx, moves, soon());
+  CHECK(s->commit(tx, soon()) == outcome::applied);
+  CHECK(contract::stands_at(f, partitions("orders", {0})) == std::vector{offset{15}});
+}
+
+TEST_CASE("a record set aside becomes durable with the advance of its partition") {
+  fixture f;
+  auto r = orders();
+  auto const set = partitions("orders", {0, 1});
+  auto const s = f.open();
+  auto const c = claim(*s, "billing", set, r);
+  auto const letters = [&] {
+    return f.look(
+        "select grp, topic, partition, \"offset\", incarnation, timestamp, encode(\"key\", 'escape'),"
+        " encode(value, 'escape'), error, attempts, \"first\" from sluice_offsets_skipped order by partition");
+  };
+  some_records zero{set[0], 77}, one{set[1], 78};
+  zero.add(12, "key", std::string("a\0b", 3));
+  one.add(22, std::nullopt, "");
+  auto const aside = [&](std::string const& table) {
+    s->set_aside(table, {zero[0], "br'oken \xff\xc3\xa9", 3, sl::wall_time{5ms}});
+    s->set_aside(table, {one[0], "", 1, sl::wall_time{6ms}});
+  };
+  std::string const first = "billing|orders|0|12|77|1700000000012|key|a\\000b|br'oken ?\xc3\xa9|3|5";
+  std::string const second = "billing|orders|1|22|78|1700000000022|null|||1|6";
+
+  SECTION("each with its own partition's") {
+    aside("");
+    CHECK(letters().empty());
+    CHECK(advance(*s, {to(c[0], 15)}) == all{outcome::applied});
+    CHECK(letters() == contract::texts{first});
+    CHECK(advance(*s, {to(c[1], 25)}) == all{outcome::applied});
+    CHECK(letters() == contract::texts{first, second});
+  }
+  SECTION("not where that is refused, and not later either") {
+    auto const now = claim(*f.open(), "billing", {set[0]}, r);
+    aside("");
+    CHECK(advance(*s, {to(c[0], 15), to(c[1], 25)}) == all{outcome::refused, outcome::applied});
+    CHECK(letters() == contract::texts{second});
+    CHECK(advance(*s, {to(now[0], 15)}) == all{outcome::applied});
+    CHECK(letters() == contract::texts{second});
+  }
+  SECTION("not where the partition was claimed again since") {
+    aside("");
+    auto const now = claim(*s, "billing", {set[0]}, r);
+    CHECK(advance(*s, {to(now[0], 15), to(c[1], 25)}) == all(2, outcome::applied));
+    CHECK(letters() == contract::texts{second});
+  }
+  SECTION("in the handler's transaction, at once") {
+    std::vector const moves{to(c[0], 15), to(c[1], 25)};
+    aside("");  // belongs to no transaction: waits
+    for (bool const committed : {false, true}) {
+      auto& tx = s->begin(moves, soon());
+      s->set_aside("", {zero[0], "br'oken \xff\xc3\xa9", 3, sl::wall_time{5ms}});
+      if (committed) {
+        s->advance(tx, moves, soon());
+        CHECK(s->commit(tx, soon()) == outcome::applied);
+      } else {
+        s->rollback(tx);
+        CHECK(letters().empty());
+      }
+    }
+    CHECK(letters() == contract::texts{first});
+  }
+  SECTION("where its row can't be written nothing is advanced") {
+    f.look("alter table sluice_offsets_skipped add check (attempts < 3)");
+    aside("");
+    auto const e = error_of([&] { s->advance(std::vector{to(c[0], 15), to(c[1], 25)}, soon()); });
+    CHECK(e.of_store);
+    CHECK_THAT(e.text, ContainsSubstring("setting records aside"));
+    CHECK(f.look("select next from sluice_offsets order by partition") == contract::texts{"10", "20"});
+    f.look("alter table sluice_offsets_skipped drop constraint sluice_offsets_skipped_attempts_check");
+    CHECK(advance(*s, {to(c[0], 15), to(c[1], 25)}) == all(2, outcome::applied));
+    CHECK(letters() == contract::texts{first, second});
+  }
+  SECTION("in a table of the user's choice, which was prepared") {
+    CHECK(error_of([&] { aside("dead"); }).code == sl::errc::bad_configuration);
+    s->prepare_table("dead");
+    aside("dead");
+    CHECK(advance(*s, {to(c[0], 15)}) == all{outcome::applied});
+    CHECK(letters().empty());
+    CHECK(f.look("select attempts from dead") == contract::texts{"3"});
+    f.open()->prepare_table("dead");
+  }
+}
+
+TEST_CASE("records set aside come once, whichever request or answer of their advance is lost") {
+  for (auto const t : {contract::trouble::cut_before, contract::trouble::cut_after, contract::trouble::hold}) {
+    fixture f;
+    servers::proxy p{f.port()};
+    auto r = orders();
+    auto const set = partitions("orders", {0, 1});
+    auto const s = f.open(p.port());
+    std::int64_t n = 0;
+    contract::at_each_request(p, t, [&](unsigned k, auto met) {
+      auto const moves = contract::to_all(contract::claim_in_the_end(*s, "billing", set, r), 5);
+      some_records letter{set[0]};
+      letter.add(moves[0].from.value(), "k", "v");
+      s->set_aside("", {letter[0], "broken", 1, {}});
+      p.arrange(t, k);
+      auto answers = advance(*s, moves);
+      met();
+      contract::settle(*s, moves, answers);
+      p.deliver();
+      CHECK(answers == all(2, outcome::applied));
+      CHECK(f.look("select count(*) from sluice_offsets_skipped") == contract::texts{std::to_string(++n)});
+    });
+  }
+}

@@ -1,0 +1,65 @@
+/// \file some_records.hpp  Records that own their bytes, and what a call throws.
+#pragma once
+#include <sluice/batch.hpp>
+#include <sluice/error.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sl = sluice;
+
+/// Records that own their bytes, of one partition, as a batch.
+class some_records {
+  struct owned {
+    std::optional<std::string> key{};
+    std::optional<std::string> value{};
+    std::int64_t at = 0;
+  };
+  std::vector<std::unique_ptr<owned>> owned_{};
+  std::vector<sl::detail::message> messages_{};
+  sl::detail::part part_{};
+  static inline sl::detail::message_access const access_{
+      [](void const* native) { return 1'700'000'000'000 + static_cast<owned const*>(native)->at; }, nullptr};
+
+ public:
+  explicit some_records(sl::topic_partition const& of, std::int64_t incarnation = 1) {
+    part_.range = {.of = of, .incarnation = incarnation};
+    part_.access = &access_;
+  }
+  some_records& add(std::int64_t at, std::optional<std::string> key, std::optional<std::string> value) {
+    owned_.push_back(std::make_unique<owned>(owned{std::move(key), std::move(value), at}));
+    auto const& o = *owned_.back();
+    sl::detail::message m;
+    if (o.key) m.key = o.key->data(), m.key_size = static_cast<std::uint32_t>(o.key->size());
+    if (o.value) m.value = o.value->data(), m.value_size = static_cast<std::uint32_t>(o.value->size());
+    m.at = at;
+    m.native = &o;
+    messages_.push_back(m);
+    part_.begin = messages_.data();
+    part_.end = part_.begin + messages_.size();
+    part_.range.from = sl::offset{messages_.front().at};
+    part_.range.until = sl::offset{at + 1};
+    return *this;
+  }
+  sl::detail::part const& part() const { return part_; }
+  sl::batch batch() const { return {{&part_, 1}, {}}; }
+  sl::record operator[](std::size_t i) const { return {&messages_[i], &part_}; }
+};
+
+/// The error that `what` throws: its code and its text.
+struct thrown {
+  std::optional<sl::errc> code{};
+  std::string text{};
+  bool of_store = false;
+};
+template <class F>
+thrown error_of(F what) {
+  try {
+    what();
+  } catch (sl::store_error const& e) { return {e.code(), e.what(), true}; } catch (sl::error const& e) {
+    return {e.code(), e.what(), false};
+  }
+  return {};
+}
