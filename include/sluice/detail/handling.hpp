@@ -21,6 +21,7 @@ class handling {
   /// True: every record is handled or set aside. False: the batch waits, or its transaction is to be run again.
   bool run() {
     if (in_transaction) hand().at = {};
+    if constexpr (in_transaction && requires { turn_.tx->follow(hand().at); }) turn_.tx->follow(hand().at);
     all().tell().on_handling(hand().view());
     auto const begun = all().clock.now();
     auto called = call();
@@ -32,6 +33,15 @@ class handling {
     all().tell().on_handled(hand().view());
     warn_if_slow(took);
     return true;
+  }
+
+  /// Inside a catch: the store has refused what the handler wrote, and nothing of it is kept. Never goes on with the batch.
+  template <class Transaction>
+  bool failed_at_commit([[maybe_unused]] Transaction* tx, error const& e) {
+    if constexpr (in_transaction && requires { tx->failed_at(); })
+      if (auto const at = tx->failed_at()) hand().at = *at;
+    decide(e.what());
+    return false;
   }
 
  private:
