@@ -118,8 +118,9 @@ class connection {
     if (c_) return;
     by = std::min(by, std::chrono::steady_clock::now() + config_.timeout);
     try {
+      introduction const i{config_, where()};
       connect(by);
-      introduce(by);
+      introduce(i, by);
     } catch (lost const& e) {
       drop();
       moved_.reset();
@@ -182,8 +183,7 @@ class connection {
     redisSetTimeout(c_.get(), as_timeval(std::chrono::steady_clock::now() + config_.timeout));  // for native_handle
   }
 
-  void introduce(time_point by) {
-    introduction const i{config_, where()};
+  void introduce(introduction const& i, time_point by) {
     request r;
     if (i.has_password()) {
       auto const& password = i.password();
