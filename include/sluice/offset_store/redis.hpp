@@ -75,8 +75,8 @@ class basic_redis_offset_store {
   detail::redis::connection db_;
   std::function<void(int, std::string_view)> log_;
   bool mirror_;
-  std::optional<names> names_{};
-  redis_transaction tx_{db_};
+  names names_;
+  redis_transaction tx_{db_, names_};
   std::vector<outcome> outcomes_{};
   std::vector<move> doubtful_{};  // of a commit without an answer; what it wanted to do is still in tx_
   bool in_transaction_ = false;
@@ -91,8 +91,7 @@ class basic_redis_offset_store {
   using transaction = redis_transaction;
 
   basic_redis_offset_store(detail::redis::settings s, bool mirror, context const& c)
-      : db_(checked(std::move(s))), log_(c.log), mirror_(mirror) {
-    select(c.group);
+      : db_(checked(std::move(s))), log_(c.log), mirror_(mirror), names_(db_.config().prefix, c.group) {
     db_.ready(std::chrono::steady_clock::now() + db_.config().timeout);
   }
   basic_redis_offset_store(basic_redis_offset_store const&) = delete;
@@ -109,7 +108,7 @@ class basic_redis_offset_store {
     select(group);
     look_first_ = false;
     detail::redis::claiming c{set};
-    while (!c.take(run(c.call(*names_), by), answers, resolve, by)) {}
+    while (!c.take(run(c.call(names_), by), answers, resolve, by)) {}
     return answers;
   }
 
@@ -118,7 +117,7 @@ class basic_redis_offset_store {
     outcomes_.assign(moves.size(), outcome::unknown);
     if (moves.empty()) return outcomes_;
     call c{detail::redis::advance_script};
-    detail::redis::topic_keys keys{*names_, c};
+    detail::redis::topic_keys keys{names_, c};
     for (auto const& m : moves) detail::redis::add_move(c, keys, m);
     try {
       auto const a = run(c, by);
@@ -152,13 +151,13 @@ class basic_redis_offset_store {
     auto answers = nothing_yet(set);
     if (rewinds.empty()) return answers;
     call c{detail::redis::record_script};
-    detail::redis::topic_keys keys{*names_, c};
+    detail::redis::topic_keys keys{names_, c};
     c.number(detail::wall_ms()).number(kept_rewinds);
     for (auto const& r : rewinds) {
       c.number(keys(r.of.topic)).text(detail::file_name(r.of.topic)).number(r.of.partition);
       c.number(r.mine.turn).number(r.mine.nonce).number(r.to.value()).number(detail::random_64()).text(r.cause);
     }
-    c.key(names_->rewinds());
+    c.key(names_.rewinds());
     auto const a = run(c, by);
     for (std::size_t i = 0; i < answers.size(); ++i) {
       if (a.word(i + 1).empty()) {
@@ -175,7 +174,7 @@ class basic_redis_offset_store {
   void release(std::vector<claimed> const& claims, time_point by) {
     if (claims.empty()) return;
     call c{detail::redis::release_script};
-    detail::redis::topic_keys keys{*names_, c};
+    detail::redis::topic_keys keys{names_, c};
     for (auto const& one : claims)
       c.number(keys(one.of.topic)).number(one.of.partition).number(one.mine.turn).number(one.mine.nonce);
     try {
@@ -189,7 +188,7 @@ class basic_redis_offset_store {
     rollback(tx_);
     db_.ready(by);
     doubtful_.clear();
-    tx_.begin(*names_);
+    tx_.begin();
     in_transaction_ = true;
     return tx_;
   }
@@ -251,7 +250,7 @@ class basic_redis_offset_store {
     detail::redis::check(s);
     return s;
   }
-  void select(std::string const& group) { names_.emplace(db_.config().prefix, group); }
+  void select(std::string const& group) { names_ = names{db_.config().prefix, group}; }
   void log(store_error const& e) const {
     if (log_) log_(5, e.what());
   }
@@ -266,7 +265,7 @@ class basic_redis_offset_store {
 
   call look_at(std::span<move const> moves) const {
     call c{detail::redis::commit_script};
-    detail::redis::topic_keys keys{*names_, c};
+    detail::redis::topic_keys keys{names_, c};
     c.text("look").number(moves.size());
     for (auto const& m : moves) detail::redis::add_move(c, keys, m);
     return c;
@@ -277,7 +276,7 @@ class basic_redis_offset_store {
     auto const a = run(tx_.call("commit", doubtful_), by);
     if (a.kind() == "bad") {  // a late request must not find it better: the fence goes
       call c{detail::redis::release_script};
-      detail::redis::topic_keys keys{*names_, c};
+      detail::redis::topic_keys keys{names_, c};
       for (auto const& m : doubtful_)
         c.number(keys(m.of.topic)).number(m.of.partition).number(m.mine.turn).number(m.mine.nonce);
       run(c, by);

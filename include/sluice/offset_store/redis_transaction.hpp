@@ -69,7 +69,7 @@ class redis_transaction {
   };
 
   detail::redis::connection& db_;
-  std::optional<detail::redis::key_names> names_{};
+  detail::redis::key_names const& names_;
   std::vector<command> commands_{};
   std::vector<std::string> keys_{};
   std::unordered_map<std::string, std::size_t> numbers_{};
@@ -80,7 +80,7 @@ class redis_transaction {
   static constexpr std::size_t most_words = 1'000'000;  // Redis takes 1,048,576 in one command
 
  public:
-  explicit redis_transaction(detail::redis::connection& db) : db_(db) {}
+  redis_transaction(detail::redis::connection& db, detail::redis::key_names const& names) : db_(db), names_(names) {}
   redis_transaction(redis_transaction const&) = delete;
   redis_transaction& operator=(redis_transaction const&) = delete;
 
@@ -107,7 +107,7 @@ class redis_transaction {
   void zrem(redis_value const& key, redis_value const& member) { add("ZREM", key, {member.text()}); }
 
   /// What keys begin with that lie in the group's slot of a cluster: `{sluice:billing}`. Put a colon and a name behind it.
-  std::string const& slot() const { return names_->slot(); }
+  std::string const& slot() const { return names_.slot(); }
 
   /// The store's connection, for reading. What is written by it is no part of the transaction. Leave it as it was: no
   /// MULTI, SELECT, SUBSCRIBE, RESET, and no reply that was not fetched; don't free it.
@@ -121,9 +121,8 @@ class redis_transaction {
   template <bool>
   friend class basic_redis_offset_store;
 
-  void begin(detail::redis::key_names const& names) {
+  void begin() {
     clear();
-    names_ = names;
     failed_.reset();
     at_ = nullptr;
   }
@@ -135,8 +134,8 @@ class redis_transaction {
   }
 
   void add(char const* name, redis_value const& key, std::vector<std::string> arguments) {
-    if (names_->are_ours(key.text()))
-      throw error(errc::bad_statement, "redis: a key that begins with " + names_->slot() +
+    if (names_.are_ours(key.text()))
+      throw error(errc::bad_statement, "redis: a key that begins with " + names_.slot() +
                                            ":offsets: or :rewinds is the store's own: choose another name");
     auto const words = 4 + arguments.size();
     if (words_ + words > most_words)
@@ -151,7 +150,7 @@ class redis_transaction {
 
   detail::redis::script_call call(std::string_view mode, std::span<move const> moves) const {
     detail::redis::script_call c{detail::redis::commit_script};
-    detail::redis::topic_keys topics{*names_, c};
+    detail::redis::topic_keys topics{names_, c};
     c.text(mode).number(moves.size());
     for (auto const& m : moves) detail::redis::add_move(c, topics, m);
     if (mode == "look") return c;
