@@ -195,7 +195,7 @@ TEST_CASE("which record the refused command belonged to is known") {
   at = {3, 0};
   f.s->advance(tx, moves, soon());
   CHECK(error_of([&] { (void)f.s->commit(tx, soon()); }).code == sl::errc::bad_statement);
-  CHECK(tx.failed_at() == sl::detail::cursor{1, 2});
+  CHECK(f.s->failed_at() == sl::detail::cursor{1, 2});
 }
 
 TEST_CASE("a user's missing right is found before anything is done") {

@@ -43,12 +43,11 @@ class batch_turn {
 
   /// A store that sees only now that it can't do what the handler asked for: that is the handler's failure.
   bool commit() {
-    auto* const tx = state_.tx;
     try {
       return advancing<Slots>{state_}.commit();
     } catch (store_error const&) { throw; } catch (error const& e) {
       if (e.code() != errc::bad_statement) throw;
-      return handling<Slots>{state_}.failed_at_commit(tx, e);
+      return handling<Slots>{state_}.failed_at_commit(e);
     }
   }
 

@@ -36,11 +36,14 @@ class handling {
   }
 
   /// Inside a catch: the store has refused what the handler wrote, and nothing of it is kept. Never goes on with the batch.
-  template <class Transaction>
-  bool failed_at_commit([[maybe_unused]] Transaction* tx, error const& e) {
-    if constexpr (in_transaction && requires { tx->failed_at(); })
-      if (auto const at = tx->failed_at()) hand().at = *at;
-    decide(e.what());
+  bool failed_at_commit(error const& e) {
+    bool known = false;
+    if constexpr (in_transaction && requires { all().store.failed_at(); })
+      if (auto const at = all().store.failed_at()) {
+        hand().at = *at;
+        known = true;
+      }
+    decide(e.what(), known && turn_.handler.each);
     return false;
   }
 
@@ -69,8 +72,9 @@ class handling {
     } catch (...) { return decide(foreign); }
   }
 
-  /// Inside a catch: throws again where the policy is to stop.
-  called_t decide(std::string const& what) {
+  /// Inside a catch: throws again where the policy is to stop. `one`: it is the current record that has failed, else the batch.
+  called_t decide(std::string const& what) { return decide(what, turn_.handler.each); }
+  called_t decide(std::string const& what, bool one) {
     turn_.roll_back();
     hand().error = what;
     switch (count_failure(what)) {
@@ -83,7 +87,7 @@ class handling {
         break;
     }
     if constexpr (in_transaction) {
-      if (turn_.handler.each) {
+      if (one) {
         tell_of(letter(hand().current()));
         exclude_current();
       } else
@@ -91,7 +95,7 @@ class handling {
       turn_.again = true;
       return leave;
     } else {
-      if (!turn_.handler.each) {
+      if (!one) {
         set_all_aside();
         return done;
       }

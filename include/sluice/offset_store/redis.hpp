@@ -239,6 +239,9 @@ class basic_redis_offset_store {
     }
   }
 
+  /// Which record it was whose command the last commit would not do.
+  std::optional<detail::cursor> failed_at() const { return tx_.failed_; }
+
   void rollback(transaction&) noexcept {
     if (!in_transaction_) return;
     in_transaction_ = false;

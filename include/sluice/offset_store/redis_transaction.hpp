@@ -113,9 +113,8 @@ class redis_transaction {
   /// MULTI, SELECT, SUBSCRIBE, RESET, and no reply that was not fetched; don't free it.
   redisContext* native_handle() const { return db_.get(); }
 
-  /// For the consumer: which record the commands belong to that come next, and which one the refused command belonged to.
+  /// For the consumer: which record the commands belong to that come next.
   void follow(detail::cursor const& at) { at_ = &at; }
-  std::optional<detail::cursor> failed_at() const { return failed_; }
 
  private:
   template <bool>
