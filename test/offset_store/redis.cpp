@@ -254,9 +254,33 @@ TEST_CASE("a connection that a handler has left in the middle of something is no
     redisAppendCommand(tx.native_handle(), "PING");
     for (int done = 0; !done;) redisBufferWrite(tx.native_handle(), &done);
   }
+  SECTION("a reply that looks like ours") {
+    redisAppendCommand(tx.native_handle(), "EVAL %s 0", "return {'0123456789abcdef', 'applied', 'a'}");
+    for (int done = 0; !done;) redisBufferWrite(tx.native_handle(), &done);
+  }
   SECTION("MULTI") { freeReplyObject(redisCommand(tx.native_handle(), "MULTI")); }
   s->advance(tx, moves, soon());
   CHECK(s->commit(tx, soon()) == outcome::unknown);
   CHECK(contract::copy(s->settle(moves, soon())) == all{outcome::applied});
   CHECK(f.results() == words{"once"});
+}
+
+TEST_CASE("a connection that ends while much is sent ends neither the program nor the promise") {
+  redis_fixture f;
+  servers::proxy p{f.port()};
+  auto r = orders();
+  auto const s = f.open(p.port());
+  auto const c = claim(*s, "billing", partitions("orders", {0}), r);
+  std::vector const moves{to(c[0], 15)};
+  auto& tx = s->begin(moves, soon());
+  f.write(tx, std::string(16 << 20, 'x'));
+  p.refuse(true);
+  s->advance(tx, moves, soon());
+  CHECK(s->commit(tx, soon()) == outcome::unknown);
+  CHECK(contract::copy(s->settle(moves, soon())) == all{outcome::unknown});
+  p.refuse(false);
+  CHECK(contract::copy(s->settle(moves, soon())) == all{outcome::applied});
+  auto const there = f.results();
+  REQUIRE(there.size() == 1);
+  CHECK(there[0].size() == 16 << 20);
 }
