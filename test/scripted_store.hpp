@@ -1,5 +1,6 @@
 /// \file scripted_store.hpp  An offset store in memory that outlives its consumers, keeps the contract, and fails when the test says so.
 #pragma once
+#include <sluice/detail/hand.hpp>
 #include <sluice/offset_store/concept.hpp>
 #include <sluice/on_failure/concept.hpp>
 
@@ -50,6 +51,7 @@ struct ledger {
   std::vector<sl::rewind> rewinds{};
   std::vector<letter> letters{};
   std::vector<effect> effects{};  // of committed transactions, in order
+  std::set<effect> impossible{};  // a commit with one of them throws bad_statement
   std::optional<std::string> id{};
 
   std::deque<scene> advances{}, settles{}, commits{};
@@ -91,8 +93,18 @@ class basic_transaction {
   std::vector<effect> effects{};
   std::vector<letter> letters{};
   std::size_t mark = 0;
+  sl::detail::cursor const* at = nullptr;
+  std::vector<sl::detail::cursor> places{};  // of the effects
 
-  void put(sl::record r) { effects.push_back({{std::string{r.topic()}, r.partition()}, r.offset().value()}); }
+  void put(sl::record r) {
+    effects.push_back({{std::string{r.topic()}, r.partition()}, r.offset().value()});
+    places.push_back(at ? *at : sl::detail::cursor{});
+  }
+  void follow(sl::detail::cursor const& which)
+    requires(!Savepoints)
+  {
+    at = &which;
+  }
   void savepoint()
     requires Savepoints
   {
@@ -132,6 +144,7 @@ struct basic_offsets {
     std::optional<transaction> tx_{};
     std::map<sl::topic_partition, ledger::row> staged_{};
     bool was_transaction_ = false;  // what settle is about
+    std::optional<sl::detail::cursor> failed_{};
 
     static void down() { throw sl::store_error(sl::errc::store_unavailable, "the store is down"); }
 
@@ -226,6 +239,12 @@ struct basic_offsets {
         tx_.reset();
         return o;
       };
+      for (std::size_t i = 0; i < tx.effects.size(); ++i)
+        if (at_.impossible.contains(tx.effects[i])) {
+          if constexpr (!Savepoints) failed_ = tx.places[i];
+          end(sl::outcome::refused, false);
+          throw sl::error(sl::errc::bad_statement, "impossible");
+        }
       switch (s.what) {
         case act::normal:
           return end(sl::outcome::applied, true);
@@ -242,6 +261,11 @@ struct basic_offsets {
         default:
           return end(sl::outcome::unknown, false);
       }
+    }
+    std::optional<sl::detail::cursor> failed_at() const
+      requires(!Savepoints)
+    {
+      return failed_;
     }
     void rollback(transaction&) noexcept {
       ++at_.rolled_back;

@@ -187,6 +187,58 @@ TEMPLATE_TEST_CASE("transactional, each, dead letters: in the same transaction; 
   CHECK(o.disk.next(p0) == 6);
 }
 
+TEMPLATE_TEST_CASE("transactional: what the store finds impossible at the commit is the handler's failure", "", offsets,
+                   offsets_without_savepoints) {
+  constexpr bool tells_which = std::same_as<TestType, offsets_without_savepoints>;
+  using tx = typename TestType::transaction;
+  outside o;
+  o.world.produce(p0, 6);
+  o.disk.impossible = {{p0, 1}, {p0, 4}};
+  auto each = sl::each([](sl::record r, tx& t) { t.put(r); });
+  auto whole = [](sl::batch const& b, tx& t) {
+    for (auto const& r : b) t.put(r);
+  };
+  SECTION("stop throws it, and the batch comes again") {
+    sl::stream_consumer<sl::transactional, TestType, source, manual_clock> c{o.reading(), TestType{&o.disk},
+                                                                             manual_clock{&o.world}};
+    o.world.assign({p0});
+    CHECK(complaint_of(c, whole) == sl::errc::bad_statement);
+    CHECK(complaint_of(c, each) == sl::errc::bad_statement);
+    CHECK(o.disk.next(p0) == 0);
+    o.disk.impossible.clear();
+    steps(c, each, 3);
+    exactly_once(o, p0, 6);
+  }
+  SECTION("retry calls again") {
+    sl::stream_consumer<sl::transactional, TestType, source, manual_clock, sl::retry<>> c{
+        o.reading(), TestType{&o.disk}, manual_clock{&o.world}, sl::retry<>{.times = 2, .backoff = 10ms}};
+    o.world.assign({p0});
+    CHECK(complaint_of(c, each) == sl::errc::bad_statement);
+    CHECK(c.statistics().retries == 2);
+    CHECK(c.statistics().store_failures == 0);
+  }
+  SECTION("a dead letter: of the record where the store tells which, else of the batch") {
+    sl::stream_consumer<sl::transactional, TestType, source, manual_clock, sl::dead_letter_table> c{
+        o.reading(), TestType{&o.disk}, manual_clock{&o.world}};
+    o.world.assign({p0});
+    std::vector<std::int64_t> letters;
+    bool const one_by_one = GENERATE(true, false);
+    if (one_by_one)
+      steps(c, each, 6);
+    else
+      steps(c, whole, 6);
+    for (auto const& l : o.disk.letters) letters.push_back(l.at);
+    if (tells_which && one_by_one) {
+      CHECK(letters == std::vector<std::int64_t>{1, 4});
+      CHECK(offsets_of(p0, o.disk.effects) == std::vector<std::int64_t>{0, 2, 3, 5});
+    } else {
+      CHECK(letters == upto(6));
+      CHECK(o.disk.effects.empty());
+    }
+    CHECK(o.disk.next(p0) == 6);
+  }
+}
+
 TEST_CASE("transactional, a batch handler that fails for good: all of the batch is set aside, with the offset") {
   outside o;
   o.world.produce(p0, 3);

@@ -41,7 +41,15 @@ class batch_turn {
     return true;
   }
 
-  bool commit() { return advancing<Slots>{state_}.commit(); }
+  /// A store that sees only now that it can't do what the handler asked for: that is the handler's failure.
+  bool commit() {
+    try {
+      return advancing<Slots>{state_}.commit();
+    } catch (store_error const&) { throw; } catch (error const& e) {
+      if (e.code() != errc::bad_statement) throw;
+      return handling<Slots>{state_}.failed_at_commit(e);
+    }
+  }
 
   /// Not the record's fault: nothing was stored, and the batch stays as it is.
   void store_failed(store_error const& e) {

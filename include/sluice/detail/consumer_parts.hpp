@@ -153,10 +153,14 @@ struct consumer_parts {
                     Slots::store::wanted_start;
                     s.start;
                   }) {
-      auto const wanted = Slots::store::where == from::earliest ? start_at::earliest : start_at::latest;
+      auto const wanted = *Slots::store::wanted_start == from::earliest ? start_at::earliest : start_at::latest;
       if (s.start && s.start->what() != wanted.what())
-        throw error(errc::bad_configuration,
-                    "no_offsets says where to start, and .start says another place; leave .start out");
+        throw error(
+            errc::bad_configuration,
+            may_lose_offsets<typename Slots::store>
+                ? "this store may lose an offset, and a start that is not the earliest would then lose records; "
+                  "leave .start out, or use a durable store"
+                : "no_offsets says where to start, and .start says another place; leave .start out");
       s.start = wanted;
     }
     return s;

@@ -21,6 +21,7 @@ class handling {
   /// True: every record is handled or set aside. False: the batch waits, or its transaction is to be run again.
   bool run() {
     if (in_transaction) hand().at = {};
+    if constexpr (in_transaction && requires { turn_.tx->follow(hand().at); }) turn_.tx->follow(hand().at);
     all().tell().on_handling(hand().view());
     auto const begun = all().clock.now();
     auto called = call();
@@ -32,6 +33,18 @@ class handling {
     all().tell().on_handled(hand().view());
     warn_if_slow(took);
     return true;
+  }
+
+  /// Inside a catch: the store has refused what the handler wrote, and nothing of it is kept. Never goes on with the batch.
+  bool failed_at_commit(error const& e) {
+    bool known = false;
+    if constexpr (in_transaction && requires { all().store.failed_at(); })
+      if (auto const at = all().store.failed_at()) {
+        hand().at = *at;
+        known = true;
+      }
+    decide(e.what(), known && turn_.handler.each);
+    return false;
   }
 
  private:
@@ -59,8 +72,9 @@ class handling {
     } catch (...) { return decide(foreign); }
   }
 
-  /// Inside a catch: throws again where the policy is to stop.
-  called_t decide(std::string const& what) {
+  /// Inside a catch: throws again where the policy is to stop. `one`: it is the current record that has failed, else the batch.
+  called_t decide(std::string const& what) { return decide(what, turn_.handler.each); }
+  called_t decide(std::string const& what, bool one) {
     turn_.roll_back();
     hand().error = what;
     switch (count_failure(what)) {
@@ -73,7 +87,7 @@ class handling {
         break;
     }
     if constexpr (in_transaction) {
-      if (turn_.handler.each) {
+      if (one) {
         tell_of(letter(hand().current()));
         exclude_current();
       } else
@@ -81,7 +95,7 @@ class handling {
       turn_.again = true;
       return leave;
     } else {
-      if (!turn_.handler.each) {
+      if (!one) {
         set_all_aside();
         return done;
       }

@@ -131,6 +131,8 @@ concept offset_store = requires(S& s, std::string const& group, std::vector<topi
 /// as above, but `refused` where the move was applied before: its results must not be doubled. Nothing holds until commit
 /// says `applied`. `commit` `refused`: rolled back, run the batch again.
 /// After `unknown`, settle(moves) tells.
+/// A store that keeps what the handler writes until the commit may throw error(bad_statement) there: rolled back, and the
+/// handler's failure. Where its transaction has `follow(cursor const&)`, and the store `failed_at()`, each() knows which record's.
 template <class S>
 concept transactional_store =
     offset_store<S> && requires(S& s, typename S::transaction& tx, std::span<move const> moves, time_point by) {

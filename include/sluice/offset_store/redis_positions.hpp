@@ -1,0 +1,117 @@
+/// \file offset_store/redis_positions.hpp  Names of keys in Redis, and positions as words: what scripts are given, and what they answer.
+#pragma once
+#include <sluice/detail/file_names.hpp>
+#include <sluice/offset_store/concept.hpp>
+#include <sluice/offset_store/redis_connection.hpp>
+
+#include <charconv>
+#include <map>
+
+namespace sluice { inline namespace v0 { namespace detail::redis {
+
+/// The keys of one group: all in one slot of a cluster, since they share what stands in braces. Group and topic are
+/// percent-encoded, so no two names share a key.
+class key_names {
+  std::string slot_;
+
+ public:
+  key_names(std::string_view prefix, std::string_view group)
+      : slot_("{" + std::string{prefix} + ":" + file_name(group) + "}") {}
+  std::string const& slot() const { return slot_; }
+  std::string topic(std::string_view topic) const { return slot_ + ":offsets:" + file_name(topic); }
+  std::string rewinds() const { return slot_ + ":rewinds"; }
+  bool are_ours(std::string_view key) const { return key.starts_with(slot_ + ":offsets:") || key == rewinds(); }
+};
+
+/// A script's keys of topics: each once.
+class topic_keys {
+  key_names const& names_;
+  script_call& call_;
+  std::map<std::string, std::size_t, std::less<>> known_{};
+
+ public:
+  topic_keys(key_names const& names, script_call& call) : names_(names), call_(call) {}
+  std::size_t operator()(std::string const& topic) {
+    auto const at = known_.find(topic);
+    return at != known_.end() ? at->second : known_.emplace(topic, call_.key(names_.topic(topic))).first->second;
+  }
+};
+
+/// The last three words of a position.
+inline std::string log_words(log_state const& log) {
+  auto const last = log.last ? std::to_string(log.last->of.value()) + " " + std::to_string(log.last->hash) : "- -";
+  return std::to_string(log.leader_epoch) + " " + last;
+}
+
+inline void add_move(script_call& call, topic_keys& keys, move const& m) {
+  call.number(keys(m.of.topic)).number(m.of.partition).number(m.from.value());
+  call.number(m.mine.turn).number(m.mine.nonce).number(m.until.value()).text(log_words(m.log));
+}
+
+template <class N>
+std::optional<N> number_in(std::string_view word) {
+  N n{};
+  auto const [end, trouble] = std::from_chars(word.data(), word.data() + word.size(), n);
+  if (trouble != std::errc{} || end != word.data() + word.size()) return {};
+  return n;
+}
+
+/// Fills in next, log and mine from a position's seven words. False: they are none.
+inline bool read_words(std::string_view words, claimed& into) {
+  std::array<std::string_view, 7> w;
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    auto const end = std::min(words.find(' '), words.size());
+    if ((end == words.size()) != (i + 1 == w.size())) return false;
+    w[i] = words.substr(0, end);
+    words.remove_prefix(std::min(end + 1, words.size()));
+  }
+  auto const next = w[0] == "-" ? std::optional<std::int64_t>{0} : number_in<std::int64_t>(w[0]);
+  auto const life = number_in<std::int64_t>(w[1]);
+  auto const turn = number_in<std::uint64_t>(w[2]), nonce = number_in<std::uint64_t>(w[3]);
+  auto const epoch = number_in<std::int32_t>(w[4]);
+  if (!next || !life || !turn || !nonce || !epoch || (w[5] == "-") != (w[6] == "-")) return false;
+  into.next = offset{*next};
+  into.log = {.incarnation = *life, .leader_epoch = *epoch};
+  into.mine = {*turn, *nonce};
+  if (w[5] == "-") return true;
+  auto const last = number_in<std::int64_t>(w[5]);
+  auto const hash = number_in<std::uint64_t>(w[6]);
+  if (!last || !hash) return false;
+  into.log.last = fingerprint{offset{*last}, *hash};
+  return true;
+}
+
+/// What a script answered, behind its tag.
+class script_answer {
+  reply reply_;
+  std::string const& who_;
+
+ public:
+  /// Throws store_error where the script found what it can't read.
+  script_answer(reply r, std::string const& who) : reply_(std::move(r)), who_(who) {
+    if (kind() == "damaged")
+      throw store_error(errc::store_damaged, who_ + ": " + std::string{word(1)} + " in Redis has a field " +
+                                                 std::string{word(2)} +
+                                                 " that is no position: restore it from a backup");
+    if (kind() == "format") {
+      if (auto const found = number_in<int>(word(2)); found && *found > 1)
+        throw store_error(errc::store_newer, who_ + ": " + std::string{word(1)} + " in Redis was written in format " +
+                                                 std::to_string(*found) + ", this version knows up to " + format +
+                                                 ": use the version of the library that wrote it");
+      throw store_error(errc::store_damaged, who_ + ": " + std::string{word(1)} +
+                                                 " in Redis is not one that the library made: choose another prefix");
+    }
+  }
+  std::string_view kind() const { return word(0); }
+  /// Empty where there is none.
+  std::string_view word(std::size_t i) const {
+    return i + 1 < reply_->elements ? redis::text_of(*reply_->element[i + 1]) : std::string_view{};
+  }
+  std::size_t words() const { return reply_->elements - 1; }
+  [[noreturn]] void unreadable(topic_partition const& of) const {
+    throw store_error(errc::store_damaged,
+                      who_ + ": what Redis holds of " + to_string(of) + " is no position: restore it from a backup");
+  }
+};
+
+}}}  // namespace sluice::v0::detail::redis

@@ -1,0 +1,139 @@
+/// \file offset_store/redis_settings.hpp  How a Redis server is reached, and what it must be before offsets are entrusted to it.
+#pragma once
+#include <sluice/offset.hpp>
+#include <sluice/offset_store/redis_errors.hpp>
+
+#include <hiredis/hiredis.h>
+
+#include <array>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+namespace sluice { inline namespace v0 { namespace detail::redis {
+
+struct settings {
+  std::string who{};  // the policy, for errors
+  std::string host{};
+  int port = 0;
+  std::string user{};
+  std::string password{};
+  std::string password_file{};
+  std::string password_variable{};
+  int database = 0;
+  std::string prefix{};
+  std::chrono::milliseconds timeout{};
+  bool durable = true;
+  bool assume_durable = false;
+};
+
+/// What can be told without the server. Throws error(bad_configuration).
+inline void check(settings const& s) {
+  auto const bad = [&](char const* key, char const* why) {
+    throw error(errc::bad_configuration, s.who + "." + key + " " + why);
+  };
+  auto const plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.' || c == ':';
+  };
+  if (s.host.empty()) bad("host", "is empty: give a name, an address, or the path of a Unix socket");
+  if (s.port < 1 || s.port > 65535) bad("port", "must be 1 to 65535; Redis's own is 6379");
+  if (s.database < 0) bad("database", "must not be negative");
+  if (s.prefix.empty() || s.prefix.size() > 64 || !std::all_of(s.prefix.begin(), s.prefix.end(), plain))
+    bad("prefix", "must be 1 to 64 letters, digits and any of _ - . :");
+  if (s.timeout.count() <= 0) bad("timeout", "must be above 0");
+  auto const passwords = !s.password.empty() + !s.password_file.empty() + !s.password_variable.empty();
+  if (passwords > 1)
+    bad("password", "is given in more than one way: name one of password, password_file, password_variable");
+  if (!s.user.empty() && passwords == 0)
+    bad("user", "has no password: give .password_file, .password_variable or .password");
+}
+
+/// What a fsync before each answer takes, and what keeps keys from being evicted.
+inline constexpr std::array<std::pair<char const*, char const*>, 4> durable_settings{{
+    {"appendonly", "yes"},
+    {"appendfsync", "always"},
+    {"no-appendfsync-on-rewrite", "no"},
+    {"maxmemory-policy", "noeviction"},
+}};
+
+/// Checks what a server says of itself, at each connect. All throw store_error.
+class introduction {
+  settings const& config_;
+  std::string where_;
+  std::string password_;
+
+  [[noreturn]] void fail(errc code, std::string const& what) const { throw store_error(code, where_ + " " + what); }
+  [[noreturn]] void fail(meaning const& m) const { fail(m.code, m.what); }
+  static std::string_view text(redisReply const& r) { return r.str ? std::string_view{r.str, r.len} : ""; }
+  static bool failed(redisReply const& r) { return r.type == REDIS_REPLY_ERROR; }
+
+ public:
+  /// Reads the password anew, so that it may be changed while the program runs.
+  introduction(settings const& config, std::string where)
+      : config_(config), where_(std::move(where)), password_(config.password) {
+    if (!config_.password_variable.empty()) {
+      auto const* const found = std::getenv(config_.password_variable.c_str());
+      if (!found || !*found)
+        throw store_error(errc::bad_configuration, config_.who + ".password_variable: the environment has no " +
+                                                       config_.password_variable + ", or it is empty");
+      password_ = found;
+    } else if (!config_.password_file.empty()) {
+      std::ifstream in{config_.password_file, std::ios::binary};
+      password_.assign(std::istreambuf_iterator<char>{in}, {});
+      while (password_.ends_with('\n') || password_.ends_with('\r')) password_.pop_back();
+      if (password_.empty())
+        throw store_error(errc::bad_configuration,
+                          config_.who + ".password_file = " + config_.password_file + " can't be read, or is empty");
+    }
+  }
+  bool has_password() const { return !password_.empty(); }
+  std::string const& password() const { return password_; }
+
+  void check_password(redisReply const& r) const {
+    if (!failed(r)) return;
+    if (auto const word = first_word(text(r)); word == "DENIED" || word == "LOADING") fail(meaning_of(text(r)));
+    if (text(r).find("without any password configured") != std::string_view::npos)
+      fail(errc::bad_configuration, "asks for no password, and one was given: leave it out, or give the server one");
+    fail(errc::bad_configuration, "does not accept this user and password (AUTH)");
+  }
+  void check_database(redisReply const& r) const {
+    if (!failed(r)) return;
+    if (first_word(text(r)) != "ERR") fail(meaning_of(text(r)));
+    fail(errc::bad_configuration, "has no database " + std::to_string(config_.database) +
+                                      ": a cluster has only 0, others as many as `databases` says");
+  }
+  void check_scripts(redisReply const& r) const {
+    if (failed(r)) fail(meaning_of(text(r)));
+    if (r.type != REDIS_REPLY_INTEGER) fail(errc::store_unavailable, "gave an answer that is none of Redis's");
+    if (r.integer != 1) fail(errc::bad_configuration, "is too old: Redis 7 or later is needed");
+  }
+  void check_role(redisReply const& r) const {
+    if (failed(r)) {
+      if (config_.durable && !config_.assume_durable)
+        fail(errc::bad_configuration,
+             "does not say whether it is a primary: allow this user INFO (+info), or set assume_durable");
+      return;
+    }
+    if (text(r).find("\nrole:master") == std::string_view::npos)
+      fail(errc::store_unavailable, "is not a primary but a replica or a Sentinel: give the address of the primary");
+  }
+  void check_durable(redisReply const& r) const {
+    if (failed(r) && config_.assume_durable) return;
+    if (failed(r) || r.type != REDIS_REPLY_ARRAY)
+      fail(errc::bad_configuration,
+           "does not say whether it is durable: allow this user CONFIG GET (+config|get), or, where you know that it "
+           "is, set assume_durable; lossy_redis_offsets asks for no durability");
+    for (auto const& [name, wanted] : durable_settings) {
+      std::string_view found = "not known to it";
+      for (std::size_t i = 0; i + 1 < r.elements; i += 2)
+        if (text(*r.element[i]) == name) found = text(*r.element[i + 1]);
+      if (found != wanted)
+        fail(errc::bad_configuration, std::string{"would lose offsets: its "} + name + " is " + std::string{found} +
+                                          ", and must be " + wanted + "; lossy_redis_offsets asks for no durability");
+    }
+  }
+};
+
+}}}  // namespace sluice::v0::detail::redis
