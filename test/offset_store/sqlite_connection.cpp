@@ -100,10 +100,3 @@ TEST_CASE("a lock is waited for until the deadline, or until it is free") {
   soon.join();
   CHECK(b.in_transaction());
 }
-
-TEST_CASE("a statement's beginning holds no quoted text") {
-  using sl::detail::beginning_of;
-  CHECK(beginning_of("select 1") == "\"select 1\"");
-  CHECK(beginning_of("insert into t values ('secret')") == "\"insert into t values (…\"");
-  CHECK(beginning_of(std::string(200, 'x')) == "\"" + std::string(80, 'x') + "…\"");
-}

@@ -1,13 +1,8 @@
 /// \file offset_store/postgres_connection.hpp  A session with PostgreSQL: every call has a deadline, errors say what they mean, and no secret is in them.
 #pragma once
 #include <sluice/detail/sql_text.hpp>
-#include <sluice/offset_store/postgres_parameters.hpp>
+#include <sluice/offset_store/postgres_result.hpp>
 
-#if __has_include(<libpq-fe.h>)
-#include <libpq-fe.h>
-#else
-#include <postgresql/libpq-fe.h>
-#endif
 #include <poll.h>
 
 #include <functional>
@@ -38,41 +33,6 @@ struct session_options {
   std::chrono::milliseconds statement_timeout{30'000};
   std::chrono::milliseconds lock_timeout{5000};
   std::chrono::milliseconds idle_in_transaction_timeout{30'000};
-};
-
-/// The answer to one statement.
-class result {
-  struct clear {
-    void operator()(PGresult* r) const { PQclear(r); }
-  };
-  std::unique_ptr<PGresult, clear> r_{};
-
- public:
-  result() = default;
-  explicit result(PGresult* r) : r_(r) {}
-  PGresult* get() const { return r_.get(); }
-  bool good() const {
-    auto const s = PQresultStatus(r_.get());
-    return s == PGRES_COMMAND_OK || s == PGRES_TUPLES_OK || s == PGRES_COPY_IN;
-  }
-  std::string_view state() const {
-    auto const* s = PQresultErrorField(r_.get(), PG_DIAG_SQLSTATE);
-    return s ? s : "";
-  }
-  std::string_view command() const { return PQcmdStatus(r_.get()); }
-  int rows() const { return PQntuples(r_.get()); }
-  bool null(int row, int column) const { return PQgetisnull(r_.get(), row, column) != 0; }
-  std::string_view text(int row, int column) const {
-    return {PQgetvalue(r_.get(), row, column), static_cast<std::size_t>(PQgetlength(r_.get(), row, column))};
-  }
-  std::int64_t number(int row, int column) const {
-    return std::strtoll(PQgetvalue(r_.get(), row, column), nullptr, 10);
-  }
-};
-
-struct request {
-  std::string sql{};
-  parameters with{};
 };
 
 /// One session at a time, for one thread. After a failure of the session the next call of ready() makes a new one.
