@@ -11,21 +11,20 @@ using namespace servers;
 namespace {
 
 constexpr int partitions = 4;
-constexpr int in_each = 25'000;
 
 /// Two consumers of one group; what ends is started again, as a supervisor would.
 class copiers {
   temporary_folder folder_{};
-  std::string brokers_;
+  std::string brokers_, rate_;
   std::vector<process> running_{};
 
   process start(std::size_t i) const {
     auto const name = "copier-" + std::to_string(i);
-    return {{KAFKA_COPIER, brokers_, name, "1200"}, (folder_.path / name).string()};
+    return {{KAFKA_COPIER, brokers_, name, rate_}, (folder_.path / name).string()};
   }
 
  public:
-  explicit copiers(std::string brokers) : brokers_(std::move(brokers)) {
+  copiers(std::string brokers, std::string rate) : brokers_(std::move(brokers)), rate_(std::move(rate)) {
     for (std::size_t i = 0; i < 2; ++i) running_.push_back(start(i));
   }
   void keep_alive() {
@@ -43,9 +42,7 @@ class copiers {
   }
 };
 
-}  // namespace
-
-TEST_CASE("100,000 records from Kafka to Kafka, with 10 kills of the consumers and 3 of the broker") {
+void copy_through(int in_each, int kills_of_consumers, int kills_of_broker, char const* rate) {
   std::mt19937 random{seed()};
   kafka broker;
   kafka_topics const topics{broker.bootstrap()};
@@ -58,7 +55,7 @@ TEST_CASE("100,000 records from Kafka to Kafka, with 10 kills of the consumers a
     topics.produce("in", p, input[p]);
   }
 
-  copiers both{broker.bootstrap()};
+  copiers both{broker.bootstrap(), rate};
   auto const copied = [&] { return topics.committed("copiers", "in", partitions); };
   auto const wait = [&](std::chrono::milliseconds t) {
     for (auto const until = std::chrono::steady_clock::now() + t; std::chrono::steady_clock::now() < until;) {
@@ -67,8 +64,9 @@ TEST_CASE("100,000 records from Kafka to Kafka, with 10 kills of the consumers a
     }
   };
   // Each trouble on what was copied since the last, so that none meets a stream that stands still.
-  std::vector<bool> troubles(13, false);  // true: the broker
-  std::fill_n(troubles.begin(), 3, true);
+  std::vector<bool> troubles(static_cast<std::size_t>(kills_of_consumers + kills_of_broker),
+                             false);  // true: the broker
+  std::fill_n(troubles.begin(), kills_of_broker, true);
   std::shuffle(troubles.begin(), troubles.end(), random);
   std::int64_t before = 0;
   for (bool const of_broker : troubles) {
@@ -103,4 +101,12 @@ TEST_CASE("100,000 records from Kafka to Kafka, with 10 kills of the consumers a
     CHECK(output.at(p).size() == input[p].size());
     CHECK((output.at(p) == input[p]));
   }
+}
+
+}  // namespace
+
+TEST_CASE("20,000 records from Kafka to Kafka, with 4 kills of the consumers") { copy_through(5'000, 4, 0, "400"); }
+
+TEST_CASE("100,000 records from Kafka to Kafka, with 10 kills of the consumers and 3 of the broker", "[.long]") {
+  copy_through(25'000, 10, 3, "1200");
 }
