@@ -16,12 +16,13 @@ namespace detail::postgres {
 
 inline std::string quoted_table(std::string const& table) {
   auto const dot = table.find('.');
-  return dot == table.npos ? quoted(table) : quoted(table.substr(0, dot)) + "." + quoted(table.substr(dot + 1));
+  return dot == table.npos ? in_quotes(table)
+                           : in_quotes(table.substr(0, dot)) + "." + in_quotes(table.substr(dot + 1));
 }
 template <class F>
 std::string list(std::vector<std::string> const& names, F f, char const* between = ", ") {
   std::string text;
-  for (auto const& n : names) text.append(text.empty() ? "" : between).append(f(quoted(n)));
+  for (auto const& n : names) text.append(text.empty() ? "" : between).append(f(in_quotes(n)));
   return text;
 }
 inline std::string list(std::vector<std::string> const& names) {
@@ -49,7 +50,7 @@ inline std::string rows_of_arrays(connection& db, std::string const& who, std::s
           std::string(who).append(": there is no column ").append(columns[i]).append(" in a table ").append(table));
     auto const n = std::to_string(i + 1);
     auto const comma = i > 0 ? ", " : "";
-    casts.append(comma).append("c").append(n).append("::").append(type).append(" as ").append(quoted(columns[i]));
+    casts.append(comma).append("c").append(n).append("::").append(type).append(" as ").append(in_quotes(columns[i]));
     arrays.append(comma).append("$").append(n).append("::text[]");
     names.append(comma).append("c").append(n);
   }

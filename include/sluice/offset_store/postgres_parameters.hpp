@@ -132,7 +132,7 @@ class array {
   void next() {
     if (text_.size() > 1) text_ += ',';
   }
-  void quoted(std::string_view v) {
+  void in_quotes(std::string_view v) {
     text_ += '"';
     for (char const c : v) {
       if (c == '"' || c == '\\') text_ += '\\';
@@ -146,7 +146,7 @@ class array {
   array& add(T const& v) {
     next();
     if (auto const text = text_of(v))
-      quoted(*text);
+      in_quotes(*text);
     else
       text_ += "null";
     return *this;

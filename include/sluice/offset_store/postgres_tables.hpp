@@ -26,7 +26,7 @@ namespace sluice { inline namespace v0 { namespace detail::postgres {
 inline constexpr std::int64_t format = 1;
 
 /// In double quotes.
-inline std::string quoted(std::string_view name) {
+inline std::string in_quotes(std::string_view name) {
   std::string text = "\"";
   for (char const c : name) text.append(c == '"' ? 2 : 1, c);
   return text + "\"";
@@ -50,7 +50,7 @@ class tables {
   tables(connection& db, std::string name, bool create) : db_(db), name_(std::move(name)), create_(create) {}
 
   std::string with(std::string_view suffix) const { return named(name_ + std::string(suffix)); }
-  std::string named(std::string_view table) const { return quoted(schema_) + "." + quoted(table); }
+  std::string named(std::string_view table) const { return in_quotes(schema_) + "." + in_quotes(table); }
   std::string skipped() const { return name_ + "_skipped"; }
 
   /// Sees to it that they are there, in a format that is known. Throws error(bad_configuration), store_error.
@@ -90,7 +90,7 @@ class tables {
   bool find(std::string const& table, time_point by) {
     auto const r = db_.must_one({"select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
                                  " where c.oid = to_regclass($1)",
-                                 parameters::of(quoted(table))},
+                                 parameters::of(in_quotes(table))},
                                 "looking for tables", by);
     if (r.rows() == 0) return false;
     schema_ = r.text(0, 0);
@@ -114,7 +114,7 @@ class tables {
     // The lock: two that create at once would disturb each other in the catalogue.
     std::vector<request> requests{{"begin"},
                                   {"select pg_advisory_xact_lock(727375696, hashtext($1))", parameters::of(table)},
-                                  {"select set_config('search_path', $1, true)", parameters::of(quoted(schema_))}};
+                                  {"select set_config('search_path', $1, true)", parameters::of(in_quotes(schema_))}};
     for (auto const& d : ddl) requests.push_back({d});
     requests.push_back({"commit"});
     for (auto const& r : db_.ask(requests, by)) {
@@ -153,7 +153,7 @@ class tables {
     if (rights.text(0, 1) != "t")
       throw error(errc::bad_configuration, db_.at() + "the role " + std::string(rights.text(0, 0)) +
                                                " lacks rights: have its owner run: grant select, insert, update on " +
-                                               named(table) + " to " + quoted(rights.text(0, 0)));
+                                               named(table) + " to " + in_quotes(rights.text(0, 0)));
     auto const r = db_.ask_one({"select " + columns + " from " + named(table) + " where false"}, by);
     if (!r.good() && !r.state().starts_with("42")) db_.fail(r, "looking at the table " + table);
     for (int i = 0; r.good() && i < static_cast<int>(types.size()); ++i)
@@ -165,7 +165,7 @@ class tables {
 
   static std::string place() { return "(grp text not null, topic text not null, partition integer not null, "; }
   static std::string letters(std::string const& table) {
-    return "create table if not exists " + quoted(table) + " " + place() +
+    return "create table if not exists " + in_quotes(table) + " " + place() +
            "\"offset\" bigint not null, incarnation bigint not null, timestamp bigint not null, \"key\" bytea, value "
            "bytea, "
            "error text not null, attempts integer not null, \"first\" bigint not null, "
@@ -173,7 +173,7 @@ class tables {
   }
   std::vector<std::string> creation() const {
     auto const table = [&](std::string_view suffix) {
-      return "create table if not exists " + quoted(name_ + std::string(suffix)) + " ";
+      return "create table if not exists " + in_quotes(name_ + std::string(suffix)) + " ";
     };
     return {table("") + place() +
                 "next bigint not null, incarnation bigint not null, fence_turn bigint not null, fence_nonce bigint, "
@@ -184,11 +184,11 @@ class tables {
             table("_rewinds") + place() +
                 "cause text not null, from_offset bigint not null, to_offset bigint not null, "
                 "incarnation bigint not null, at_ms bigint not null)",
-            "create index if not exists " + quoted(name_ + "_rewinds_of") + " on " + quoted(name_ + "_rewinds") +
+            "create index if not exists " + in_quotes(name_ + "_rewinds_of") + " on " + in_quotes(name_ + "_rewinds") +
                 " (grp, topic, partition)",
             letters(skipped()),
             table("_meta") + "(name text primary key, value text not null)",
-            "insert into " + quoted(name_ + "_meta") + " values ('format', '" + std::to_string(format) +
+            "insert into " + in_quotes(name_ + "_meta") + " values ('format', '" + std::to_string(format) +
                 "') on conflict do nothing"};
   }
 };

@@ -139,7 +139,7 @@ class postgres_upsert_row {
     using detail::postgres::list;
     std::string const lock = "select pg_advisory_xact_lock(727375696, hashtext($1))";
     auto const create =
-        "create table if not exists " + detail::postgres::quoted(into_.table) + " (" +
+        "create table if not exists " + detail::postgres::in_quotes(into_.table) + " (" +
         list(
             into_.key, [](std::string const& n) { return n + " text not null, "; }, "") +
         list(
@@ -148,7 +148,7 @@ class postgres_upsert_row {
         "sluice_version bigint not null, sluice_deleted integer not null, primary key (" +
         list(into_.key) + "))";
     auto const there = db_.must_one(
-        {"select to_regclass($1)", detail::postgres::parameters::of(detail::postgres::quoted(into_.table))},
+        {"select to_regclass($1)", detail::postgres::parameters::of(detail::postgres::in_quotes(into_.table))},
         "looking for tables", by);
     if (!there.null(0, 0)) return;
     for (auto const& r : db_.ask(
@@ -166,7 +166,7 @@ class postgres_upsert_row {
     using detail::postgres::list;
     auto all = own(into_);
     for (auto const& n : ours()) all.push_back(n);
-    auto const table = detail::postgres::quoted(into_.table);
+    auto const table = detail::postgres::in_quotes(into_.table);
     auto const key = list(into_.key);
     std::string const place = "(sluice_version, sluice_partition, sluice_incarnation, sluice_offset)";
     auto const lacks = [&](std::string const& why) {
