@@ -53,6 +53,7 @@ struct fixture {
 
   fixture() {
     broker().create_topic(topic, 1);
+    broker().create_topic("orders", 4);  // librdkafka 2.8 looks for it
     positions.metadata = membership("member-1", 3);
     store.prepare_transactions();
     store.bind(positions);

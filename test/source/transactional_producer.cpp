@@ -34,6 +34,7 @@ struct fixture {
       group{rd_kafka_consumer_group_metadata_new("billing")};
   fixture() {
     broker().create_topic(topic, 1);
+    broker().create_topic("orders", 4);  // librdkafka 2.8 looks for it
     sl::detail::append(*offsets, {"orders", 0}).offset = 7;
   }
   void produce(std::string const& value) {

@@ -1,0 +1,162 @@
+// Consumers on a real Kafka and a real store are killed, or stopped for longer than their session and woken: what they
+// counted in the store is the input, each record once.
+#include <libpq-fe.h>
+#include <sqlite3.h>
+
+#include <functional>
+#include <random>
+
+#include "catch.hpp"
+#include "seed.hpp"
+#include "servers/kafka.hpp"
+#include "servers/kafka_topics.hpp"
+#include "servers/postgres.hpp"
+#include "servers/redis.hpp"
+
+using namespace servers;
+
+namespace {
+
+constexpr int partitions = 4, in_each = 3'000, keys = 50;
+using counts = std::map<std::string, std::int64_t>;
+
+struct input {
+  kafka broker{};
+  kafka_topics topics{broker.bootstrap()};
+  counts wanted{};
+
+  input() {
+    topics.create("in", partitions);
+    for (std::int32_t p = 0; p < partitions; ++p) {
+      std::vector<topic_record> all;
+      for (int i = 0; i < in_each; ++i) {
+        all.push_back({"key " + std::to_string((i * 7 + p) % keys), "v"});
+        ++wanted[all.back().key];
+      }
+      topics.produce("in", p, all);
+    }
+  }
+};
+input& shared() {
+  static input one;
+  return one;
+}
+
+std::int64_t sum(counts const& all) {
+  std::int64_t n = 0;
+  for (auto const& [key, count] : all) n += count;
+  return n;
+}
+
+/// Two members of a group; what ends is started again, as a supervisor would.
+class counters {
+  temporary_folder folder_{};
+  std::vector<std::string> command_;
+  std::vector<std::string> environment_;
+  std::vector<process> running_{};
+
+  process start(std::size_t i) const { return {command_, (folder_.path / std::to_string(i)).string(), environment_}; }
+
+ public:
+  counters(std::string const& store, std::string const& address, std::vector<std::string> environment)
+      : command_{COUNTER, store, shared().broker.bootstrap(), address}, environment_(std::move(environment)) {
+    for (std::size_t i = 0; i < 2; ++i) running_.push_back(start(i));
+  }
+  void wait(std::chrono::milliseconds t) {
+    for (auto const until = std::chrono::steady_clock::now() + t; std::chrono::steady_clock::now() < until;) {
+      for (std::size_t i = 0; i < running_.size(); ++i)
+        if (running_[i].ended()) running_[i] = start(i);
+      std::this_thread::sleep_for(20ms);
+    }
+  }
+  void kill(std::size_t i) {
+    running_[i].end(SIGKILL);
+    running_[i] = start(i);
+  }
+  void freeze(std::size_t i, bool on) const { running_[i].signal(on ? SIGSTOP : SIGCONT); }
+  std::string said() const {
+    std::string all;
+    for (auto const& p : running_) all += p.log().substr(0, 20'000) + "\n----\n";
+    return all;
+  }
+};
+
+void counts_each_once(std::string const& store, std::string const& address, std::function<counts()> const& found,
+                      std::vector<std::string> environment = {}) {
+  std::mt19937 random{seed()};
+  auto const& wanted = shared().wanted;
+  counters both{store, address, std::move(environment)};
+  auto const wait_for = [&](std::int64_t at_least) {
+    for (auto const give_up = std::chrono::steady_clock::now() + 60s; sum(found()) < at_least; both.wait(50ms))
+      if (std::chrono::steady_clock::now() > give_up) FAIL("nothing is counted any more\n" << both.said());
+  };
+
+  std::vector<bool> stops(12, false);  // true: stopped and woken; else killed
+  std::fill_n(stops.begin(), 2, true);
+  std::shuffle(stops.begin(), stops.end(), random);
+  for (bool const stop : stops) {
+    auto const before = sum(found());
+    REQUIRE(before < sum(wanted));
+    wait_for(before + 1);
+    both.wait(std::chrono::milliseconds{random() % 300});
+    auto const who = random() % 2;
+    if (!stop) {
+      both.kill(who);
+      continue;
+    }
+    both.freeze(who, true);
+    both.wait(4s);
+    both.freeze(who, false);
+  }
+  wait_for(sum(wanted));
+  both.wait(1s);
+  CHECK(found() == wanted);
+}
+
+}  // namespace
+
+TEST_CASE("PostgreSQL: each record counts once, through 10 kills and 2 zombies") {
+  postgres server;
+  std::unique_ptr<PGconn, void (*)(PGconn*)> const db{PQconnectdb(server.connection().c_str()), PQfinish};
+  using result = std::unique_ptr<PGresult, void (*)(PGresult*)>;
+  result const made{PQexec(db.get(), "create table hits (name text primary key, n bigint not null)"), PQclear};
+  REQUIRE(PQresultStatus(made.get()) == PGRES_COMMAND_OK);
+  counts_each_once("postgres", server.connection(), [&] {
+    result const rows{PQexec(db.get(), "select name, n from hits"), PQclear};
+    counts all;
+    for (int i = 0; i < PQntuples(rows.get()); ++i)
+      all[PQgetvalue(rows.get(), i, 0)] = std::stoll(PQgetvalue(rows.get(), i, 1));
+    return all;
+  });
+}
+
+TEST_CASE("Redis: each record counts once, through 10 kills and 2 zombies") {
+  redis server;
+  auto const read = [&] {
+    auto const words = server.ask({"HGETALL", "hits"});
+    counts all;
+    for (std::size_t i = 0; i + 1 < words.size(); i += 2) all[words[i]] = std::stoll(words[i + 1]);
+    return all;
+  };
+  counts_each_once("redis", std::to_string(server.port()), read, {"REDIS_PASSWORD=" + server.password()});
+}
+
+TEST_CASE("SQLite: each record counts once, through 10 kills and 2 zombies") {
+  temporary_folder const folder;
+  auto const file = (folder.path / "counts.db").string();
+  sqlite3* opened = nullptr;
+  REQUIRE(sqlite3_open(file.c_str(), &opened) == SQLITE_OK);
+  std::unique_ptr<sqlite3, int (*)(sqlite3*)> const db{opened, sqlite3_close};
+  sqlite3_busy_timeout(opened, 10'000);
+  constexpr auto create = "pragma journal_mode=wal; create table hits (name text primary key, n integer not null)";
+  REQUIRE(sqlite3_exec(opened, create, nullptr, nullptr, nullptr) == SQLITE_OK);
+  counts_each_once("sqlite", file, [&] {
+    counts all;
+    auto const one = [](void* to, int, char** row, char**) {
+      (*static_cast<counts*>(to))[row[0]] = std::stoll(row[1]);
+      return 0;
+    };
+    sqlite3_exec(opened, "select name, n from hits", one, &all, nullptr);
+    return all;
+  });
+}
