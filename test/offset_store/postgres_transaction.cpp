@@ -245,9 +245,11 @@ TEST_CASE_METHOD(
   CHECK(error_of([&] { tx->execute("nonsense"); }).code == sl::errc::bad_statement);
   auto const behind = error_of([&] { tx->execute("insert into t (what) values (2)"); });
   CHECK(behind.code == sl::errc::bad_statement);
-  CHECK(behind.of_store);
+  CHECK_FALSE(behind.of_store);
   CHECK_THAT(behind.text, ContainsSubstring("savepoint"));
-  CHECK(error_of([&] { s->advance(*tx, moves, soon()); }).of_store);
+  auto const at_the_end = error_of([&] { s->advance(*tx, moves, soon()); });
+  CHECK(at_the_end.code == sl::errc::bad_statement);
+  CHECK_FALSE(at_the_end.of_store);
   s->rollback(*tx);
   CHECK(whats().empty());
   tx = &s->begin(moves, soon());
@@ -258,7 +260,7 @@ TEST_CASE_METHOD(
 TEST_CASE_METHOD(fixture, "a transaction that native_handle() has ended is not taken for committed") {
   PQclear(PQexec(tx->native_handle(), "commit"));
   CHECK(error_of([&] { tx->execute("insert into t (what) values (1)"); }).of_store);
-  CHECK(error_of([&] { s->advance(*tx, moves, soon()); }).of_store);
+  CHECK(error_of([&] { s->advance(*tx, moves, soon()); }).code == sl::errc::bad_statement);
   s->rollback(*tx);
   CHECK(look("select next from sluice_offsets") == contract::texts{"10"});
 }
@@ -408,4 +410,33 @@ TEST_CASE_METHOD(fixture, "a transaction that lay idle for too long is the store
   quick->rollback(t);
   CHECK(contract::advance(*quick, {contract::to(c[0], 12)}) == contract::all{outcome::applied});
   CHECK(whats().empty());
+}
+
+TEST_CASE_METHOD(fixture, "a handler's COPY is refused at once, whichever way it goes") {
+  for (auto const* sql : {"copy t to stdout", "copy t from stdin"}) {
+    auto const begun = std::chrono::steady_clock::now();
+    CHECK_THAT(error_of([&] { tx->execute(sql); }).text, ContainsSubstring("COPY"));
+    CHECK(std::chrono::steady_clock::now() - begun < 5s);
+    s->rollback(*tx);
+    tx = &s->begin(moves, soon());
+    CHECK_THAT(error_of([&] { tx->prepare(sql).execute(); }).text, ContainsSubstring("COPY"));
+    s->rollback(*tx);
+    tx = &s->begin(moves, soon());
+  }
+}
+
+TEST_CASE_METHOD(fixture, "upsert does not cut a value that is too long for its column") {
+  tx->execute("create domain short as varchar(5)");
+  tx->execute("create table narrow (id varchar(5) primary key, code char(3), also short)");
+  using row = std::tuple<std::string, std::string, std::string>;
+  auto const put = [&](row const& r) {
+    tx->upsert({.table = "narrow", .key = {"id"}, .columns = {"code", "also"}}, std::vector{r},
+               [](row const& all) { return all; });
+  };
+  put({"abc", "x", "y"});
+  tx->execute("savepoint here");
+  for (auto const& bad : {row{"order-1", "x", "y"}, row{"abc", "long", "y"}, row{"abc", "x", "longer"}}) {
+    CHECK(error_of([&] { put(bad); }).code == sl::errc::bad_statement);
+    tx->execute("rollback to here");
+  }
 }

@@ -30,7 +30,8 @@ struct postgres_offsets {
   bool assume_durable = false;           ///< take a server with fsync or full_page_writes off
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds statement_timeout{30'000};  ///< of one statement, the handler's too
-  std::chrono::milliseconds lock_timeout{5000};         ///< how long another's transaction is waited for
+  /// How long another's transaction is waited for: below the 5 s that the consumer gives a store's answer.
+  std::chrono::milliseconds lock_timeout{3000};
   /// How long a handler's transaction may lie idle: below the group's session time-out, so that a process that was
   /// stopped has let go of its locks when others go on without it.
   std::chrono::milliseconds idle_in_transaction_timeout{30'000};
@@ -118,7 +119,10 @@ class postgres_offset_store {
   std::vector<claimed> record(std::vector<rewind> const& rewinds, time_point by) {
     std::vector<topic_partition> set;
     set.reserve(rewinds.size());
-    for (auto const& r : rewinds) set.push_back(r.of);
+    for (auto const& r : rewinds) {
+      set.push_back(r.of);
+      letters_.forget(r.of);  // what it was set aside for comes again
+    }
     return answer(set, by, [&](std::vector<claimed>& answers) {
       for (auto& a : answers) a.why = to_string(a.of) + ": another owner has claimed it";
       auto const done = db_.must_one(positions_.rewind(rewinds), "a rewind", by);
@@ -240,10 +244,10 @@ class postgres_offset_store {
     auto const swallowed = in_transaction_ && db_.alive();
     rollback(tx_);
     if (swallowed)
-      throw store_error(errc::bad_statement,
-                        db_.at() +
-                            "a statement of the handler's transaction was refused, and its exception was not let"
-                            " pass, or the transaction was ended: nothing of it is kept");
+      throw error(errc::bad_statement,
+                  db_.at() +
+                      "a statement of the handler's transaction was refused, and its exception was not let"
+                      " pass, or the transaction was ended: nothing of it is kept");
     throw store_error(errc::store_unavailable,
                       db_.at() + "the session ended within the transaction: nothing of it is kept");
   }
@@ -253,6 +257,9 @@ class postgres_offset_store {
   void until_no_conflict(time_point by, F f) {
     for (;;) try {
         return f();
+      } catch (detail::postgres::locked const&) {
+        db_.rollback();
+        throw;
       } catch (store_conflict const&) {
         db_.rollback();
         if (std::chrono::steady_clock::now() >= by) throw;
@@ -267,9 +274,10 @@ class postgres_offset_store {
   }
   void advance_alone(std::span<move const> moves, time_point by) {
     mark_made(db_.must_one(positions_.advance(moves), "an advance", by));
-    mark_applied(moves, false, by);
+    mark_applied(moves, true, by);
   }
-  /// What is refused, but stands where the move wanted it, under the same fence.
+  /// What is refused, but stands where the move wanted it, under the same fence. `wait`: by a lock on the row, which is not
+  /// had before the commit that made it so has reached the standbys that it must reach.
   void mark_applied(std::span<move const> moves, bool wait, time_point by) {
     if (std::find(outcomes_.begin(), outcomes_.end(), outcome::refused) == outcomes_.end()) return;
     auto const found = db_.must_one(positions_.find(moves, wait), "reading positions", by);
@@ -286,7 +294,7 @@ class postgres_offset_store {
       if (outcomes_[i] == outcome::applied) letters_.add_waiting(tables_, positions_.group(), moves[i].of, rest);
     rest.push_back({"commit"});
     db_.must(rest, "setting records aside", by);
-    mark_applied(moves, false, by);
+    mark_applied(moves, true, by);
   }
   /// A position that the snapshot does not show as it is now: another claim, most likely.
   void look_what_was_in_the_way(std::span<move const> moves, time_point by) {

@@ -30,12 +30,15 @@ inline std::string list(std::vector<std::string> const& names) {
 }
 
 /// `(select c1::integer as "id", … , i as sluice_i from unnest($1::text[], …) with ordinality …)`: rows of `table`'s types
-/// out of one array of text for each column, numbered. Throws error(bad_statement) for a column that isn't there.
+/// out of one array of text for each column, numbered. Types are without their length: a cast to varchar(5) would cut a
+/// longer value in silence, where the insert behind refuses it. Throws error(bad_statement) for a column that isn't there.
 inline std::string rows_of_arrays(connection& db, std::string const& who, std::string const& table,
                                   std::vector<std::string> const& columns, time_point by) {
   request const ask{
-      "select a.attname, format_type(a.atttypid, a.atttypmod) from pg_attribute a"
-      " where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped",
+      "with recursive t(name, type) as (select a.attname, a.atttypid from pg_attribute a"
+      " where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped union all"
+      " select t.name, d.typbasetype from t join pg_type d on d.oid = t.type where d.typtype = 'd')"
+      " select t.name, format_type(t.type, -1) from t join pg_type p on p.oid = t.type where p.typtype <> 'd'",
       parameters::of(quoted_table(table))};
   auto const types = db.ask_one(ask, by);
   if (!types.good()) refused_to_run(db, types, ask.sql);

@@ -13,9 +13,9 @@
 namespace sluice { inline namespace v0 { namespace detail::postgres {
 
 /// A lock was not to be had in time: nothing was done.
-class locked : public store_error {
+class locked : public store_conflict {
  public:
-  using store_error::store_error;
+  using store_conflict::store_conflict;
 };
 
 /// The session has ended, or its time was up: what was asked last may have been done, or may yet be.
@@ -73,7 +73,7 @@ class connection {
 
   /// A session outside of transactions. Throws store_error.
   void ready(time_point by) {
-    if (alive() && hung_up()) lose_quietly();
+    if (alive() && hung_up()) lose_quietly(in_transaction());
     if (!alive()) connect(by);
     if (in_transaction()) ask_one({"rollback"}, by);
   }
@@ -122,13 +122,17 @@ class connection {
     if (!PQsendQuery(c_.get(), sql.c_str())) lose(PQerrorMessage(c_.get()));
     return collect(by);
   }
+  static bool is_copy(result const& r) {
+    auto const s = PQresultStatus(r.get());
+    return s == PGRES_COPY_IN || s == PGRES_COPY_OUT || s == PGRES_COPY_BOTH;
+  }
   /// The last result of what was sent, or the first that failed. Throws lost.
   result collect(time_point by) {
     flush(by);
     result last;
     while (auto* r = next(by)) {
       if (result one{r}; !last.get() || last.good()) last = std::move(one);
-      if (PQresultStatus(last.get()) == PGRES_COPY_IN) return last;
+      if (is_copy(last)) return last;
     }
     if (!alive() || !last.get()) lose_ended();
     return last;
@@ -275,7 +279,7 @@ class connection {
     for (auto const& d : doubtful_)
       ask_for.push_back(
           {"select pg_terminate_backend(pid) from pg_stat_activity where pid = $1::int and"
-           " extract(epoch from backend_start)::text = $2",
+           " extract(epoch from backend_start)::text = $2 and pid <> pg_backend_pid()",
            parameters::of(d.pid, d.since)});
     auto const answers = ask(ask_for, by);
     if (answers.empty() || !answers[0].good()) fail(answers.at(0), "settings of the session");
@@ -297,9 +301,11 @@ class connection {
     doubtful_.clear();
   }
 
-  void lose_quietly() {
+  /// `at_work`: the server may still be about something that was asked. A session that only lay idle is left alone: behind
+  /// a pooler it may serve somebody else by now.
+  void lose_quietly(bool at_work = true) {
     if (!c_) return;
-    if (!now_.pid.empty()) doubtful_.push_back(std::exchange(now_, {}));
+    if (auto const mine = std::exchange(now_, {}); at_work && !mine.pid.empty()) doubtful_.push_back(mine);
     if (doubtful_.size() > 16) doubtful_.erase(doubtful_.begin());
     c_.reset();
   }

@@ -158,6 +158,7 @@ class postgres_transaction {
   void own(char const* sql) {
     must_be_open();
     auto const r = db_.ask_simply(sql, limit());
+    if (r.state() == "25P02") refuse(r, sql);
     if (!r.good()) db_.fail(r, "a savepoint");
   }
   detail::postgres::result checked(detail::postgres::result r, std::string_view sql) {
@@ -166,10 +167,10 @@ class postgres_transaction {
   }
   [[noreturn]] void refuse(detail::postgres::result const& r, std::string_view sql) {
     if (r.state() == "25P02")
-      throw store_error(errc::bad_statement,
-                        db_.at() +
-                            "an earlier statement of this transaction was refused, and its exception was not"
-                            " let pass: nothing of it is kept. Put a savepoint around what may fail");
+      throw error(errc::bad_statement,
+                  db_.at() +
+                      "an earlier statement of this transaction was refused, and its exception was not"
+                      " let pass: nothing of it is kept. Put a savepoint around what may fail");
     detail::postgres::refused_to_run(db_, r, sql);
   }
   template <class... A>
@@ -178,9 +179,7 @@ class postgres_transaction {
     must_be_open();
     auto r = db_.ask_one({std::string(sql), detail::postgres::parameters::of(args...)}, limit());
     if (PQresultStatus(r.get()) == PGRES_EMPTY_QUERY) detail::postgres::bad_statement("is empty", sql);
-    if (PQresultStatus(r.get()) == PGRES_COPY_IN || PQresultStatus(r.get()) == PGRES_COPY_OUT)
-      db_.lose("a handler's COPY was cut off: use append, or native_handle()");
-    return checked(std::move(r), sql);
+    return checked(no_copy(std::move(r)), sql);
   }
   static std::int64_t count(detail::postgres::result const& r) {
     return std::strtoll(PQcmdTuples(r.get()), nullptr, 10);
@@ -194,7 +193,12 @@ class postgres_transaction {
     auto const v = p.view();
     if (!PQsendQueryPrepared(db_.get(), name.c_str(), v.count, v.values, v.lengths, v.formats, 0))
       db_.lose(PQerrorMessage(db_.get()));
-    return count(checked(db_.collect(limit()), sql));
+    return count(checked(no_copy(db_.collect(limit())), sql));
+  }
+  detail::postgres::result no_copy(detail::postgres::result r) {
+    if (detail::postgres::connection::is_copy(r))
+      db_.lose("a handler's COPY was cut off: use append, or native_handle()");
+    return r;
   }
   std::string const& name_of(std::string const& sql, std::vector<unsigned> const& types) {
     if (std::exchange(session_, db_.sessions()) != db_.sessions()) prepared_.clear();

@@ -111,7 +111,10 @@ class sqlite_offset_store {
   std::vector<claimed> record(std::vector<rewind> const& rewinds, time_point by) {
     std::vector<topic_partition> set;
     set.reserve(rewinds.size());
-    for (auto const& r : rewinds) set.push_back(r.of);
+    for (auto const& r : rewinds) {
+      set.push_back(r.of);
+      letters_.forget(r.of);  // what it was set aside for comes again
+    }
     return answer(set, by, [&](std::vector<claimed>& answers) {
       db_.begin(by);
       for (std::size_t i = 0; i < rewinds.size(); ++i) {
