@@ -278,7 +278,7 @@ TEST_CASE("put out of the group: smaller batches, until they fit; then they grow
   o.world.produce(p0, 1000);
   c.step(handler);
   CHECK(largest == 64);
-  for (std::size_t const expected : {32, 16}) {
+  for (std::size_t const expected : {std::size_t{32}, std::size_t{16}}) {
     o.world.tell(sl::client::poll_exceeded{"too slow"});
     o.world.revoke({p0}, true);
     o.world.assign({p0});

@@ -54,7 +54,7 @@ void remove(rd_kafka_t* on, std::string const& topic) {
 /// The same client always goes to the same partition (FNV-1a, upper half).
 std::size_t partition_of(std::string_view address) {
   std::uint64_t hash = 14695981039346656037u;
-  for (unsigned char const c : address) hash = (hash ^ c) * 1099511628211u;
+  for (char const c : address) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
   return (hash >> 32) % partitions;
 }
 

@@ -92,7 +92,9 @@ class schedule {
   }
   void seek() {
     for (auto const& p : c_->positions())
-      if (chance(3)) c_->seek(p.of, sl::offset{static_cast<std::int64_t>(random_() % (o_.world.high(p.of) + 1))});
+      if (chance(3))
+        c_->seek(p.of,
+                 sl::offset{static_cast<std::int64_t>(random_() % static_cast<std::size_t>(o_.world.high(p.of) + 1))});
   }
 
   void step() {
