@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "contract.hpp"
 #include "redis_support.hpp"
 
@@ -268,6 +270,29 @@ TEST_CASE("a server that becomes a replica under an open connection changes noth
   CHECK(advance(*s, {to(c[0], 15)}) == all{outcome::applied});
 }
 
+TEST_CASE("a primary that became a replica is left: the configured address is asked again") {
+  servers::redis a, b;
+  b.ask({"CONFIG", "SET", "requirepass", a.password()});
+  temporary_folder const folder;
+  auto const link = folder.path / "primary";
+  std::filesystem::create_symlink(a.socket(), link);
+  auto config = config_of(a);
+  config.host = link.string();
+  auto topics = orders();
+  sl::redis_offset_store s{sl::detail::redis::settings_of("redis_offsets", config), true, {}};
+  auto const old = claim(s, "billing", partitions("orders", {0}), topics);
+  a.ask({"REPLICAOF", "127.0.0.1", "1"});
+  std::filesystem::remove(link);
+  std::filesystem::create_symlink(b.socket(), link);
+  CHECK(error_of([&] { s.advance(std::vector{to(old[0], 15)}, soon()); }).code == sl::errc::store_unavailable);
+  thrown const e = error_of([&] {
+    auto const c = claim(s, "billing", partitions("orders", {0}), topics);
+    CHECK(advance(s, {to(c[0], 15)}) == all{outcome::applied});
+  });
+  CHECK(e.text.empty());
+  CHECK(b.tell({"KEYS", "*:offsets:*"}) == "{sluice:billing}:offsets:orders");
+}
+
 TEST_CASE("in a cluster the node that has the group's slot is found") {
   servers::redis a{{"--cluster-enabled", "yes"}}, b{{"--cluster-enabled", "yes"}};
   // Each says that the other has the upper or lower half; they need not speak with each other for that.
@@ -312,4 +337,19 @@ TEST_CASE("in a cluster the node that has the group's slot is found") {
   CHECK(keys(a) + keys(b) == 6);
   CHECK(keys(a) > 0);
   CHECK(keys(b) > 0);
+
+  // The other node leaves, and ours takes its slots.
+  auto const key = b.tell({"KEYS", "*:offsets:*"});
+  auto const begin = key.find(':') + 1;
+  auto const group = key.substr(begin, key.find('}') - begin);
+  auto topics = orders();
+  sl::redis_offset_store s{sl::detail::redis::settings_of("redis_offsets", c), true, {}};
+  claim(s, group, partitions("orders", {0}), topics);
+  b.ask({"FLUSHALL"});
+  CHECK(b.tell({"CLUSTER", "RESET", "HARD"}) == "OK");
+  CHECK(a.tell({"CLUSTER", "FORGET", id_b}) == "OK");
+  CHECK(a.tell({"CLUSTER", "ADDSLOTSRANGE", "8192", "16383"}) == "OK");
+  CHECK(error_of([&] { claim(s, group, partitions("orders", {0}), topics); }).code == sl::errc::store_unavailable);
+  CHECK(error_of([&] { claim(s, group, partitions("orders", {0}), topics); }).text.empty());
+  CHECK(keys(a) > 0);
 }
