@@ -215,7 +215,7 @@ class connection {
     auto const info = receive(by), eval = receive(by);
     i.check_scripts(*eval);
     i.check_role(*info);
-    if (settings_there) i.check_durable(*settings_there);
+    if (settings_there) i.check_durable(*settings_there, *info);
     for (std::size_t n = 0; n < number_of_scripts; ++n) {
       auto const hash = receive(by);
       hashes_[n].reset();  // where the user has no right to load, the text is sent each time
