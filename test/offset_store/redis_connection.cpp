@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "contract.hpp"
 #include "redis_support.hpp"
 
@@ -32,6 +34,17 @@ void refused(Policy const& p, sl::errc code, std::string const& part) {
   INFO(e.text);
   CHECK(e.code == code);
   CHECK_THAT(e.text, ContainsSubstring(part));
+}
+
+/// Has the append-only file made, and waits until it is there.
+void switch_on(servers::redis& r) {
+  CHECK(r.tell({"CONFIG", "SET", "appendonly", "yes"}) == "OK");
+  for (auto const give_up = soon(); std::chrono::steady_clock::now() < give_up; std::this_thread::sleep_for(5ms)) {
+    auto const info = r.tell({"INFO", "persistence"});
+    if (info.find("aof_rewrite_in_progress:0") != info.npos && info.find("aof_rewrite_scheduled:0") != info.npos)
+      return;
+  }
+  FAIL("the append-only file was not made");
 }
 
 /// A server of something else: answers whatever it gets with `say(what it got)`; nothing: closes the connection.
@@ -204,9 +217,43 @@ TEST_CASE("a server that would lose offsets is refused, at the first connect and
     CHECK(e.code == sl::errc::bad_configuration);
     CHECK(e.of_store);
     CHECK(r.tell({"CONFIG", "SET", name, good}) == "OK");
+    if (name == std::string_view{"appendonly"}) switch_on(r);
     CHECK(contract::copy(s->settle(moves, soon())) == all{outcome::applied});
     claims = claim(*s, "billing", partitions("orders", {0}), topics);
   }
+}
+
+TEST_CASE("INFO tells whether the first append-only file is still being made") {
+  auto const made = [](std::string const& lines) {
+    return !sl::detail::redis::makes_first_file("# Persistence\r\nloading:0\r\n" + lines);
+  };
+  std::string const on = "aof_enabled:1\r\n", off = "aof_enabled:0\r\n", rewriting = "aof_rewrite_in_progress:1\r\n",
+                    idle = "aof_rewrite_in_progress:0\r\n", scheduled = "aof_rewrite_scheduled:1\r\n",
+                    not_scheduled = "aof_rewrite_scheduled:0\r\n", empty = "aof_base_size:0\r\n",
+                    some = "aof_base_size:99\r\n";
+  CHECK_FALSE(made(on + rewriting + not_scheduled + empty));
+  CHECK_FALSE(made(on + idle + scheduled + empty));
+  CHECK_FALSE(made(on + rewriting + not_scheduled));
+  CHECK_FALSE(made(on + idle + scheduled));
+  CHECK(made(on + idle + not_scheduled + empty));  // started with appendonly yes
+  CHECK(made(on + idle + not_scheduled));
+  CHECK(made(on + rewriting + not_scheduled + some));  // a later rewrite
+  CHECK(made(on + idle + scheduled + some));
+  CHECK(made(off + rewriting + scheduled + empty));
+  CHECK(made(""));
+}
+
+TEST_CASE("a server whose first append-only file is still being made would lose offsets") {
+  servers::redis r{{"--appendonly", "no", "--rdb-key-save-delay", "60000000"}};
+  auto const c = config_of(r);
+  r.ask({"SET", "a", "b"});
+  CHECK(r.tell({"CONFIG", "SET", "appendonly", "yes"}) == "OK");
+  refused(c, sl::errc::store_unavailable, "first append-only file");
+  CHECK(opening(sl::lossy_redis_offsets{.host = c.host, .port = c.port, .password = c.password}).text.empty());
+  r.ask({"CONFIG", "SET", "appendonly", "no"});
+  r.ask({"CONFIG", "SET", "rdb-key-save-delay", "0"});
+  switch_on(r);
+  CHECK(opening(c).text.empty());
 }
 
 TEST_CASE("a user without the right to ask for settings needs assume_durable") {
@@ -268,6 +315,29 @@ TEST_CASE("a server that becomes a replica under an open connection changes noth
   CHECK(advance(*s, {to(c[0], 15)}) == all{outcome::applied});
 }
 
+TEST_CASE("a primary that became a replica is left: the configured address is asked again") {
+  servers::redis a, b;
+  b.ask({"CONFIG", "SET", "requirepass", a.password()});
+  temporary_folder const folder;
+  auto const link = folder.path / "primary";
+  std::filesystem::create_symlink(a.socket(), link);
+  auto config = config_of(a);
+  config.host = link.string();
+  auto topics = orders();
+  sl::redis_offset_store s{sl::detail::redis::settings_of("redis_offsets", config), true, {}};
+  auto const old = claim(s, "billing", partitions("orders", {0}), topics);
+  a.ask({"REPLICAOF", "127.0.0.1", "1"});
+  std::filesystem::remove(link);
+  std::filesystem::create_symlink(b.socket(), link);
+  CHECK(error_of([&] { s.advance(std::vector{to(old[0], 15)}, soon()); }).code == sl::errc::store_unavailable);
+  thrown const e = error_of([&] {
+    auto const c = claim(s, "billing", partitions("orders", {0}), topics);
+    CHECK(advance(s, {to(c[0], 15)}) == all{outcome::applied});
+  });
+  CHECK(e.text.empty());
+  CHECK(b.tell({"KEYS", "*:offsets:*"}) == "{sluice:billing}:offsets:orders");
+}
+
 TEST_CASE("in a cluster the node that has the group's slot is found") {
   servers::redis a{{"--cluster-enabled", "yes"}}, b{{"--cluster-enabled", "yes"}};
   // Each says that the other has the upper or lower half; they need not speak with each other for that.
@@ -312,4 +382,19 @@ TEST_CASE("in a cluster the node that has the group's slot is found") {
   CHECK(keys(a) + keys(b) == 6);
   CHECK(keys(a) > 0);
   CHECK(keys(b) > 0);
+
+  // The other node leaves, and ours takes its slots.
+  auto const key = b.tell({"KEYS", "*:offsets:*"});
+  auto const begin = key.find(':') + 1;
+  auto const group = key.substr(begin, key.find('}') - begin);
+  auto topics = orders();
+  sl::redis_offset_store s{sl::detail::redis::settings_of("redis_offsets", c), true, {}};
+  claim(s, group, partitions("orders", {0}), topics);
+  b.ask({"FLUSHALL"});
+  CHECK(b.tell({"CLUSTER", "RESET", "HARD"}) == "OK");
+  CHECK(a.tell({"CLUSTER", "FORGET", id_b}) == "OK");
+  CHECK(a.tell({"CLUSTER", "ADDSLOTSRANGE", "8192", "16383"}) == "OK");
+  CHECK(error_of([&] { claim(s, group, partitions("orders", {0}), topics); }).code == sl::errc::store_unavailable);
+  CHECK(error_of([&] { claim(s, group, partitions("orders", {0}), topics); }).text.empty());
+  CHECK(keys(a) > 0);
 }

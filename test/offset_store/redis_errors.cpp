@@ -11,6 +11,8 @@ TEST_CASE("errors of Redis by what they mean") {
   CHECK(code("MISCONF Errors writing to the AOF file: No space left on device") == sl::errc::store_full);
   CHECK(code("WRONGTYPE Operation against a key") == sl::errc::store_damaged);
   CHECK(code("NOPERM this user has no permissions") == sl::errc::bad_configuration);
+  CHECK(code("ERR The user executing the script can't run this command or subcommand script: a, on @user_script:3.") ==
+        sl::errc::bad_configuration);
   CHECK(code("NOAUTH Authentication required.") == sl::errc::bad_configuration);
   for (auto const* text :
        {"READONLY You can't write", "BUSY Redis is busy", "LOADING Redis is loading", "MASTERDOWN Link",

@@ -218,6 +218,38 @@ TEST_CASE("a user's missing right is found before anything is done") {
   CHECK(f.transact([&](auto& tx) { tx.rpush(f.key("l"), "1"); }) == outcome::applied);
 }
 
+TEST_CASE("a right that the store itself misses at a commit is no failure of the handler, and nothing is done") {
+  one_partition f;
+  auto& r = the_redis();
+  r.ask({"ACL", "SETUSER", "losing", "reset", "on", ">canary-losing", "~*", "+@all"});
+  f.config.user = "losing";
+  f.config.password = "canary-losing";
+  f.s = f.open();
+  f.claim_anew();
+  std::vector<words> const losses{{"-hset"}, {"-hget"}, {"resetkeys", "~" + f.key("l")}, {"-eval", "-evalsha"}};
+  for (auto const& rights : losses)
+    for (bool const writes : {true, false}) {
+      INFO(rights.back() << (writes ? ", with a command" : ", with none"));
+      words change{"ACL", "SETUSER", "losing"};
+      change.insert(change.end(), rights.begin(), rights.end());
+      CHECK(r.tell(change) == "OK");
+      auto const e = error_of([&] {
+        (void)f.transact([&](auto& tx) {
+          if (writes) tx.rpush(f.key("l"), "1");
+        });
+      });
+      INFO(e.text);
+      CHECK(e.code == sl::errc::bad_configuration);
+      CHECK(e.of_store);
+      CHECK(r.ask({"EXISTS", f.key("l")}) == words{"0"});
+      CHECK(f.stands() == 0);
+      CHECK(r.tell({"ACL", "SETUSER", "losing", "allkeys", "+@all"}) == "OK");
+    }
+  r.ask({"ACL", "SETUSER", "losing", "resetkeys", "~" + f.slot() + "*"});
+  f.refuses("no right", [&](auto& tx) { tx.set("elsewhere", "1"); });
+  CHECK(f.transact([&](auto& tx) { tx.rpush(f.key("l"), "1"); }) == outcome::applied);
+}
+
 TEST_CASE("of a transaction that is too large the handler is told") {
   one_partition f;
   f.refuses("max_records", [&](auto& tx) {

@@ -225,8 +225,9 @@ class basic_redis_offset_store {
       log(e);
       return outcome::unknown;
     } catch (detail::redis::refused const& e) {
+      auto const handlers = e.word() == "CROSSSLOT" || (e.word() == "NOPERM" && is_of_commands(by));
       forget();
-      if (e.word() == "NOPERM" || e.word() == "CROSSSLOT")
+      if (handlers)
         throw error(errc::bad_statement,
                     e.word() == "NOPERM"
                         ? "redis: this user has no right to a key that the handler wrote to (ACL SETUSER)"
@@ -272,6 +273,18 @@ class basic_redis_offset_store {
     c.text("look").number(moves.size());
     for (auto const& m : moves) detail::redis::add_move(c, keys, m);
     return c;
+  }
+
+  /// Whether a missing right is that to the commands' keys: the store's own may be used.
+  bool is_of_commands(time_point by) {
+    if (tx_.commands_.empty()) return false;
+    try {
+      run(look_at(doubtful_), by);
+      return true;
+    } catch (store_error const& e) {
+      log(e);
+      return false;
+    }
   }
 
   /// Once more the commit that had no answer: it is done now, was done before, or never will be. False: still unknown.

@@ -122,18 +122,17 @@ class connection {
       connect(by);
       introduce(i, by);
     } catch (lost const& e) {
-      drop();
-      moved_.reset();
+      leave();
       throw store_error(errc::store_unavailable, e.bare());
     } catch (...) {
-      drop();
-      moved_.reset();
+      leave();
       throw;
     }
   }
 
   /// Runs a script and answers what it said, without the tag. Throws `lost` where the request may have been carried out and
-  /// the answer is not there, `refused` where the server answered with an error: then nothing was carried out.
+  /// the answer is not there, `refused` where the server answered with an error: then nothing was carried out. A server
+  /// that has no say over the keys any more is left: the next call asks the configured one.
   reply run(script_call const& call, time_point by) {
     for (int moves = 0;; ++moves) {
       ready(by);
@@ -143,12 +142,20 @@ class connection {
         drop();
         throw;
       } catch (refused const& e) {
+        if (leaves(e.word())) leave();
         if (e.word() != "MOVED" || moves == 3 || !follow(e.text())) throw;
       }
     }
   }
 
  private:
+  static bool leaves(std::string_view word) {
+    return word == "READONLY" || word == "MASTERDOWN" || word == "CLUSTERDOWN";
+  }
+  void leave() {
+    drop();
+    moved_.reset();
+  }
   std::string where() const {
     auto const& host = moved_ ? moved_->first : config_.host;
     if (host.starts_with('/')) return config_.who + ": Redis at " + host;
@@ -208,7 +215,7 @@ class connection {
     auto const info = receive(by), eval = receive(by);
     i.check_scripts(*eval);
     i.check_role(*info);
-    if (settings_there) i.check_durable(*settings_there);
+    if (settings_there) i.check_durable(*settings_there, *info);
     for (std::size_t n = 0; n < number_of_scripts; ++n) {
       auto const hash = receive(by);
       hashes_[n].reset();  // where the user has no right to load, the text is sent each time

@@ -188,12 +188,14 @@ return {tag, 'ok'}
 /// command its name, the number of its key, the number of its arguments, and those. Answers a letter for each move: `a` it
 /// holds, `b` it was applied before, `r` refused; in front of them `ok`, or `applied` where all hold and everything was
 /// done. Or `bad`, the number of the command that Redis would refuse, why, and what was found; then nothing was done.
+/// An error NOPERM, and nothing done, where the user may not write the topics, also for `look`.
 ///
 /// A key that a command has made or changed keeps its type until DEL, also where HDEL, SREM or ZREM have emptied it.
 inline constexpr script commit_script{4, R"lua(
 local mode, todo, answer, hold = arg(), {}, {}, true
 for i = 1, count() do
   local key, p, from, turn, nonce, to, log = KEYS[count()], arg(), arg(), arg(), arg(), arg(), arg()
+  if not redis.acl_check_cmd('HSET', key, p, to) then return redis.error_reply('NOPERM HSET of the store') end
   local v = redis.call('HGET', key, p)
   local a = 'r'
   if v then

@@ -58,6 +58,24 @@ inline constexpr std::array<std::pair<char const*, char const*>, 4> durable_sett
     {"maxmemory-policy", "noeviction"},
 }};
 
+/// A line's value in INFO's text; empty where there is none.
+inline std::string_view info_value(std::string_view info, std::string_view name) {
+  for (std::size_t at = 0; at < info.size();) {
+    auto const line = info.substr(at, info.find_first_of("\r\n", at) - at);
+    at += line.size() + 1;
+    if (line.starts_with(name) && line.substr(name.size()).starts_with(':')) return line.substr(name.size() + 1);
+  }
+  return {};
+}
+
+/// Whether a server that had no append-only file is still making its first: until that is whole, what is written is lost
+/// with a crash, though CONFIG says appendonly yes. One that was started with appendonly yes has it, with a base of 0 bytes.
+inline bool makes_first_file(std::string_view info) {
+  auto const base = info_value(info, "aof_base_size");
+  return info_value(info, "aof_enabled") == "1" && (base.empty() || base == "0") &&
+         (info_value(info, "aof_rewrite_in_progress") == "1" || info_value(info, "aof_rewrite_scheduled") == "1");
+}
+
 /// Checks what a server says of itself, at each connect. All throw store_error.
 class introduction {
   settings const& config_;
@@ -119,7 +137,7 @@ class introduction {
     if (text(r).find("\nrole:master") == std::string_view::npos)
       fail(errc::store_unavailable, "is not a primary but a replica or a Sentinel: give the address of the primary");
   }
-  void check_durable(redisReply const& r) const {
+  void check_durable(redisReply const& r, redisReply const& info) const {
     if (failed(r) && config_.assume_durable) return;
     if (failed(r) || r.type != REDIS_REPLY_ARRAY)
       fail(errc::bad_configuration,
@@ -133,6 +151,10 @@ class introduction {
         fail(errc::bad_configuration, std::string{"would lose offsets: its "} + name + " is " + std::string{found} +
                                           ", and must be " + wanted + "; lossy_redis_offsets asks for no durability");
     }
+    if (!failed(info) && makes_first_file(text(info)))
+      fail(errc::store_unavailable,
+           "would lose offsets until its first append-only file is made: try again when INFO says "
+           "aof_rewrite_in_progress:0 and aof_rewrite_scheduled:0");
   }
 };
 
