@@ -13,6 +13,8 @@ TEST_CASE("errors of Redis by what they mean") {
   CHECK(code("NOPERM this user has no permissions") == sl::errc::bad_configuration);
   CHECK(code("ERR The user executing the script can't run this command or subcommand script: a, on @user_script:3.") ==
         sl::errc::bad_configuration);
+  CHECK(code("ERR ACL failure in script: User losing has no permissions to run the 'hget' command") ==
+        sl::errc::bad_configuration);
   CHECK(code("NOAUTH Authentication required.") == sl::errc::bad_configuration);
   for (auto const* text :
        {"READONLY You can't write", "BUSY Redis is busy", "LOADING Redis is loading", "MASTERDOWN Link",

@@ -49,7 +49,9 @@ inline meaning meaning_of(std::string_view text) {
     return {errc::store_unavailable, "is a replica that has lost its primary: give the address of the primary"};
   if (word == "CLUSTERDOWN" || word == "TRYAGAIN" || word == "MOVED" || word == "ASK")
     return {errc::store_unavailable, "is a cluster that is being changed, or has slots that no node serves"};
-  if (word == "NOPERM" || text.find("The user executing the script") != text.npos)
+  bool const within_script = text.find("The user executing the script") != text.npos ||  // Redis 7
+                             text.find("ACL failure in script") != text.npos;            // Redis 8
+  if (word == "NOPERM" || within_script)
     return {errc::bad_configuration,
             "does not give this user the right to run scripts on the store's keys: allow ~{PREFIX:* and +@all "
             "-@dangerous +config|get +info, or what comes to the same (ACL SETUSER)"};
