@@ -185,7 +185,7 @@ std::string too_easy(seen const& saw, verdict const& v, int kills) {
   if (saw.rebalances < std::min(5, kills)) return fmt::format("only {} rebalances", saw.rebalances);
   if (saw.rebalances_in_hand < std::min(2, kills / 5))
     return fmt::format("only {} rebalances met a batch in hand", saw.rebalances_in_hand);
-  if (kills >= 10 && std::ranges::min(v.shares) < .2)
+  if (kills >= 15 && std::ranges::min(v.shares) < .2)
     return fmt::format("one child handled only {:.0f} %", 100 * std::ranges::min(v.shares));
   return {};
 }
