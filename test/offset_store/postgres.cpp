@@ -177,7 +177,7 @@ TEST_CASE("each session commits durably and has time-outs, whatever the role's d
   };
   CHECK(is("synchronous_commit") == "on");
   CHECK(is("statement_timeout") == "30s");
-  CHECK(is("lock_timeout") == "3s");
+  CHECK(is("lock_timeout") == "5s");
   CHECK(is("idle_in_transaction_session_timeout") == "2s");
   CHECK(is("transaction_isolation") == "repeatable read");
   CHECK(is("default_transaction_isolation") == "read committed");

@@ -30,8 +30,8 @@ struct postgres_offsets {
   bool assume_durable = false;           ///< take a server with fsync or full_page_writes off
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds statement_timeout{30'000};  ///< of one statement, the handler's too
-  /// How long another's transaction is waited for: below the 5 s that the consumer gives a store's answer.
-  std::chrono::milliseconds lock_timeout{3000};
+  /// How long another's transaction is waited for, the making of the tables too.
+  std::chrono::milliseconds lock_timeout{5000};
   /// How long a handler's transaction may lie idle: below the group's session time-out, so that a process that was
   /// stopped has let go of its locks when others go on without it.
   std::chrono::milliseconds idle_in_transaction_timeout{30'000};
