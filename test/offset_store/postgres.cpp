@@ -268,14 +268,30 @@ TEST_CASE("a table of a newer format is refused") {
 
 TEST_CASE("several that make the tables at once don't disturb each other") {
   fixture f;
-  std::atomic<int> opened{0};
+  std::array<std::string, 4> complaints{};
   std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i)
-    threads.emplace_back([&] {
-      if (error_of([&] { fixture::store const s{sl::postgres_offsets::open(f.config, {})}; }).text.empty()) ++opened;
-    });
+  for (auto& complaint : complaints)
+    threads.emplace_back(
+        [&] { complaint = error_of([&] { fixture::store const s{sl::postgres_offsets::open(f.config, {})}; }).text; });
   for (auto& t : threads) t.join();
-  CHECK(opened == 4);
+  for (auto const& complaint : complaints) CHECK(complaint == "");
+}
+
+TEST_CASE("another that makes the tables between any two looks at them disturbs nobody") {
+  servers::proxy between{server().port()};
+  std::atomic<bool> called{true};
+  for (unsigned after = 0; called; ++after) {
+    fixture f;
+    called = false;
+    between.before(after, [&] {
+      called = true;
+      f.open();
+    });
+    CAPTURE(after);
+    auto mine = f.config;
+    mine.connection = f.here(between.port());
+    CHECK(error_of([&] { fixture::store const s{sl::postgres_offsets::open(mine, {})}; }).text == "");
+  }
 }
 
 TEST_CASE("a table whose rows another transaction holds makes a claim answer busy, in time") {

@@ -106,6 +106,13 @@ TEST_CASE("the proxy loses what it is told to lose") {
     CHECK(server.heard() == "ba");
     CHECK_FALSE(p.deliver());
   }
+  SECTION("nothing, but something comes before a request") {
+    auto const first = connect_to(server.port());
+    p.before(1, [&] { ask(first, "x"); });
+    auto const s = connect_to(p.port());
+    for (auto const* what : {"a", "b", "c"}) CHECK(ask(s, what) == what);
+    CHECK(server.heard() == "axbc");
+  }
   SECTION("everything") {
     p.refuse(true);
     CHECK(ask(connect_to(p.port()), "a").empty());

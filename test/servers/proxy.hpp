@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -34,6 +35,8 @@ class proxy {
   std::mutex mutex_{};
   trouble next_ = trouble::none;
   unsigned after_ = 0;
+  std::function<void()> call_{};
+  unsigned call_after_ = 0;
   bool refusing_ = false;
   std::atomic<std::size_t> round_trips_{0}, cuts_{0};
   std::vector<link> links_{};
@@ -64,6 +67,12 @@ class proxy {
     std::lock_guard const lock{mutex_};
     next_ = what;
     after_ = after;
+  }
+  /// Calls `what` once, on a thread of its own, while the first request after `after` others waits. It must not use the proxy.
+  void before(unsigned after, std::function<void()> what) {
+    std::lock_guard const lock{mutex_};
+    call_ = std::move(what);
+    call_after_ = after;
   }
   /// What was held reaches the server now, as from a client that is gone. False: nothing is held. Waits for the answer.
   bool deliver() {
@@ -135,6 +144,7 @@ class proxy {
   bool from_client(link& l) {
     auto const text = receive(l.client.fd);
     if (text.empty()) return false;
+    if (!l.asked && call_ && call_after_-- == 0) std::exchange(call_, nullptr)();
     if (!l.asked && next_ != trouble::none && after_-- == 0) {
       l.with = std::exchange(next_, trouble::none);
       ++cuts_;

@@ -55,8 +55,9 @@ class tables {
 
   /// Sees to it that they are there, in a format that is known. Throws error(bad_configuration), store_error.
   void prepare(time_point by) {
+    bool const taken = find(name_, by);  // looked at first: another consumer may make them all before the next look
     if (!find(name_ + "_meta", by)) {
-      if (find(name_, by)) another_shape(name_, "is there and is not one that the library made");
+      if (taken) another_shape(name_, "is there and is not one that the library made");
       make(name_, creation(), by);
     }
     check_format(by);

@@ -62,8 +62,9 @@ inline std::string prepare_file(connection& db, std::string const& t) {
     throw store_error(errc::store_damaged,
                       db.who() + ": " + db.path() + ": table " + t + "_meta names no known format");
   };
+  bool const taken = db.has_table(t);  // looked at first: another consumer may make them all before the next look
   bool const there = known();
-  if (!there && db.has_table(t))
+  if (!there && taken)
     throw error(errc::bad_configuration, db.who() + ".table = " + t +
                                              ": a table of that name is there and is not one that"
                                              " the library made: choose another");
