@@ -7,6 +7,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -37,22 +38,48 @@ class kafka_topics {
  public:
   explicit kafka_topics(std::string brokers) : brokers_(std::move(brokers)) {}
 
-  void create(std::string const& name, int partitions) const {
-    auto const c = make(RD_KAFKA_PRODUCER);
+  void create(std::string const& name, int partitions, properties const& configuration = {}) const {
     char why[512] = "";
     auto* topic = rd_kafka_NewTopic_new(name.c_str(), partitions, -1, why, sizeof why);
     if (!topic) throw std::runtime_error(why);
-    std::unique_ptr<rd_kafka_queue_t, void (*)(rd_kafka_queue_t*)> const queue{rd_kafka_queue_new(c.get()),
-                                                                               rd_kafka_queue_destroy};
-    rd_kafka_CreateTopics(c.get(), &topic, 1, nullptr, queue.get());
+    for (auto const& [key, value] : configuration) rd_kafka_NewTopic_set_config(topic, key.c_str(), value.c_str());
+    auto const answer =
+        ask([&](rd_kafka_t* c, rd_kafka_queue_t* q) { rd_kafka_CreateTopics(c, &topic, 1, nullptr, q); });
     rd_kafka_NewTopic_destroy(topic);
-    std::unique_ptr<rd_kafka_event_t, void (*)(rd_kafka_event_t*)> const answer{
-        rd_kafka_queue_poll(queue.get(), 30'000), rd_kafka_event_destroy};
-    if (!answer || rd_kafka_event_error(answer.get())) throw std::runtime_error("can't create " + name);
     std::size_t n = 0;
-    auto const* all = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer.get()), &n);
-    for (std::size_t i = 0; i < n; ++i)
-      if (rd_kafka_topic_result_error(all[i])) throw std::runtime_error(rd_kafka_topic_result_error_string(all[i]));
+    check(rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer.get()), &n));
+  }
+  /// Returns when no broker knows it any more.
+  void remove(std::string const& name) const {
+    auto* topic = rd_kafka_DeleteTopic_new(name.c_str());
+    auto const answer =
+        ask([&](rd_kafka_t* c, rd_kafka_queue_t* q) { rd_kafka_DeleteTopics(c, &topic, 1, nullptr, q); });
+    rd_kafka_DeleteTopic_destroy(topic);
+    std::size_t n = 0;
+    check(rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(answer.get()), &n));
+    std::this_thread::sleep_for(std::chrono::milliseconds{500});
+  }
+  void grow(std::string const& name, std::size_t partitions) const {
+    char why[512] = "";
+    auto* more = rd_kafka_NewPartitions_new(name.c_str(), partitions, why, sizeof why);
+    if (!more) throw std::runtime_error(why);
+    auto const answer =
+        ask([&](rd_kafka_t* c, rd_kafka_queue_t* q) { rd_kafka_CreatePartitions(c, &more, 1, nullptr, q); });
+    rd_kafka_NewPartitions_destroy(more);
+    std::size_t n = 0;
+    check(rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(answer.get()), &n));
+  }
+  /// The log begins at `first` from now on.
+  void delete_below(std::string const& topic, std::int32_t partition, std::int64_t first) const {
+    auto* set = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(set, topic.c_str(), partition)->offset = first;
+    auto* what = rd_kafka_DeleteRecords_new(set);
+    rd_kafka_topic_partition_list_destroy(set);
+    auto const answer =
+        ask([&](rd_kafka_t* c, rd_kafka_queue_t* q) { rd_kafka_DeleteRecords(c, &what, 1, nullptr, q); });
+    rd_kafka_DeleteRecords_destroy(what);
+    auto const* done = rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(answer.get()));
+    if (auto const e = done->elems[0].err) throw std::runtime_error(rd_kafka_err2str(e));
   }
 
   /// Records of one partition, in order; returns when all are acknowledged.
@@ -60,6 +87,20 @@ class kafka_topics {
     auto const c =
         make(RD_KAFKA_PRODUCER,
              {{"linger.ms", "20"}, {"enable.idempotence", "true"}, {"queue.buffering.max.messages", "1000000"}});
+    send(c, topic, partition, records);
+  }
+  /// Records of a transaction that is aborted: readers of committed records don't see them.
+  void abort(std::string const& topic, std::int32_t partition, std::vector<topic_record> const& records) const {
+    auto const c = make(RD_KAFKA_PRODUCER, {{"transactional.id", "aborter." + topic}});
+    check(rd_kafka_init_transactions(c.get(), 30'000));
+    check(rd_kafka_begin_transaction(c.get()));
+    send(c, topic, partition, records);
+    check(rd_kafka_abort_transaction(c.get(), 30'000));
+  }
+
+ private:
+  static void send(client const& c, std::string const& topic, std::int32_t partition,
+                   std::vector<topic_record> const& records) {
     for (auto const& r : records) {
       auto const e = rd_kafka_producev(c.get(), RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(partition),
                                        RD_KAFKA_V_KEY(r.key.data(), r.key.size()),
@@ -69,7 +110,29 @@ class kafka_topics {
     }
     if (rd_kafka_flush(c.get(), 60'000)) throw std::runtime_error("not all records were written to " + topic);
   }
+  using event = std::unique_ptr<rd_kafka_event_t, void (*)(rd_kafka_event_t*)>;
+  template <class Send>
+  event ask(Send send_it) const {
+    auto const c = make(RD_KAFKA_PRODUCER);
+    std::unique_ptr<rd_kafka_queue_t, void (*)(rd_kafka_queue_t*)> const queue{rd_kafka_queue_new(c.get()),
+                                                                               rd_kafka_queue_destroy};
+    send_it(c.get(), queue.get());
+    event answer{rd_kafka_queue_poll(queue.get(), 30'000), rd_kafka_event_destroy};
+    if (!answer) throw std::runtime_error("no answer of the brokers");
+    if (rd_kafka_event_error(answer.get())) throw std::runtime_error(rd_kafka_event_error_string(answer.get()));
+    return answer;
+  }
+  static void check(rd_kafka_topic_result_t const* const* one) {
+    if (rd_kafka_topic_result_error(*one)) throw std::runtime_error(rd_kafka_topic_result_error_string(*one));
+  }
+  static void check(rd_kafka_error_t* e) {
+    if (!e) return;
+    std::string const why = rd_kafka_error_string(e);
+    rd_kafka_error_destroy(e);
+    throw std::runtime_error(why);
+  }
 
+ public:
   /// The sum of a group's offsets in a topic; partitions without one count as 0.
   std::int64_t committed(std::string const& group, std::string const& topic, int partitions) const {
     auto const c = make(RD_KAFKA_CONSUMER, {{"group.id", group}});
