@@ -1,5 +1,7 @@
 /// A SQLite connection of the program's own: its tables, and what is read back from them.
 #pragma once
+#include "hits.hpp"
+
 #include <sqlite3.h>
 
 #include <cstdint>
@@ -69,5 +71,13 @@ class database {
     while (s.step()) {}
   }
 };
+
+inline hits_of_clients database_hits(std::string const& path) {
+  hits_of_clients all;
+  database db{path};
+  for (auto q = db.prepare("select address, hits, bytes from hits"); q.step();)
+    all[q.text(0)] = {q.integer(1), q.integer(2)};
+  return all;
+}
 
 }  // namespace crash_course

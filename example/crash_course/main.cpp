@@ -8,6 +8,7 @@
 // course. Then the parent compares what is there with the input.
 #include "child.hpp"
 #include "illegal.hpp"
+#include "store.hpp"
 #include "stream.hpp"
 #include "trial.hpp"
 #include "verdict.hpp"
@@ -31,6 +32,8 @@ namespace {
 struct options {
   std::string input = SLUICE_SOURCE_DIR "/example/data/apache_access.log";
   std::string brokers{};
+  std::string store{};
+  std::string address{};
   std::vector<std::string> only{};
   int kills = 15;
   unsigned seed = std::random_device{}();
@@ -39,6 +42,7 @@ struct options {
 /// One course while it runs, and what came of it.
 struct entry {
   course const& what;
+  std::string title{};  ///< as the table shows it
   setup with{};
   progress now{};
   seen saw{};
@@ -50,7 +54,7 @@ void print_progress(std::deque<entry> const& entries, std::int64_t records, int 
   if (again) fmt::print("\033[{}A", entries.size());
   for (auto const& e : entries) {
     auto const filled = static_cast<std::size_t>(e.now.stored * 30 / std::max<std::int64_t>(1, records));
-    fmt::print("{:<31} [{:<30}] {:>2}/{} kills, {:<22}\033[K\n", e.what.title,
+    fmt::print("{:<31} [{:<30}] {:>2}/{} kills, {:<22}\033[K\n", e.title,
                std::string(std::min<std::size_t>(filled, 30), '#'), e.now.kills.load(), kills, e.now.doing.load());
   }
   std::fflush(stdout);
@@ -86,8 +90,8 @@ void print_table(std::deque<entry> const& entries, std::size_t records, int kill
              "h / b / s / n", "balances", "share %", "handled", "lost", "doubled", "is it what the type promises?");
   for (auto const& e : entries) {
     auto const& k = e.saw.kills;
-    fmt::print("{:<31} {:>7} {:>5} {:>13} {:>9} {:>8} {:>7} {:>6} {:>7}  {}\n", e.what.title, records,
-               e.saw.all_kills(), fmt::format("{} / {} / {} / {}", k[0], k[1], k[2], k[3]),
+    fmt::print("{:<31} {:>7} {:>5} {:>13} {:>9} {:>8} {:>7} {:>6} {:>7}  {}\n", e.title, records, e.saw.all_kills(),
+               fmt::format("{} / {} / {} / {}", k[0], k[1], k[2], k[3]),
                fmt::format("{} ({})", e.saw.rebalances, e.saw.rebalances_in_hand),
                fmt::format("{:.0f} / {:.0f}", 100 * e.found.shares[0], 100 * e.found.shares[1]), e.found.handled,
                e.found.lost, e.found.doubled, in_words(e, kills));
@@ -101,16 +105,18 @@ void print_table(std::deque<entry> const& entries, std::size_t records, int kill
 
 int child(int argc, char** argv) {
   auto const number = [&](int i) { return std::stoi(argv[i]); };
-  if (argc < 10 + partitions) return 2;
+  if (argc < 12 + partitions) return 2;
   setup s{.course = argv[2],
           .folder = argv[3],
           .brokers = argv[4],
           .topic = argv[5],
           .group = argv[6],
-          .child = number(7),
-          .session_ms = number(8),
-          .parent = number(9)};
-  for (int i = 10; i < argc; ++i) s.sizes.push_back(number(i));
+          .store = argv[7],
+          .address = argv[8],
+          .child = number(9),
+          .session_ms = number(10),
+          .parent = number(11)};
+  for (int i = 12; i < argc; ++i) s.sizes.push_back(number(i));
   return child_main(s);
 }
 
@@ -122,13 +128,24 @@ sigset_t asked_to_end() {
   return signals;
 }
 
-void add(std::deque<entry>& entries, course const& c, std::string const& folder, stream const& from) {
+/// False: the store doesn't promise it, or it is a control and these need no other store.
+bool is_to_run(course const& c, options const& o) {
+  if (!o.only.empty() && std::ranges::find(o.only, c.name) == o.only.end()) return false;
+  return o.store.empty() || (c.control == course::none && store_of(o.store).promises(c.name));
+}
+
+void add(std::deque<entry>& entries, course const& c, options const& o, std::string const& folder, stream const& from) {
   auto& e = entries.emplace_back(c);
+  auto const kept_in = o.store.empty() ? std::string(c.store) : o.store;
+  e.title =
+      c.control == course::none ? fmt::format("{}, {}_offsets", c.name, kept_in) : fmt::format("control: {}", c.store);
   e.with = {.course = std::string(c.name),
             .folder = fmt::format("{}/{}", folder, c.name),
             .brokers = from.brokers(),
             .topic = from.topic(),
             .group = fmt::format("{}-{}", from.topic(), c.name),
+            .store = kept_in,
+            .address = o.address,
             .session_ms = from.embedded() ? 2500 : 6000};  // what the broker allows
   for (auto const& lines : from.lines()) e.with.sizes.push_back(static_cast<std::int64_t>(lines.size()));
   std::filesystem::create_directory(e.with.folder);
@@ -185,7 +202,7 @@ int parent(options const& o) {
   illegal_combination illegal{folder};
   std::deque<entry> entries;
   for (auto const& c : courses)
-    if (o.only.empty() || std::ranges::find(o.only, c.name) != o.only.end()) add(entries, c, folder, from);
+    if (is_to_run(c, o)) add(entries, c, o, folder, from);
 
   auto const begin = std::chrono::steady_clock::now();
   if (!run(entries, o, records, illegal)) {
@@ -207,8 +224,9 @@ int parent(options const& o) {
   }
   std::filesystem::remove_all(folder);
   fmt::print("\n{}. {:.0f} s\n",
-             o.only.empty() ? "Every delivery kept its promise, and the controls show that a broken one is seen"
-                            : "All as it must be",
+             o.only.empty() && o.store.empty()
+                 ? "Every delivery kept its promise, and the controls show that a broken one is seen"
+                 : "All as it must be",
              seconds);
   return 0;
 }
@@ -226,8 +244,16 @@ int main(int argc, char** argv) {
                    "a real cluster, HOST:PORT,…, instead of the embedded broker; its topic is deleted again");
     app.add_option("--kills", o.kills, "how many for each delivery")->check(CLI::Range(1, 1000))->capture_default_str();
     app.add_option("--seed", o.seed, "decides who is killed when; printed");
-    std::vector<std::string> names;
+    std::vector<std::string> names, kinds;
     for (auto const& c : courses) names.emplace_back(c.name);
+    std::string addresses = "where that store's server is:";
+    for (auto const& s : stores()) {
+      kinds.emplace_back(s.name);
+      if (!s.address.empty()) addresses += fmt::format(" {}: {}.", s.name, s.address);
+    }
+    app.add_option("--store", o.store, "every delivery that this store promises, instead of the mixture")
+        ->check(CLI::IsMember(kinds));
+    app.add_option("--at", o.address, addresses);
     app.add_option("--only", o.only, "only this delivery; may be given again")
         ->check(CLI::IsMember(names))
         ->expected(1)

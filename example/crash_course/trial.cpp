@@ -33,7 +33,8 @@ struct pipe_ends {
 };
 
 std::vector<std::string> command_line(setup const& s) {
-  std::vector<std::string> words{"crash_course", "--child", s.course, s.folder, s.brokers, s.topic, s.group};
+  std::vector<std::string> words{"crash_course", "--child", s.course, s.folder, s.brokers,
+                                 s.topic,        s.group,   s.store,  s.address};
   for (auto n : {s.child, s.session_ms, s.parent}) words.push_back(std::to_string(n));
   for (auto n : s.sizes) words.push_back(std::to_string(n));
   return words;

@@ -2,6 +2,7 @@
 
 #include "access_log.hpp"
 #include "database.hpp"
+#include "store.hpp"
 
 #include <fmt/format.h>
 
@@ -12,17 +13,6 @@
 
 namespace crash_course {
 namespace {
-
-struct hits {
-  std::int64_t count = 0;
-  std::int64_t bytes = 0;
-  void add(std::string_view line) {
-    ++count;
-    bytes += bytes_of(line);
-  }
-  friend bool operator==(hits const&, hits const&) = default;
-};
-using table = std::map<std::string, hits, std::less<>>;
 
 /// calls[partition][offset]: how often a handler was given the record.
 struct calls {
@@ -56,25 +46,21 @@ void for_each_record(input const& in, auto&& f) {
     for (std::size_t o = 0; o < in[p].size(); ++o) f(p, o, std::string_view{in[p][o]});
 }
 
-table expected_hits(input const& in) {
-  table result;
+hits_of_clients expected_hits(input const& in) {
+  hits_of_clients result;
   for_each_record(in, [&](auto, auto, auto line) { result[std::string(address_of(line))].add(line); });
   return result;
 }
 
-table read_hits(setup const& s) {
-  table result;
-  database db{s.results()};
-  for (auto q = db.prepare("select address, hits, bytes from hits"); q.step();)
-    result[q.text(0)] = {q.integer(1), q.integer(2)};
-  return result;
+hits_of_clients read_hits(course const& c, setup const& s) {
+  return c.promise == course::exactly_once ? store_of(s.store).take_hits(s) : database_hits(s.results());
 }
 
 /// For each client the most that may be missing: its records that were in hand when a child was killed.
-table in_flight_hits(input const& in, seen const& saw) {
+hits_of_clients in_flight_hits(input const& in, seen const& saw) {
   std::vector<std::vector<bool>> once;
   for (auto const& lines : in) once.emplace_back(lines.size());
-  table result;
+  hits_of_clients result;
   for (auto const& r : saw.in_flight)
     for (auto o = r.from; o < r.until; ++o) {
       auto const p = static_cast<std::size_t>(r.partition);
@@ -88,7 +74,7 @@ table in_flight_hits(input const& in, seen const& saw) {
 
 void judge_hits(course const& c, setup const& s, input const& in, seen const& saw, verdict& v) {
   auto const wanted = expected_hits(in);
-  auto const found = read_hits(s);
+  auto const found = read_hits(c, s);
   auto const in_flight = in_flight_hits(in, saw);
   std::int64_t missing = 0;
   std::int64_t missing_too_many = 0;

@@ -1,0 +1,71 @@
+/// with_servers COMMAND...: runs a command while the servers are there that its arguments name, each with its address in
+/// the name's place: {kafka}, {kafka3} (of three nodes), {postgres}, {redis}. Passwords are in the command's environment,
+/// under the names that the servers' own clients look for. Its status is the command's.
+#include "servers/kafka.hpp"
+#include "servers/postgres.hpp"
+#include "servers/redis.hpp"
+
+#include <any>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <memory>
+
+using namespace servers;
+
+namespace {
+
+template <class Server, class... Args>
+std::shared_ptr<Server> keep(std::vector<std::any>& running, Args&&... args) {
+  auto server = std::make_shared<Server>(std::forward<Args>(args)...);
+  running.emplace_back(server);
+  return server;
+}
+
+using starter = std::function<std::string(std::vector<std::any>&)>;
+std::map<std::string, starter> const starters{
+    {"{kafka}", [](auto& running) { return keep<kafka>(running)->bootstrap(); }},
+    {"{kafka3}", [](auto& running) { return keep<kafka>(running, 3)->bootstrap(); }},
+    {"{postgres}",
+     [](auto& running) {
+       auto const server = keep<postgres>(running);
+       ::setenv("PGPASSWORD", server->password().c_str(), 1);
+       return "host=127.0.0.1 user=owner dbname=postgres port=" + std::to_string(server->port());
+     }},
+    {"{redis}",
+     [](auto& running) {
+       auto const server = keep<redis>(running);
+       ::setenv("REDIS_PASSWORD", server->password().c_str(), 1);
+       return "127.0.0.1:" + std::to_string(server->port());
+     }},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<std::string> command(argv + 1, argv + argc);
+  if (command.empty()) {
+    std::cerr << "with_servers COMMAND...\n";
+    return 2;
+  }
+  try {
+    std::vector<std::any> running;
+    for (auto& c : command)
+      if (auto const at = starters.find(c); at != starters.end()) c = at->second(running);
+    auto const pid = ::fork();
+    if (pid == 0) {
+      std::vector<char*> arguments;
+      for (auto& c : command) arguments.push_back(c.data());
+      arguments.push_back(nullptr);
+      ::execvp(arguments[0], arguments.data());
+      std::cerr << "can't run " << command[0] << '\n';
+      ::_exit(127);
+    }
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  } catch (std::exception const& e) {
+    std::cerr << "with_servers: " << e.what() << '\n';
+    return 125;
+  }
+}
