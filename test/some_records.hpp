@@ -1,12 +1,13 @@
-/// \file some_records.hpp  Records that own their bytes, and what a call throws.
+/// \file some_records.hpp  Records that own their bytes, and one such record as a batch.
 #pragma once
 #include <sluice/batch.hpp>
-#include <sluice/error.hpp>
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "thrown.hpp"
 
 namespace sl = sluice;
 
@@ -47,19 +48,3 @@ class some_records {
   sl::batch batch() const { return {{&part_, 1}, {}}; }
   sl::record operator[](std::size_t i) const { return {&messages_[i], &part_}; }
 };
-
-/// The error that `what` throws: its code and its text.
-struct thrown {
-  std::optional<sl::errc> code{};
-  std::string text{};
-  bool of_store = false;
-};
-template <class F>
-thrown error_of(F what) {
-  try {
-    what();
-  } catch (sl::store_error const& e) { return {e.code(), e.what(), true}; } catch (sl::error const& e) {
-    return {e.code(), e.what(), false};
-  }
-  return {};
-}

@@ -27,6 +27,7 @@
 #include <thread>
 
 #include "catch.hpp"
+#include "on_fresh.hpp"
 
 namespace contract {
 
@@ -112,6 +113,28 @@ std::vector<offset> stands_at(F& f, std::vector<sl::topic_partition> const& set)
 }
 
 using all = std::vector<outcome>;
+using texts = std::vector<std::string>;
+
+// ---- for the tests that stores have beside the contract: a file says `using namespace contract;`
+
+inline resolver orders() { return resolver{{{"orders", {offset{10}, offset{20}}}}}; }
+
+/// Partitions of `orders`, claimed by a runtime on the fixture.
+template <class Store>
+struct claimed_orders {
+  resolver r;
+  std::vector<sl::topic_partition> set;
+  Store s;
+  std::vector<sl::claimed> c;
+};
+template <class F>
+auto claim_orders(F& f, std::vector<int> const& numbers = {0, 1}) {
+  auto r = orders();
+  auto set = partitions("orders", numbers);
+  auto s = f.open();
+  auto c = claim(*s, group_of(f), set, r);
+  return claimed_orders<decltype(s)>{std::move(r), std::move(set), std::move(s), std::move(c)};
+}
 
 // ---- the cases
 
@@ -523,8 +546,6 @@ outcome transact(F& f, typename F::store& s, std::string const& result, std::vec
   return s.commit(tx, soon());
 }
 
-using texts = std::vector<std::string>;
-
 template <class F>
 void results_and_offset_together(F& f) {
   resolver r{{{"orders", {offset{10}, offset{20}}}}};
@@ -586,39 +607,33 @@ template <class F>
 void holds() {
   using S = typename F::store;
   static_assert(sl::offset_store<S>);
-  auto const run = [](char const* name, auto what) {
-    SECTION(name) {
-      F f{};
-      what(f);
-    }
-  };
   if constexpr (S::fencing == sl::fencing::none) {
-    run("answers, and keeps nothing", forgetful<F>);
+    on_fresh<F>("answers, and keeps nothing", forgetful<F>);
   } else {
-    run("the first claim stores all starts", first_claim<F>);
-    run("a later claim resumes", later_claim<F>);
-    run("a new partition starts at its earliest", new_partition<F>);
-    run("applied before is applied", applied_before<F>);
-    run("settle is final", settled<F>);
-    run("a rewind is recorded", rewound<F>);
-    run("what is known of the log is kept", log_state_is_kept<F>);
-    run("a thousand partitions at once", thousand_partitions<F>);
+    on_fresh<F>("the first claim stores all starts", first_claim<F>);
+    on_fresh<F>("a later claim resumes", later_claim<F>);
+    on_fresh<F>("a new partition starts at its earliest", new_partition<F>);
+    on_fresh<F>("applied before is applied", applied_before<F>);
+    on_fresh<F>("settle is final", settled<F>);
+    on_fresh<F>("a rewind is recorded", rewound<F>);
+    on_fresh<F>("what is known of the log is kept", log_state_is_kept<F>);
+    on_fresh<F>("a thousand partitions at once", thousand_partitions<F>);
     if constexpr (requires(F f, std::string g, sl::topic_partition p) { f.forget(g, p); })
-      run("a missing position is told", missing<F>);
+      on_fresh<F>("a missing position is told", missing<F>);
   }
   if constexpr (S::fencing == sl::fencing::compare_and_set) {
-    run("new partitions with a hole", new_partition_with_a_hole<F>);
-    run("a wrong from is refused", wrong_from<F>);
-    run("an old fence is refused", old_fence<F>);
-    run("two claimants at once", two_claimants_at_once<F>);
-    run("a release needs the fence", released<F>);
-    run("awkward names", awkward_names<F>);
-    run("each partition is answered for itself", partly_refused<F>);
+    on_fresh<F>("new partitions with a hole", new_partition_with_a_hole<F>);
+    on_fresh<F>("a wrong from is refused", wrong_from<F>);
+    on_fresh<F>("an old fence is refused", old_fence<F>);
+    on_fresh<F>("two claimants at once", two_claimants_at_once<F>);
+    on_fresh<F>("a release needs the fence", released<F>);
+    on_fresh<F>("awkward names", awkward_names<F>);
+    on_fresh<F>("each partition is answered for itself", partly_refused<F>);
   }
   if constexpr (sl::transactional_store<S> && requires(F f) { f.results(); }) {
-    run("results and offset together", results_and_offset_together<F>);
-    run("a rollback leaves nothing", rollback_leaves_nothing<F>);
-    run("an old fence commits nothing", old_fence_commits_nothing<F>);
+    on_fresh<F>("results and offset together", results_and_offset_together<F>);
+    on_fresh<F>("a rollback leaves nothing", rollback_leaves_nothing<F>);
+    on_fresh<F>("an old fence commits nothing", old_fence_commits_nothing<F>);
   }
 }
 

@@ -343,22 +343,16 @@ void few_round_trips(F& f) {
 /// Runs every case, each on a fixture of its own.
 template <class F>
 void holds_over_network() {
-  auto const run = [](std::string const& name, auto what) {
-    SECTION(name) {
-      F f{};
-      what(f);
-    }
-  };
   for (auto const t : {trouble::cut_before, trouble::cut_after, trouble::hold}) {
-    run("an advance and " + name_of(t), [t](F& f) { advance_in_trouble(f, t); });
-    run("a first claim and " + name_of(t), [t](F& f) { claim_in_trouble(f, t, false); });
-    run("a later claim and " + name_of(t), [t](F& f) { claim_in_trouble(f, t, true); });
+    on_fresh<F>("an advance and " + name_of(t), [t](F& f) { advance_in_trouble(f, t); });
+    on_fresh<F>("a first claim and " + name_of(t), [t](F& f) { claim_in_trouble(f, t, false); });
+    on_fresh<F>("a later claim and " + name_of(t), [t](F& f) { claim_in_trouble(f, t, true); });
     if constexpr (sl::transactional_store<typename F::store> && requires(F f) { f.results(); })
-      run("a transaction and " + name_of(t), [t](F& f) { transaction_in_trouble(f, t); });
+      on_fresh<F>("a transaction and " + name_of(t), [t](F& f) { transaction_in_trouble(f, t); });
   }
-  run("a server that is stopped", server_frozen<F>);
-  run("a server that is killed", server_killed<F>);
-  run("few round trips", few_round_trips<F>);
+  on_fresh<F>("a server that is stopped", server_frozen<F>);
+  on_fresh<F>("a server that is killed", server_killed<F>);
+  on_fresh<F>("few round trips", few_round_trips<F>);
 }
 
 }  // namespace contract

@@ -1,29 +1,14 @@
 #include <sluice/offset_store/postgres.hpp>
 
-#include "contract.hpp"
 #include "contract_network.hpp"
 #include "postgres_support.hpp"
-
-static_assert(sl::transactional_store<sl::postgres_offset_store>);
-static_assert(sl::sets_aside<sl::postgres_offset_store>);
+#include "sql_cases.hpp"
 
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
-using contract::advance;
-using contract::all;
-using contract::claim;
-using contract::copy;
-using contract::partitions;
-using contract::resolver;
-using contract::soon;
-using contract::to;
-using sl::offset;
-using sl::outcome;
-using namespace std::chrono_literals;
+using namespace contract;
 using fixture = postgres_fixture;
-
-resolver orders() { return resolver{{{"orders", {offset{10}, offset{20}}}}}; }
 
 /// What opening throws; the password is in no error.
 thrown refused(fixture& f) {
@@ -232,7 +217,7 @@ TEST_CASE("a table that is somebody else's is left alone") {
     auto const e = refused(f);
     CHECK(e.code == sl::errc::bad_configuration);
     CHECK_THAT(e.text, ContainsSubstring("the table sluice_offsets"));
-    CHECK(f.look("select * from sluice_offsets") == contract::texts{"7"});
+    CHECK(f.look("select * from sluice_offsets") == texts{"7"});
     f.config.table = "others";
     CHECK(refused(f).text == "");
   }
@@ -246,12 +231,6 @@ TEST_CASE("a table that is somebody else's is left alone") {
     e = refused(f);
     CHECK(e.code == sl::errc::bad_configuration);
     CHECK_THAT(e.text, ContainsSubstring("sluice_offsets"));
-  }
-  SECTION("for dead letters") {
-    f.look("create table mine (x int)");
-    auto const s = f.open();
-    CHECK(error_of([&] { s->prepare_table("mine"); }).code == sl::errc::bad_configuration);
-    CHECK(error_of([&] { s->prepare_table("no good"); }).code == sl::errc::bad_configuration);
   }
 }
 
@@ -297,10 +276,7 @@ TEST_CASE("another that makes the tables between any two looks at them disturbs 
 TEST_CASE("a table whose rows another transaction holds makes a claim answer busy, in time") {
   fixture f;
   f.config.lock_timeout = 100ms;
-  auto r = orders();
-  auto const set = partitions("orders", {0, 1});
-  auto const s = f.open();
-  auto const c = claim(*s, "billing", set, r);
+  auto [r, set, s, c] = claim_orders(f);
   plain_session other{f.here()};
   other.rows("begin");
   other.rows("select * from sluice_offsets for update");
@@ -321,7 +297,7 @@ TEST_CASE("an advance that the server ends, to end a deadlock, is tried again") 
   fixture f;
   auto r = orders();
   auto const s = f.open();
-  auto const moves = contract::to_all(claim(*s, "billing", partitions("orders", {0, 1}), r), 1);
+  auto const moves = to_all(claim(*s, "billing", partitions("orders", {0, 1}), r), 1);
   plain_session other{f.here()};
   auto const lock = [&](int n) {
     other.rows("select 1 from sluice_offsets where partition = " + std::to_string(n) + " for update");
@@ -353,7 +329,7 @@ TEST_CASE("settle gives no final answer while a session is there that may yet co
   auto r = orders();
   auto const set = partitions("orders", {0, 1});
   auto const s = f.open();
-  auto const moves = contract::to_all(claim(*s, "billing", set, r), 5);
+  auto const moves = to_all(claim(*s, "billing", set, r), 5);
   auto& tx = s->begin(moves, soon());
   f.write(tx, "a");
   auto rows = tx.query("select pg_backend_pid()");
@@ -367,182 +343,65 @@ TEST_CASE("settle gives no final answer while a session is there that may yet co
   all answers(2, outcome::unknown);
   {
     stopped const now{pid};
-    CHECK(s->commit(tx, contract::in(200ms)) == outcome::unknown);
-    CHECK(copy(s->settle(moves, contract::in(1s))) == answers);
+    CHECK(s->commit(tx, in(200ms)) == outcome::unknown);
+    CHECK(copy(s->settle(moves, in(1s))) == answers);
   }
-  contract::settle(*s, moves, answers);
+  settle(*s, moves, answers);
   CHECK(answers[0] == answers[1]);
   CHECK(f.results().size() == (answers[0] == outcome::applied ? 1 : 0));
-  CHECK(contract::stands_at(f, set) == contract::ends(moves, answers));
+  CHECK(stands_at(f, set) == ends(moves, answers));
 }
 
-TEST_CASE("a released claim can't be advanced any more") {
-  fixture f;
-  auto r = orders();
-  auto const s = f.open();
-  auto const c = claim(*s, "billing", partitions("orders", {0, 1}), r);
-  s->release({c[0]}, soon());
-  CHECK(advance(*s, {to(c[0], 15), to(c[1], 25)}) == all{outcome::refused, outcome::applied});
-  CHECK(s->record({{c[0].of, offset{1}, c[0].mine, "seek"}}, soon())[0].what == sl::claimed::failed);
-}
-
-TEST_CASE("a claim whose starts can't be resolved leaves nothing behind") {
-  struct failing final : sl::start_resolver {
-    sl::topic_start start_of(std::string const&, sl::time_point) override {
-      throw sl::error(sl::errc::no_position, "none");
-    }
-    offset earliest(sl::topic_partition const&, sl::time_point) override { return {}; }
-  } none;
-  fixture f;
-  auto const s = f.open();
-  auto const set = partitions("orders", {0});
-  CHECK(error_of([&] { s->claim("billing", set, none, soon()); }).code == sl::errc::no_position);
-  CHECK(f.look("select count(*) from sluice_offsets_topics") == contract::texts{"0"});
-  auto r = orders();
-  CHECK(claim(*s, "billing", set, r)[0].what == sl::claimed::first);
-}
-
-TEST_CASE("the incarnation of a position that was lost starts above what was recorded for it") {
-  fixture f;
-  auto r = orders();
-  auto const set = partitions("orders", {0});
-  auto const s = f.open();
-  auto const c = claim(*s, "billing", set, r);
-  s->record({{set[0], offset{1}, c[0].mine, "seek"}}, soon());
-  auto const far = std::to_string(contract::wall_ms() + 1'000'000);
-  f.look("update sluice_offsets_rewinds set incarnation = " + far);
-  f.forget("billing", set[0]);
-  auto const again = claim(*s, "billing", set, r);
-  CHECK(again[0].what == sl::claimed::missing);
-  CHECK(again[0].log.incarnation == std::stoll(far) + 1);
-}
-
-TEST_CASE("rewinds are kept with their cause and where they led") {
-  fixture f;
-  auto r = orders();
-  auto const set = partitions("orders", {1});
-  auto const s = f.open();
-  auto const c = claim(*s, "billing", set, r);
-  s->record({{set[0], offset{3}, c[0].mine, "out of range"}}, soon());
-  CHECK(f.look("select grp, topic, partition, cause, from_offset, to_offset from sluice_offsets_rewinds") ==
-        contract::texts{"billing|orders|1|out of range|20|3"});
-}
+TEST_CASE("postgres_offsets does what SQL stores must do") { sql_cases::hold<fixture>(); }
 
 TEST_CASE("the tables are found again whatever the search path becomes") {
   fixture f;
-  auto r = orders();
-  auto const s = f.open();
-  auto const c = claim(*s, "billing", partitions("orders", {0}), r);
+  auto [r, set, s, c] = claim_orders(f, {0});
   std::vector const moves{to(c[0], 15)};
   auto& tx = s->begin(moves, soon());
   tx.execute("set local search_path to pg_catalog");
   tx.execute("create temp table sluice_offsets (x int)");
   s->advance(tx, moves, soon());
   CHECK(s->commit(tx, soon()) == outcome::applied);
-  CHECK(contract::stands_at(f, partitions("orders", {0})) == std::vector{offset{15}});
+  CHECK(stands_at(f, partitions("orders", {0})) == std::vector{offset{15}});
 }
 
-TEST_CASE("a record set aside becomes durable with the advance of its partition") {
+TEST_CASE("where the row of a record set aside can't be written nothing is advanced") {
   fixture f;
-  auto r = orders();
-  auto const set = partitions("orders", {0, 1});
-  auto const s = f.open();
-  auto const c = claim(*s, "billing", set, r);
-  auto const letters = [&] {
-    return f.look(
-        "select grp, topic, partition, \"offset\", incarnation, timestamp, encode(\"key\", 'escape'),"
-        " encode(value, 'escape'), error, attempts, \"first\" from sluice_offsets_skipped order by partition");
-  };
-  some_records zero{set[0], 77}, one{set[1], 78};
-  zero.add(12, "key", std::string("a\0b", 3));
-  one.add(22, std::nullopt, "");
-  auto const aside = [&](std::string const& table) {
-    s->set_aside(table, {zero[0], "br'oken \xff\xc3\xa9", 3, sl::wall_time{5ms}});
-    s->set_aside(table, {one[0], "", 1, sl::wall_time{6ms}});
-  };
-  std::string const first = "billing|orders|0|12|77|1700000000012|key|a\\000b|br'oken ?\xc3\xa9|3|5";
-  std::string const second = "billing|orders|1|22|78|1700000000022|null|||1|6";
-
-  SECTION("each with its own partition's") {
-    aside("");
-    CHECK(letters().empty());
-    CHECK(advance(*s, {to(c[0], 15)}) == all{outcome::applied});
-    CHECK(letters() == contract::texts{first});
-    CHECK(advance(*s, {to(c[1], 25)}) == all{outcome::applied});
-    CHECK(letters() == contract::texts{first, second});
-  }
-  SECTION("not where that is refused, and not later either") {
-    auto const now = claim(*f.open(), "billing", {set[0]}, r);
-    aside("");
-    CHECK(advance(*s, {to(c[0], 15), to(c[1], 25)}) == all{outcome::refused, outcome::applied});
-    CHECK(letters() == contract::texts{second});
-    CHECK(advance(*s, {to(now[0], 15)}) == all{outcome::applied});
-    CHECK(letters() == contract::texts{second});
-  }
-  SECTION("not where the partition was claimed again since") {
-    aside("");
-    auto const now = claim(*s, "billing", {set[0]}, r);
-    CHECK(advance(*s, {to(now[0], 15), to(c[1], 25)}) == all(2, outcome::applied));
-    CHECK(letters() == contract::texts{second});
-  }
-  SECTION("in the handler's transaction, at once") {
-    std::vector const moves{to(c[0], 15), to(c[1], 25)};
-    aside("");  // belongs to no transaction: waits
-    for (bool const committed : {false, true}) {
-      auto& tx = s->begin(moves, soon());
-      s->set_aside("", {zero[0], "br'oken \xff\xc3\xa9", 3, sl::wall_time{5ms}});
-      if (committed) {
-        s->advance(tx, moves, soon());
-        CHECK(s->commit(tx, soon()) == outcome::applied);
-      } else {
-        s->rollback(tx);
-        CHECK(letters().empty());
-      }
-    }
-    CHECK(letters() == contract::texts{first});
-  }
-  SECTION("where its row can't be written nothing is advanced") {
-    f.look("alter table sluice_offsets_skipped add check (attempts < 3)");
-    aside("");
-    auto const e = error_of([&] { s->advance(std::vector{to(c[0], 15), to(c[1], 25)}, soon()); });
-    CHECK(e.of_store);
-    CHECK_THAT(e.text, ContainsSubstring("setting records aside"));
-    CHECK(f.look("select next from sluice_offsets order by partition") == contract::texts{"10", "20"});
-    f.look("alter table sluice_offsets_skipped drop constraint sluice_offsets_skipped_attempts_check");
-    CHECK(advance(*s, {to(c[0], 15), to(c[1], 25)}) == all(2, outcome::applied));
-    CHECK(letters() == contract::texts{first, second});
-  }
-  SECTION("in a table of the user's choice, which was prepared") {
-    CHECK(error_of([&] { aside("dead"); }).code == sl::errc::bad_configuration);
-    s->prepare_table("dead");
-    aside("dead");
-    CHECK(advance(*s, {to(c[0], 15)}) == all{outcome::applied});
-    CHECK(letters().empty());
-    CHECK(f.look("select attempts from dead") == contract::texts{"3"});
-    f.open()->prepare_table("dead");
-  }
+  auto [r, set, s, c] = claim_orders(f);
+  sql_cases::two_letters<fixture> const letters;
+  f.look("alter table sluice_offsets_skipped add check (attempts < 3)");
+  letters.set_aside(*s);
+  std::vector const moves{to(c[0], 15), to(c[1], 25)};
+  auto const e = error_of([&] { s->advance(moves, soon()); });
+  CHECK(e.of_store);
+  CHECK_THAT(e.text, ContainsSubstring("setting records aside"));
+  CHECK(f.look("select next from sluice_offsets order by partition") == texts{"10", "20"});
+  f.look("alter table sluice_offsets_skipped drop constraint sluice_offsets_skipped_attempts_check");
+  CHECK(advance(*s, moves) == all(2, outcome::applied));
+  CHECK(sql_cases::letters_in(f) == texts{letters.first, letters.second});
 }
 
 TEST_CASE("records set aside come once, whichever request or answer of their advance is lost") {
-  for (auto const t : {contract::trouble::cut_before, contract::trouble::cut_after, contract::trouble::hold}) {
+  for (auto const t : {trouble::cut_before, trouble::cut_after, trouble::hold}) {
     fixture f;
     servers::proxy p{f.port()};
     auto r = orders();
     auto const set = partitions("orders", {0, 1});
     auto const s = f.open(p.port());
     std::int64_t n = 0;
-    contract::at_each_request(p, t, [&](unsigned k, auto met) {
-      auto const moves = contract::to_all(contract::claim_in_the_end(*s, "billing", set, r), 5);
+    at_each_request(p, t, [&](unsigned k, auto met) {
+      auto const moves = to_all(claim_in_the_end(*s, "billing", set, r), 5);
       some_records letter{set[0]};
       letter.add(moves[0].from.value(), "k", "v");
       s->set_aside("", {letter[0], "broken", 1, {}});
       p.arrange(t, k);
       auto answers = advance(*s, moves);
       met();
-      contract::settle(*s, moves, answers);
+      settle(*s, moves, answers);
       p.deliver();
       CHECK(answers == all(2, outcome::applied));
-      CHECK(f.look("select count(*) from sluice_offsets_skipped") == contract::texts{std::to_string(++n)});
+      CHECK(f.look("select count(*) from sluice_offsets_skipped") == texts{std::to_string(++n)});
     });
   }
 }

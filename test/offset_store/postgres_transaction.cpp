@@ -5,49 +5,16 @@
 #include <array>
 #include <limits>
 
-#include "contract.hpp"
 #include "postgres_support.hpp"
-
-static_assert(!std::is_copy_constructible_v<sl::postgres_transaction>);
-static_assert(!std::is_move_constructible_v<sl::postgres_transaction>);
+#include "transaction_cases.hpp"
 
 namespace {
 
-using Catch::Matchers::ContainsSubstring;
-using contract::soon;
-using sl::offset;
-using sl::outcome;
-using namespace std::chrono_literals;
+using namespace transaction_cases;
 
-/// A store with one partition claimed, and a transaction that is open.
-struct fixture : postgres_fixture {
-  std::unique_ptr<store> s{};
-  std::vector<sl::move> moves{};
-  sl::postgres_transaction* tx = nullptr;
-
-  fixture() {
-    look("create table t (id serial primary key, what text)");
-    s = open();
-    contract::resolver r{{{"orders", {offset{10}}}}};
-    moves = {contract::to(contract::claim(*s, "billing", {{"orders", 0}}, r)[0], 11)};
-    tx = &s->begin(moves, soon());
-  }
-  outcome commit() {
-    s->advance(*tx, moves, soon());
-    return s->commit(*tx, soon());
-  }
-  template <class... A>
-  thrown refused(std::string_view sql, A const&... args) {
-    tx->savepoint();
-    auto const e = error_of([&] { tx->execute(sql, args...); });
-    tx->rollback_to_savepoint();
-    INFO(sql);
-    CHECK(e.code == sl::errc::bad_statement);
-    CHECK_FALSE(e.of_store);
-    CHECK_THAT(e.text, !ContainsSubstring("CANARY"));
-    return e;
-  }
-  std::vector<std::string> whats() { return look("select what from t order by id"); }
+struct fixture : open_transaction<postgres_fixture> {
+  fixture() { look("create table t (id serial primary key, what text)"); }
+  texts whats() { return look("select what from t order by id"); }
 };
 
 }  // namespace
@@ -101,29 +68,12 @@ TEST_CASE_METHOD(fixture, "values come back as they were") {
 }
 
 TEST_CASE_METHOD(fixture, "a column of another type is refused, not converted") {
-  auto const bad = [&](auto read) {
-    auto const e = error_of(read);
-    CHECK(e.code == sl::errc::bad_statement);
-    CHECK_THAT(e.text, !ContainsSubstring("CANARY"));
-  };
   auto answer = tx->query("select 300, 'CANARY', null, 1.5, -1");
   auto const row = *answer.begin();
-  CHECK(row.size() == 5);
-  bad([&] { (void)row.get<std::uint8_t>(0); });
-  bad([&] { (void)row.get<bool>(0); });
-  bad([&] { (void)row.get<int>(1); });
-  bad([&] { (void)row.get<double>(1); });
-  bad([&] { (void)row.get<sl::bytes>(1); });
-  bad([&] { (void)row.get<int>(2); });
-  bad([&] { (void)row.get<std::string>(2); });
-  bad([&] { (void)row.get<int>(3); });
-  bad([&] { (void)row.get<unsigned>(4); });
-  bad([&] { (void)row.get<int>(5); });
-  bad([&] { (void)row.get<int>(-1); });
-  auto const [n, text, nothing] = row.as<int, std::string_view, std::optional<int>>();
-  CHECK(n == 300);
-  CHECK(text == "CANARY");
-  CHECK_FALSE(nothing);
+  columns_are_not_converted(row, 5);
+  wrong_type([&] { (void)row.get<bool>(0); });
+  wrong_type([&] { (void)row.get<sl::bytes>(1); });
+  wrong_type([&] { (void)row.get<unsigned>(4); });
 }
 
 TEST_CASE_METHOD(fixture, "execute answers how many rows changed; a query's rows may outlive the next one") {
@@ -133,10 +83,10 @@ TEST_CASE_METHOD(fixture, "execute answers how many rows changed; a query's rows
   for (auto row : tx->query("select id from t where id >= $1 order by id", 2))
     for (auto inner : tx->query("select what from t where id = $1", row.get<int>(0)))
       seen.push_back(inner.get<std::string>(0));
-  CHECK(seen == contract::texts{"d", "d"});
+  CHECK(seen == texts{"d", "d"});
   CHECK(tx->query("select 1 where false").empty());
   CHECK(commit() == outcome::applied);
-  CHECK(whats() == contract::texts{"a", "d", "d"});
+  CHECK(whats() == texts{"a", "d", "d"});
 }
 
 TEST_CASE_METHOD(fixture, "a prepared statement is prepared once, for its text and its types, in each session") {
@@ -157,7 +107,7 @@ TEST_CASE_METHOD(fixture, "a prepared statement is prepared once, for its text a
   CHECK(commit() == outcome::applied);
   CHECK(whats().size() == 12);
   restart();
-  auto const again = contract::advance(*s, {moves[0]});
+  auto const again = advance(*s, {moves[0]});
   CHECK(again[0] == outcome::applied);  // the old session's end was noticed before anything was asked
   moves[0].from = moves[0].until;
   moves[0].until = moves[0].until.next();
@@ -199,7 +149,7 @@ TEST_CASE_METHOD(fixture, "a statement that can't be run is the handler's fault,
   CHECK_THAT(all[7].text, ContainsSubstring("unique constraint") && ContainsSubstring("one_u_key"));
   tx->execute("insert into t (what) values ('after')");
   CHECK(commit() == outcome::applied);
-  CHECK(whats() == contract::texts{"after"});
+  CHECK(whats() == texts{"after"});
 }
 
 TEST_CASE_METHOD(fixture, "a handler's SQL can't begin, end or leave the transaction") {
@@ -233,7 +183,7 @@ TEST_CASE_METHOD(fixture, "a handler's SQL can't begin, end or leave the transac
   tx->execute("select set_config('synchronous_commit', 'off', false)");
   tx->execute("insert into t (what) values (2)");
   CHECK(commit() == outcome::applied);
-  CHECK(whats() == contract::texts{"2"});
+  CHECK(whats() == texts{"2"});
   moves[0].from = moves[0].until;
   tx = &s->begin(moves, soon());
   CHECK((*tx->query("select current_setting('synchronous_commit')").begin()).get<std::string>(0) == "on");
@@ -262,24 +212,14 @@ TEST_CASE_METHOD(fixture, "a transaction that native_handle() has ended is not t
   CHECK(error_of([&] { tx->execute("insert into t (what) values (1)"); }).of_store);
   CHECK(error_of([&] { s->advance(*tx, moves, soon()); }).code == sl::errc::bad_statement);
   s->rollback(*tx);
-  CHECK(look("select next from sluice_offsets") == contract::texts{"10"});
+  CHECK(look("select next from sluice_offsets") == texts{"10"});
 }
 
 TEST_CASE_METHOD(fixture, "a savepoint undoes one record's statements and no others, refused ones too") {
-  tx->execute("insert into t (what) values ('before')");
-  for (int i = 0; i < 3; ++i) {
-    tx->savepoint();
-    tx->execute("insert into t (what) values ('undone')");
+  savepoints(*this, [&] {
     CHECK(error_of([&] { tx->execute("nonsense"); }).code == sl::errc::bad_statement);
-    tx->rollback_to_savepoint();
-    tx->release_savepoint();  // there is none any more: nothing happens
-  }
-  tx->savepoint();
-  tx->execute("insert into t (what) values ('kept')");
-  tx->release_savepoint();
-  tx->rollback_to_savepoint();
-  CHECK(commit() == outcome::applied);
-  CHECK(whats() == contract::texts{"before", "kept"});
+    return 0;
+  });
 }
 
 TEST_CASE_METHOD(fixture, "many rows at once: upsert writes the last of each key") {
@@ -305,20 +245,20 @@ TEST_CASE_METHOD(fixture, "many rows at once: upsert writes the last of each key
           tx->upsert({.table = "nowhere", .key = {"id"}}, std::vector{1}, [](int i) { return std::tuple{i}; });
         }).code == sl::errc::bad_statement);
   CHECK(commit() == outcome::applied);
-  CHECK(look("select count(*), count(\"Name\") from \"Many\"") == contract::texts{"30000|29999"});
-  CHECK(look("select \"Name\", raw from \"Many\" where id = 1") == contract::texts{"a'\"\\{},\n30001|\\x005c78"});
-  CHECK(look("select \"Name\" from \"Many\" where id = 29999") == contract::texts{"a'\"\\{},\n29999"});
+  CHECK(look("select count(*), count(\"Name\") from \"Many\"") == texts{"30000|29999"});
+  CHECK(look("select \"Name\", raw from \"Many\" where id = 1") == texts{"a'\"\\{},\n30001|\\x005c78"});
+  CHECK(look("select \"Name\" from \"Many\" where id = 29999") == texts{"a'\"\\{},\n29999"});
 }
 
 TEST_CASE_METHOD(fixture, "many rows at once: append copies them as they are") {
-  std::vector<std::optional<std::string>> const texts{"a\tb\nc\r\\d", "", std::nullopt, "\\N", "na\xc3\xafve", "\\."};
+  std::vector<std::optional<std::string>> const given{"a\tb\nc\r\\d", "", std::nullopt, "\\N", "na\xc3\xafve", "\\."};
   tx->execute("create table raws (n int, t text, y bytea)");
   int n = 0;
   auto const row = [&](auto const& t) {
     auto const b = t ? sl::as_bytes(*t) : sl::bytes{};
     return std::tuple{n++, t, t && t->empty() ? sl::as_bytes(std::string_view{""}) : b};
   };
-  CHECK(tx->append({.table = "raws", .columns = {"n", "t", "y"}}, texts, row) == 6);
+  CHECK(tx->append({.table = "raws", .columns = {"n", "t", "y"}}, given, row) == 6);
   std::vector<int> many(30'000, 5);
   CHECK(tx->append({.table = "t", .columns = {"what"}}, many, [](int i) { return std::tuple{i}; }) == 30'000);
   SECTION("committed") {
@@ -328,9 +268,9 @@ TEST_CASE_METHOD(fixture, "many rows at once: append copies them as they are") {
       auto const y = r.get<std::optional<std::string>>(1);
       CHECK(y == back.back());
     }
-    CHECK(back == texts);
+    CHECK(back == given);
     CHECK(commit() == outcome::applied);
-    CHECK(look("select count(*) from t") == contract::texts{"30000"});
+    CHECK(look("select count(*) from t") == texts{"30000"});
   }
   SECTION("a row that can't be taken is the record's fault, and a savepoint undoes it") {
     tx->savepoint();
@@ -372,24 +312,24 @@ TEST_CASE_METHOD(fixture, "what another changed meanwhile makes the batch run ag
     s->rollback(*tx);
   }
   SECTION("at the advance: its position was claimed") {
-    contract::resolver none{{}};
-    contract::claim(*open(), "billing", {{"orders", 0}}, none);
-    CHECK(contract::copy(s->advance(*tx, moves, soon())) == contract::all{outcome::refused});
+    resolver none{{}};
+    claim(*open(), "billing", {{"orders", 0}}, none);
+    CHECK(copy(s->advance(*tx, moves, soon())) == all{outcome::refused});
     CHECK(s->commit(*tx, soon()) == outcome::refused);
   }
   SECTION("at the advance: something else about its position") {
     look("update sluice_offsets set leader_epoch = leader_epoch");
-    CHECK(contract::copy(s->advance(*tx, moves, soon())) == contract::all{outcome::applied});
+    CHECK(copy(s->advance(*tx, moves, soon())) == all{outcome::applied});
     CHECK(s->commit(*tx, soon()) == outcome::refused);
   }
-  CHECK(look("select n from counts") == contract::texts{"1"});
+  CHECK(look("select n from counts") == texts{"1"});
 }
 
 TEST_CASE_METHOD(fixture, "a constraint that is checked at the end commits nothing, and is told") {
   tx->execute("create table d (r int references t(id) deferrable initially deferred)");
   tx->execute("insert into d values (99)");
   CHECK(error_of([&] { commit(); }).code == sl::errc::bad_statement);
-  CHECK(look("select next from sluice_offsets") == contract::texts{"10"});
+  CHECK(look("select next from sluice_offsets") == texts{"10"});
   tx = &s->begin(moves, soon());
   CHECK(commit() == outcome::applied);
 }
@@ -397,8 +337,8 @@ TEST_CASE_METHOD(fixture, "a constraint that is checked at the end commits nothi
 TEST_CASE_METHOD(fixture, "a transaction that lay idle for too long is the store's failure, not the record's") {
   config.idle_in_transaction_timeout = 100ms;
   auto const quick = open();
-  contract::resolver r{{}};
-  auto const c = contract::claim(*quick, "billing", {{"orders", 0}}, r);
+  resolver r{{}};
+  auto const c = claim(*quick, "billing", {{"orders", 0}}, r);
   auto& t = quick->begin({}, soon());
   t.execute("insert into t (what) values (1)");
   while (look("select 1 from pg_stat_activity where state = 'idle in transaction' and query like 'insert%'").size() > 0)
@@ -408,7 +348,7 @@ TEST_CASE_METHOD(fixture, "a transaction that lay idle for too long is the store
   CHECK(e.code == sl::errc::store_unavailable);
   CHECK_THAT(e.text, ContainsSubstring("idle"));
   quick->rollback(t);
-  CHECK(contract::advance(*quick, {contract::to(c[0], 12)}) == contract::all{outcome::applied});
+  CHECK(advance(*quick, {to(c[0], 12)}) == all{outcome::applied});
   CHECK(whats().empty());
 }
 

@@ -10,18 +10,8 @@ static_assert(sl::legal<sl::at_most_once, sl::redis_offsets> && !sl::legal<sl::a
 
 namespace {
 
-using contract::advance;
-using contract::all;
-using contract::claim;
-using contract::partitions;
-using contract::resolver;
-using contract::soon;
-using contract::to;
-using sl::offset;
-using sl::outcome;
+using namespace contract;
 using words = std::vector<std::string>;
-
-resolver orders() { return resolver{{{"orders", {offset{10}, offset{20}}}}}; }
 
 }  // namespace
 
@@ -52,7 +42,7 @@ TEST_CASE("counters beyond 53 bits are kept exactly, and carried over") {
   redis_fixture f;
   auto r = orders();
   claim(*f.open(), "billing", partitions("orders", {0, 1}), r);
-  auto const far = contract::wall_ms() + 1'000'000;
+  auto const far = wall_ms() + 1'000'000;
   the_redis().ask(
       {"HSET", f.topic("orders"), "0", "9007199254740993 9223372036854775806 18446744073709551614 1 -1 - -"});
   the_redis().ask({"HSET", f.topic("orders"), "1", "7 " + std::to_string(far) + " 1999 1 -1 - -"});
@@ -69,11 +59,8 @@ TEST_CASE("counters beyond 53 bits are kept exactly, and carried over") {
 
 TEST_CASE("a partition that was forgotten begins above all lives that it had") {
   redis_fixture f;
-  auto r = orders();
-  auto const set = partitions("orders", {0});
-  auto s = f.open();
-  auto const c = claim(*s, "billing", set, r);
-  auto const far = std::to_string(contract::wall_ms() + 1'000'000);
+  auto [r, set, s, c] = claim_orders(f, {0});
+  auto const far = std::to_string(wall_ms() + 1'000'000);
   the_redis().ask(
       {"HSET", f.topic("orders"), "0",
        "10 " + far + " " + std::to_string(c[0].mine.turn) + " " + std::to_string(c[0].mine.nonce) + " -1 - -"});
@@ -104,15 +91,12 @@ TEST_CASE("only the last thousand rewinds are kept") {
 
 TEST_CASE("what is in Redis and can't be read is told, and left as it was") {
   redis_fixture f;
-  auto r = orders();
-  auto const set = partitions("orders", {0, 1});
-  auto const s = f.open();
-  auto const c = claim(*s, "billing", set, r);
+  auto [r, set, s, c] = claim_orders(f);
   std::vector const moves{to(c[0], 15), to(c[1], 25)};
   auto const key = f.topic("orders");
   auto const told = [&](auto call, std::string const& part = "") {
     auto const before = the_redis().tell({"DUMP", key});
-    auto const e = error_of(call);
+    auto const e = error_without_secret(call);
     CHECK(e.of_store);
     CHECK_THAT(e.text, ContainsSubstring("redis_offsets") && ContainsSubstring(part));
     CHECK(the_redis().tell({"DUMP", key}) == before);
@@ -131,7 +115,7 @@ TEST_CASE("what is in Redis and can't be read is told, and left as it was") {
               },
               part) == code);
     CHECK(f.results().empty());
-    CHECK(contract::copy(s->settle(moves, soon())) == all(2, outcome::unknown));
+    CHECK(copy(s->settle(moves, soon())) == all(2, outcome::unknown));
   };
   SECTION("a key of another type") {
     the_redis().ask({"DEL", key});
@@ -149,7 +133,7 @@ TEST_CASE("what is in Redis and can't be read is told, and left as it was") {
          {"99999999999999999999 2 3 4 -1 - -", "1 99999999999999999999 3 4 -1 - -", "1 2 3 4 - - -", "1 2 3 4 -1 7 -",
           "1 2 3 4 -1 - 7", "1-1 2 3 4 -1 - -", "1 2 99999999999999999999 4 -1 - -"}) {
       the_redis().ask({"HSET", key, "1", bad});
-      auto const e = error_of([&] { s->claim("billing", set, r, soon()); });
+      auto const e = error_without_secret([&] { s->claim("billing", set, r, soon()); });
       CHECK(e.code == sl::errc::store_damaged);
       CHECK_THAT(e.text, ContainsSubstring("orders/1"));
     }
@@ -175,16 +159,13 @@ TEST_CASE("what is in Redis and can't be read is told, and left as it was") {
 
 TEST_CASE("a Redis without memory is full, and nothing is stored") {
   redis_fixture f;
-  auto r = orders();
-  auto const set = partitions("orders", {0, 1});
-  auto const s = f.open();
-  auto const c = claim(*s, "billing", set, r);
+  auto [r, set, s, c] = claim_orders(f);
   std::vector const moves{to(c[0], 15), to(c[1], 25)};
   the_redis().ask({"CONFIG", "SET", "maxmemory", "1"});
   auto const full = [](thrown const& e) { return e.code == sl::errc::store_full && e.of_store; };
-  CHECK(full(error_of([&] { s->advance(moves, soon()); })));
-  CHECK(full(error_of([&] { s->claim("billing", set, r, soon()); })));
-  CHECK(full(error_of([&] {
+  CHECK(full(error_without_secret([&] { s->advance(moves, soon()); })));
+  CHECK(full(error_without_secret([&] { s->claim("billing", set, r, soon()); })));
+  CHECK(full(error_without_secret([&] {
     auto& tx = s->begin(moves, soon());
     f.write(tx, "gone");
     s->advance(tx, moves, soon());
@@ -197,18 +178,15 @@ TEST_CASE("a Redis without memory is full, and nothing is stored") {
 
 TEST_CASE("somebody's script that does not end is told, and waited for no longer than the deadline") {
   redis_fixture f;
-  auto r = orders();
-  auto const set = partitions("orders", {0});
-  auto const s = f.open();
-  auto const c = claim(*s, "billing", set, r);
+  auto [r, set, s, c] = claim_orders(f, {0});
   the_redis().ask({"CONFIG", "SET", "busy-reply-threshold", "50"});
   auto const other = the_redis().connect();
   redisAppendCommand(other.get(), "EVAL %s 0", "while true do end");
   for (int done = 0; !done;) redisBufferWrite(other.get(), &done);
-  auto e = error_of([&] { s->advance(std::vector{to(c[0], 15)}, soon()); });
+  auto e = error_without_secret([&] { s->advance(std::vector{to(c[0], 15)}, soon()); });
   CHECK(e.code == sl::errc::store_unavailable);
   CHECK_THAT(e.text, ContainsSubstring("SCRIPT KILL"));
-  e = error_of([&] { f.open(); });
+  e = error_without_secret([&] { f.open(); });
   CHECK(e.code == sl::errc::store_unavailable);
   CHECK_THAT(e.text, ContainsSubstring("SCRIPT KILL"));
   CHECK(the_redis().tell({"SCRIPT", "KILL"}) == "OK");
@@ -232,7 +210,7 @@ TEST_CASE("claims of a thousand partitions are one round trip, the first are two
   redis_fixture f;
   servers::proxy p{f.port()};
   resolver r{{{"orders", std::vector<offset>(1000, offset{10})}}};
-  auto const set = partitions("orders", contract::up_to(1000));
+  auto const set = partitions("orders", up_to(1000));
   auto const s = f.open(p.port());
   auto const before = p.round_trips();
   s->claim("billing", set, r, soon());
@@ -244,9 +222,7 @@ TEST_CASE("claims of a thousand partitions are one round trip, the first are two
 
 TEST_CASE("a connection that a handler has left in the middle of something is not trusted") {
   redis_fixture f;
-  auto r = orders();
-  auto const s = f.open();
-  auto const c = claim(*s, "billing", partitions("orders", {0}), r);
+  auto [r, set, s, c] = claim_orders(f, {0});
   std::vector const moves{to(c[0], 15)};
   auto& tx = s->begin(moves, soon());
   f.write(tx, "once");
@@ -261,7 +237,7 @@ TEST_CASE("a connection that a handler has left in the middle of something is no
   SECTION("MULTI") { freeReplyObject(redisCommand(tx.native_handle(), "MULTI")); }
   s->advance(tx, moves, soon());
   CHECK(s->commit(tx, soon()) == outcome::unknown);
-  CHECK(contract::copy(s->settle(moves, soon())) == all{outcome::applied});
+  CHECK(copy(s->settle(moves, soon())) == all{outcome::applied});
   CHECK(f.results() == words{"once"});
 }
 
@@ -277,9 +253,9 @@ TEST_CASE("a connection that ends while much is sent ends neither the program no
   p.refuse(true);
   s->advance(tx, moves, soon());
   CHECK(s->commit(tx, soon()) == outcome::unknown);
-  CHECK(contract::copy(s->settle(moves, soon())) == all{outcome::unknown});
+  CHECK(copy(s->settle(moves, soon())) == all{outcome::unknown});
   p.refuse(false);
-  CHECK(contract::copy(s->settle(moves, soon())) == all{outcome::applied});
+  CHECK(copy(s->settle(moves, soon())) == all{outcome::applied});
   auto const there = f.results();
   REQUIRE(there.size() == 1);
   CHECK(there[0].size() == 16 << 20);

@@ -9,16 +9,8 @@
 
 namespace {
 
-using contract::all;
-using contract::claim;
-using contract::partitions;
-using contract::resolver;
-using contract::soon;
-using contract::to;
-using sl::offset;
-using sl::outcome;
+using namespace contract;
 using words = std::vector<std::string>;
-using namespace std::chrono_literals;
 
 /// One partition, claimed; transactions on it one after the other.
 struct one_partition : redis_fixture {
@@ -46,7 +38,7 @@ struct one_partition : redis_fixture {
   template <class F>
   void refuses(std::string const& why, F write) {
     auto const before = stands();
-    auto const e = error_of([&] { (void)transact(write); });
+    auto const e = error_without_secret([&] { (void)transact(write); });
     INFO(e.text);
     CHECK(e.code == sl::errc::bad_statement);
     CHECK_FALSE(e.of_store);
@@ -70,9 +62,10 @@ TEST_CASE("values are sent as what Redis makes of them") {
   CHECK(text(1e300) == "1e+300");
   CHECK(text(offset{5}) == "5");
   CHECK(text(sl::wall_time{1234ms}) == "1234");
-  for (auto const& e : {error_of([] { sl::redis_value{sl::bytes{}}; }), error_of([] { sl::redis_value{nullptr}; }),
-                        error_of([] { sl::redis_value{static_cast<char const*>(nullptr)}; }),
-                        error_of([] { sl::redis_value{std::string_view{}}; })}) {
+  for (auto const& e : {error_without_secret([] { sl::redis_value{sl::bytes{}}; }),
+                        error_without_secret([] { sl::redis_value{nullptr}; }),
+                        error_without_secret([] { sl::redis_value{static_cast<char const*>(nullptr)}; }),
+                        error_without_secret([] { sl::redis_value{std::string_view{}}; })}) {
     CHECK(e.code == sl::errc::bad_statement);
     CHECK_THAT(e.text, ContainsSubstring("null"));
   }
@@ -194,7 +187,7 @@ TEST_CASE("which record the refused command belonged to is known") {
     }
   at = {3, 0};
   f.s->advance(tx, moves, soon());
-  CHECK(error_of([&] { (void)f.s->commit(tx, soon()); }).code == sl::errc::bad_statement);
+  CHECK(error_without_secret([&] { (void)f.s->commit(tx, soon()); }).code == sl::errc::bad_statement);
   CHECK(f.s->failed_at() == sl::detail::cursor{1, 2});
 }
 
@@ -233,7 +226,7 @@ TEST_CASE("a right that the store itself misses at a commit is no failure of the
       words change{"ACL", "SETUSER", "losing"};
       change.insert(change.end(), rights.begin(), rights.end());
       CHECK(r.tell(change) == "OK");
-      auto const e = error_of([&] {
+      auto const e = error_without_secret([&] {
         (void)f.transact([&](auto& tx) {
           if (writes) tx.rpush(f.key("l"), "1");
         });
@@ -266,11 +259,11 @@ TEST_CASE("after a refused commit the next one says which partition is lost") {
   std::vector const moves{to(old[0], 15), to(old[1], 25)};
   auto& tx = a->begin(moves, soon());
   f.write(tx, "x");
-  CHECK(contract::copy(a->advance(tx, moves, soon())) == all(2, outcome::applied));
+  CHECK(copy(a->advance(tx, moves, soon())) == all(2, outcome::applied));
   CHECK(a->commit(tx, soon()) == outcome::refused);
   auto& again = a->begin(moves, soon());
   f.write(again, "x");
-  CHECK(contract::copy(a->advance(again, moves, soon())) == all{outcome::applied, outcome::refused});
+  CHECK(copy(a->advance(again, moves, soon())) == all{outcome::applied, outcome::refused});
   a->rollback(again);
   CHECK(f.results().empty());
 }
@@ -464,7 +457,7 @@ TEST_CASE("a command that Redis would refuse is the handler's failure: stop thro
   sl::stream_consumer consumer{sl::transactional{}, t.source(), t.f.config};
   thrown e;
   for (auto const give_up = soon(); !e.code && std::chrono::steady_clock::now() < give_up;)
-    e = error_of([&] { consumer.step(t.handler(), 100ms); });
+    e = error_without_secret([&] { consumer.step(t.handler(), 100ms); });
   CHECK(e.code == sl::errc::bad_statement);
   CHECK_FALSE(e.of_store);
   CHECK(t.stands() == 0);
@@ -485,7 +478,7 @@ TEST_CASE("a command that Redis would refuse is tried again by retry, and counte
                                told{&retries}};
   thrown e;
   for (auto const give_up = soon(); !e.code && std::chrono::steady_clock::now() < give_up;)
-    e = error_of([&] { consumer.step(t.handler(), 100ms); });
+    e = error_without_secret([&] { consumer.step(t.handler(), 100ms); });
   CHECK(e.code == sl::errc::bad_statement);
   REQUIRE(retries.size() == 2);
   CHECK_THAT(retries[0], ContainsSubstring("HINCRBY"));
@@ -502,7 +495,9 @@ TEST_CASE("a store that may lose offsets starts at the earliest, or not at all")
   sl::lossy_redis_offsets const lossy{
       .host = "127.0.0.1", .port = t.f.port(), .password = the_redis().password(), .prefix = t.f.config.prefix};
   auto source = t.source();
-  auto const open = [&] { return error_of([&] { sl::stream_consumer const c{sl::at_least_once{}, source, lossy}; }); };
+  auto const open = [&] {
+    return error_without_secret([&] { sl::stream_consumer const c{sl::at_least_once{}, source, lossy}; });
+  };
   for (auto const& start : {sl::start_at::latest, sl::start_at::must_exist, sl::start_at::at(offset{3})}) {
     source.start = start;
     auto const e = open();

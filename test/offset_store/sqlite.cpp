@@ -7,58 +7,20 @@
 #include <sstream>
 
 #include "../seed.hpp"
-#include "contract.hpp"
+#include "sql_cases.hpp"
 #include "sqlite_support.hpp"
-
-static_assert(sl::transactional_store<sl::sqlite_offset_store>);
-static_assert(sl::sets_aside<sl::sqlite_offset_store>);
 
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
-using contract::advance;
-using contract::all;
-using contract::claim;
-using contract::partitions;
-using contract::resolver;
-using contract::soon;
-using contract::to;
-using sl::offset;
-using sl::outcome;
-using namespace std::chrono_literals;
-
-using store = sl::sqlite_offset_store;
-
-struct fixture {
-  using store = sl::sqlite_offset_store;
-  failing_disk disk{};
-  folder in{};
-  sl::sqlite_offsets config{.path = in / "billing.db"};
-
-  std::unique_ptr<store> open() { return std::unique_ptr<store>{new store(sl::sqlite_offsets::open(config, {}))}; }
-  void forget(std::string const& group, sl::topic_partition const& of) {
-    look("delete from sluice_offsets where grp = '" + group + "' and topic = '" + of.topic +
-         "' and partition = " + std::to_string(of.partition));
-  }
-  std::vector<std::string> causes() { return look("select cause from sluice_offsets_rewinds order by rowid"); }
-  void write(sl::sqlite_transaction& tx, std::string const& text) {
-    tx.execute("create table if not exists results (what text)");
-    tx.execute("insert into results values (?)", text);
-  }
-  std::vector<std::string> results() {
-    look("create table if not exists results (what text)");
-    return look("select what from results order by 1");
-  }
-  std::vector<std::string> look(std::string const& sql) { return rows(config.path, sql); }
-};
+using namespace contract;
+using fixture = sqlite_fixture;
 
 std::string contents(std::string const& file) {
   std::ostringstream out;
   out << std::ifstream{file, std::ios::binary}.rdbuf();
   return out.str();
 }
-
-resolver orders() { return resolver{{{"orders", {offset{10}, offset{20}}}}}; }
 
 /// A process that takes the write lock of `file` and stops there, as one does that was paused in its transaction.
 class stopped_process {
@@ -112,7 +74,7 @@ TEST_CASE("a table that is somebody else's is left alone") {
   auto const e = error_of([&] { f.open(); });
   CHECK(e.code == sl::errc::bad_configuration);
   CHECK_THAT(e.text, ContainsSubstring("sluice_offsets.table") || ContainsSubstring("sqlite_offsets.table"));
-  CHECK(f.look("select * from sluice_offsets") == contract::texts{"7"});
+  CHECK(f.look("select * from sluice_offsets") == texts{"7"});
   f.config.table = "others";
   f.open();
 }
@@ -155,7 +117,7 @@ TEST_CASE("a damaged file is told") {
     file.close();
     auto const e = error_of([&] {
       auto const s = f.open();
-      claim(*s, "billing", partitions("orders", contract::up_to(2000)), r);
+      claim(*s, "billing", partitions("orders", up_to(2000)), r);
     });
     CHECK(e.code == sl::errc::store_damaged);
     CHECK(e.of_store);
@@ -174,10 +136,7 @@ TEST_CASE("the local id is the file's own") {
 TEST_CASE("a stopped process that holds the lock makes the others answer in time, and does not stop them for good") {
   fixture f;
   f.config.lock_timeout = 100ms;
-  auto r = orders();
-  auto const set = partitions("orders", {0, 1});
-  auto const s = f.open();
-  auto const c = claim(*s, "billing", set, r);
+  auto [r, set, s, c] = claim_orders(f);
   {
     stopped_process const holder{f.config.path};
     auto const started = std::chrono::steady_clock::now();
@@ -209,30 +168,27 @@ TEST_CASE("a stopped process that holds the lock makes the others answer in time
 
 TEST_CASE("a commit whose fsync fails is unknown until it was settled") {
   fixture f;
-  auto r = orders();
-  auto const set = partitions("orders", {0, 1});
-  auto s = f.open();
-  auto const c = claim(*s, "billing", set, r);
+  auto [r, set, s, c] = claim_orders(f);
   std::vector const moves{to(c[0], 15), to(c[1], 25)};
 
   SECTION("an advance") {
     failing_disk::log_syncs_fail = 1;
     CHECK(advance(*s, moves) == all(2, outcome::unknown));
-    CHECK(contract::copy(s->settle(moves, soon())) == all(2, outcome::applied));
-    CHECK(f.look("select next from sluice_offsets order by partition") == contract::texts{"15", "25"});
+    CHECK(copy(s->settle(moves, soon())) == all(2, outcome::applied));
+    CHECK(f.look("select next from sluice_offsets order by partition") == texts{"15", "25"});
   }
   SECTION("an advance of which a part is refused for certain") {
     auto const other = claim(*f.open(), "billing", {set[1]}, r);
     failing_disk::log_syncs_fail = 1;
     CHECK(advance(*s, moves) == all{outcome::unknown, outcome::refused});
-    CHECK(contract::copy(s->settle(moves, soon())) == all{outcome::applied, outcome::refused});
+    CHECK(copy(s->settle(moves, soon())) == all{outcome::applied, outcome::refused});
   }
   SECTION("settling that fails as well is unknown still") {
     failing_disk::log_syncs_fail = 3;
     CHECK(advance(*s, moves) == all(2, outcome::unknown));
-    CHECK(contract::copy(s->settle(moves, soon())) == all(2, outcome::unknown));
+    CHECK(copy(s->settle(moves, soon())) == all(2, outcome::unknown));
     failing_disk::log_syncs_fail = 0;
-    CHECK(contract::copy(s->settle(moves, soon())) == all(2, outcome::applied));
+    CHECK(copy(s->settle(moves, soon())) == all(2, outcome::applied));
   }
   SECTION("a transaction: its results are there if and only if settle says so") {
     auto& tx = s->begin(moves, soon());
@@ -240,13 +196,13 @@ TEST_CASE("a commit whose fsync fails is unknown until it was settled") {
     s->advance(tx, moves, soon());
     failing_disk::log_syncs_fail = 1;
     CHECK(s->commit(tx, soon()) == outcome::unknown);
-    auto const o = contract::copy(s->settle(moves, soon()));
+    auto const o = copy(s->settle(moves, soon()));
     CHECK(o[0] == o[1]);
     CHECK(o[0] != outcome::unknown);
     bool const there = o[0] == outcome::applied;
     CHECK(f.results().size() == (there ? 1 : 0));
     CHECK(f.look("select next from sluice_offsets order by partition")[0] == (there ? "15" : "10"));
-    if (!there) CHECK(contract::transact(f, *s, "b", moves) == outcome::applied);
+    if (!there) CHECK(transact(f, *s, "b", moves) == outcome::applied);
     s.reset();
     CHECK(f.results().size() == 1);
   }
@@ -256,9 +212,9 @@ TEST_CASE("a commit whose fsync fails is unknown until it was settled") {
     s->advance(tx, moves, soon());
     failing_disk::log_syncs_fail = 3;  // the commit's, and two of closing and opening again
     CHECK(s->commit(tx, soon()) == outcome::unknown);
-    CHECK(contract::copy(s->settle(moves, soon())) == all(2, outcome::unknown));
+    CHECK(copy(s->settle(moves, soon())) == all(2, outcome::unknown));
     failing_disk::log_syncs_fail = 0;
-    auto const o = contract::copy(s->settle(moves, soon()));
+    auto const o = copy(s->settle(moves, soon()));
     CHECK(f.results().size() == (o[0] == outcome::applied ? 1 : 0));
     CHECK(f.look("select next from sluice_offsets where partition = 0")[0] == (o[0] == outcome::applied ? "15" : "10"));
   }
@@ -275,8 +231,8 @@ TEST_CASE("a commit whose fsync fails is unknown until it was settled") {
     s->set_aside("", {letters[0], "broken", 1, {}});
     failing_disk::log_syncs_fail = 1;
     CHECK(advance(*s, moves) == all(2, outcome::unknown));
-    CHECK(contract::copy(s->settle(moves, soon())) == all(2, outcome::applied));
-    CHECK(f.look("select \"offset\" from sluice_offsets_skipped") == contract::texts{"12"});
+    CHECK(copy(s->settle(moves, soon())) == all(2, outcome::applied));
+    CHECK(f.look("select \"offset\" from sluice_offsets_skipped") == texts{"12"});
   }
   SECTION("records set aside come with the settled advance, once") {
     some_records letters{set[0]};
@@ -284,26 +240,23 @@ TEST_CASE("a commit whose fsync fails is unknown until it was settled") {
     s->set_aside("", {letters[0], "broken", 1, {}});
     failing_disk::log_syncs_fail = 3;
     CHECK(advance(*s, moves) == all(2, outcome::unknown));
-    CHECK(contract::copy(s->settle(moves, soon())) == all(2, outcome::unknown));
+    CHECK(copy(s->settle(moves, soon())) == all(2, outcome::unknown));
     failing_disk::log_syncs_fail = 0;
     s->set_aside("", {letters[0], "broken", 1, {}});
-    CHECK(contract::copy(s->settle(moves, soon())) == all(2, outcome::applied));
-    CHECK(f.look("select \"offset\" from sluice_offsets_skipped") == contract::texts{"12"});
+    CHECK(copy(s->settle(moves, soon())) == all(2, outcome::applied));
+    CHECK(f.look("select \"offset\" from sluice_offsets_skipped") == texts{"12"});
     letters.add(16, "k", "v");
     s->set_aside("", {letters[1], "broken", 1, {}});
     auto next = to(c[0], 18);
     next.from = offset{15};
     CHECK(advance(*s, {next}) == all{outcome::applied});
-    CHECK(f.look("select \"offset\" from sluice_offsets_skipped") == contract::texts{"12", "16"});
+    CHECK(f.look("select \"offset\" from sluice_offsets_skipped") == texts{"12", "16"});
   }
 }
 
 TEST_CASE("a full disk is told, and nothing is stored") {
   fixture f;
-  auto r = orders();
-  auto const set = partitions("orders", {0, 1});
-  auto const s = f.open();
-  auto const c = claim(*s, "billing", set, r);
+  auto [r, set, s, c] = claim_orders(f);
   std::vector const moves{to(c[0], 15), to(c[1], 25)};
   auto const is_full = [](thrown const& e) { return e.code == sl::errc::store_full && e.of_store; };
 
@@ -317,16 +270,14 @@ TEST_CASE("a full disk is told, and nothing is stored") {
     s->commit(tx, soon());
   })));
   failing_disk::full = false;
-  CHECK(f.look("select next from sluice_offsets order by partition") == contract::texts{"10", "20"});
-  CHECK(contract::transact(f, *s, "kept", moves) == outcome::applied);
-  CHECK(f.results() == contract::texts{"kept"});
+  CHECK(f.look("select next from sluice_offsets order by partition") == texts{"10", "20"});
+  CHECK(transact(f, *s, "kept", moves) == outcome::applied);
+  CHECK(f.results() == texts{"kept"});
 }
 
 TEST_CASE("the file's largest size is as good as a full disk, and no fault of the record") {
   fixture f;
-  auto r = orders();
-  auto const s = f.open();
-  auto const c = claim(*s, "billing", partitions("orders", {0}), r);
+  auto [r, set, s, c] = claim_orders(f, {0});
   std::vector const moves{to(c[0], 15)};
   auto& tx = s->begin(moves, soon());
   f.write(tx, "small");
@@ -379,136 +330,17 @@ TEST_CASE("an advance that was acknowledged outlives kill -9") {
   }
 }
 
-TEST_CASE("a released claim can't be advanced any more") {
-  fixture f;
-  auto r = orders();
-  auto const s = f.open();
-  auto const c = claim(*s, "billing", partitions("orders", {0, 1}), r);
-  s->release({c[0]}, soon());
-  CHECK(advance(*s, {to(c[0], 15), to(c[1], 25)}) == all{outcome::refused, outcome::applied});
-  CHECK(s->record({{c[0].of, offset{1}, c[0].mine, "seek"}}, soon())[0].what == sl::claimed::failed);
-}
+TEST_CASE("sqlite_offsets does what SQL stores must do") { sql_cases::hold<fixture>(); }
 
-TEST_CASE("a claim whose starts can't be resolved leaves nothing behind") {
-  struct failing final : sl::start_resolver {
-    sl::topic_start start_of(std::string const&, sl::time_point) override {
-      throw sl::error(sl::errc::no_position, "none");
-    }
-    offset earliest(sl::topic_partition const&, sl::time_point) override { return {}; }
-  } none;
+TEST_CASE("a record that is set aside again for an advance that failed comes once") {
   fixture f;
-  auto const s = f.open();
-  auto const set = partitions("orders", {0});
-  CHECK(error_of([&] { s->claim("billing", set, none, soon()); }).code == sl::errc::no_position);
-  CHECK(f.look("select count(*) from sluice_offsets_topics") == contract::texts{"0"});
-  auto r = orders();
-  CHECK(claim(*s, "billing", set, r)[0].what == sl::claimed::first);
-}
-
-TEST_CASE("the incarnation of a position that was lost starts above what was recorded for it") {
-  fixture f;
-  auto r = orders();
-  auto const set = partitions("orders", {0});
-  auto s = f.open();
-  auto const c = claim(*s, "billing", set, r);
-  s->record({{set[0], offset{1}, c[0].mine, "seek"}}, soon());
-  auto const far = std::to_string(contract::wall_ms() + 1'000'000);
-  f.look("update sluice_offsets_rewinds set incarnation = " + far);
-  f.forget("billing", set[0]);
-  auto const again = claim(*s, "billing", set, r);
-  CHECK(again[0].what == sl::claimed::missing);
-  CHECK(again[0].log.incarnation == std::stoll(far) + 1);
-}
-
-TEST_CASE("rewinds are kept with their cause and where they led") {
-  fixture f;
-  auto r = orders();
-  auto const set = partitions("orders", {1});
-  auto const s = f.open();
-  auto const c = claim(*s, "billing", set, r);
-  s->record({{set[0], offset{3}, c[0].mine, "out of range"}}, soon());
-  CHECK(f.look("select grp, topic, partition, cause, from_offset, to_offset from sluice_offsets_rewinds") ==
-        contract::texts{"billing|orders|1|out of range|20|3"});
-}
-
-TEST_CASE("a record set aside becomes durable with the advance of its partition") {
-  fixture f;
-  auto r = orders();
-  auto const set = partitions("orders", {0, 1});
-  auto const s = f.open();
-  auto const c = claim(*s, "billing", set, r);
-  auto const letters = [&] {
-    return f.look(
-        "select grp, topic, partition, \"offset\", incarnation, timestamp, \"key\", value, error, attempts,"
-        " \"first\" from sluice_offsets_skipped order by partition");
-  };
-  some_records zero{set[0], 77}, one{set[1], 78};
-  zero.add(12, "key", "value");
-  one.add(22, std::nullopt, "");
-  auto const aside = [&](std::string const& table) {
-    s->set_aside(table, {zero[0], "br'oken", 3, sl::wall_time{5ms}});
-    s->set_aside(table, {one[0], "", 1, sl::wall_time{6ms}});
-  };
-  std::string const first = "billing|orders|0|12|77|1700000000012|key|value|br'oken|3|5";
-  std::string const second = "billing|orders|1|22|78|1700000000022|null|||1|6";
-
-  SECTION("each with its own partition's") {
-    aside("");
-    CHECK(letters().empty());
-    CHECK(advance(*s, {to(c[0], 15)}) == all{outcome::applied});
-    CHECK(letters() == contract::texts{first});
-    CHECK(advance(*s, {to(c[1], 25)}) == all{outcome::applied});
-    CHECK(letters() == contract::texts{first, second});
-  }
-  SECTION("not where that is refused, and not later either") {
-    auto const now = claim(*f.open(), "billing", {set[0]}, r);
-    aside("");
-    CHECK(advance(*s, {to(c[0], 15), to(c[1], 25)}) == all{outcome::refused, outcome::applied});
-    CHECK(letters() == contract::texts{second});
-    CHECK(advance(*s, {to(now[0], 15)}) == all{outcome::applied});
-    CHECK(letters() == contract::texts{second});
-  }
-  SECTION("not where the partition was claimed again since") {
-    aside("");
-    auto const now = claim(*s, "billing", {set[0]}, r);
-    CHECK(advance(*s, {to(now[0], 15), to(c[1], 25)}) == all(2, outcome::applied));
-    CHECK(letters() == contract::texts{second});
-  }
-  SECTION("once, where it is set aside again for an advance that failed") {
-    aside("");
-    failing_disk::full = true;
-    CHECK(error_of([&] { s->advance(std::vector{to(c[0], 15)}, soon()); }).code == sl::errc::store_full);
-    failing_disk::full = false;
-    aside("");
-    CHECK(advance(*s, {to(c[0], 15)}) == all{outcome::applied});
-    CHECK(letters() == contract::texts{first});
-  }
-  SECTION("in the handler's transaction, at once") {
-    std::vector const moves{to(c[0], 15), to(c[1], 25)};
-    aside("");  // belongs to no transaction: waits
-    for (bool const committed : {false, true}) {
-      auto& tx = s->begin(moves, soon());
-      s->set_aside("", {zero[0], "br'oken", 3, sl::wall_time{5ms}});
-      if (committed) {
-        s->advance(tx, moves, soon());
-        CHECK(s->commit(tx, soon()) == outcome::applied);
-      } else {
-        s->rollback(tx);
-        CHECK(letters().empty());
-      }
-    }
-    CHECK(letters() == contract::texts{first});
-  }
-  SECTION("in a table of the user's choice, which was prepared") {
-    CHECK(error_of([&] { aside("dead"); }).code == sl::errc::bad_configuration);
-    s->prepare_table("dead");
-    aside("dead");
-    CHECK(advance(*s, {to(c[0], 15)}) == all{outcome::applied});
-    CHECK(letters().empty());
-    CHECK(f.look("select error from dead") == contract::texts{"br'oken"});
-    f.open()->prepare_table("dead");
-    CHECK(error_of([&] { s->prepare_table("no good"); }).code == sl::errc::bad_configuration);
-    f.look("create table mine (x)");
-    CHECK(error_of([&] { s->prepare_table("mine"); }).code == sl::errc::bad_configuration);
-  }
+  auto [r, set, s, c] = claim_orders(f);
+  sql_cases::two_letters<fixture> const letters;
+  letters.set_aside(*s);
+  failing_disk::full = true;
+  CHECK(error_of([&] { s->advance(std::vector{to(c[0], 15)}, soon()); }).code == sl::errc::store_full);
+  failing_disk::full = false;
+  letters.set_aside(*s);
+  CHECK(advance(*s, {to(c[0], 15)}) == all{outcome::applied});
+  CHECK(sql_cases::letters_in(f) == texts{letters.first});
 }

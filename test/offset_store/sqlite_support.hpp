@@ -1,5 +1,7 @@
 /// \file sqlite_support.hpp  For the tests of what is kept in SQLite: a folder, a look into a file, a disk that fails.
 #pragma once
+#include <sluice/offset_store/sqlite.hpp>
+
 #include <sqlite3.h>
 
 #include <atomic>
@@ -135,4 +137,34 @@ class failing_disk {
     log_syncs_fail = 0;
     full = false;
   }
+};
+
+/// A file of its own.
+struct sqlite_fixture {
+  using store = sl::sqlite_offset_store;
+  static inline std::string const all_letters =
+      "select grp, topic, partition, \"offset\", incarnation, timestamp, \"key\", value, error, attempts, \"first\" "
+      "from"
+      " sluice_offsets_skipped order by partition";
+  static inline std::string const letter_value = "value", letter_error = "br'oken", letter_shown = "value|br'oken";
+
+  failing_disk disk{};
+  folder in{};
+  sl::sqlite_offsets config{.path = in / "billing.db"};
+
+  std::unique_ptr<store> open() { return std::unique_ptr<store>{new store(sl::sqlite_offsets::open(config, {}))}; }
+  void forget(std::string const& group, sl::topic_partition const& of) {
+    look("delete from sluice_offsets where grp = '" + group + "' and topic = '" + of.topic +
+         "' and partition = " + std::to_string(of.partition));
+  }
+  std::vector<std::string> causes() { return look("select cause from sluice_offsets_rewinds order by rowid"); }
+  void write(sl::sqlite_transaction& tx, std::string const& text) {
+    tx.execute("create table if not exists results (what text)");
+    tx.execute("insert into results values (?)", text);
+  }
+  std::vector<std::string> results() {
+    look("create table if not exists results (what text)");
+    return look("select what from results order by 1");
+  }
+  std::vector<std::string> look(std::string const& sql) { return rows(config.path, sql); }
 };

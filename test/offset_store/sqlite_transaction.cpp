@@ -5,49 +5,27 @@
 #include <array>
 #include <limits>
 
-#include "contract.hpp"
 #include "sqlite_support.hpp"
-
-static_assert(!std::is_copy_constructible_v<sl::sqlite_transaction>);
-static_assert(!std::is_move_constructible_v<sl::sqlite_transaction>);
+#include "transaction_cases.hpp"
 
 namespace {
 
-using Catch::Matchers::ContainsSubstring;
-using contract::soon;
-using sl::offset;
-using sl::outcome;
+using namespace transaction_cases;
 
-/// A store with one partition claimed, and a transaction that is open.
-struct fixture {
-  failing_disk disk{};
-  folder in{};
-  std::string file = in / "billing.db";
-  sl::sqlite_offset_store store = sl::sqlite_offsets::open({.path = file}, {});
-  std::vector<sl::move> moves{};
-  sl::sqlite_transaction* tx = nullptr;
+struct fixture : open_transaction<sqlite_fixture> {
+  std::string file = config.path;
 
-  fixture() {
-    contract::resolver r{{{"orders", {offset{10}}}}};
-    moves = {contract::to(contract::claim(store, "billing", {{"orders", 0}}, r)[0], 11)};
-    tx = &store.begin(moves, soon());
-    tx->execute("create table t (id integer primary key, what)");
-  }
-  outcome commit() {
-    store.advance(*tx, moves, soon());
-    return store.commit(*tx, soon());
-  }
+  fixture() { tx->execute("create table t (id integer primary key, what)"); }
   template <class... A>
   thrown refused(std::string_view sql, A const&... args) {
-    auto const e = error_of([&] { tx->execute(sql, args...); });
-    CHECK(e.code == sl::errc::bad_statement);
-    CHECK_FALSE(e.of_store);
-    return e;
+    return refused_alone(sql, args...);
   }
-  std::vector<std::string> look() { return rows(file, "select id, what, typeof(what) from t order by id"); }
+  texts typed() { return look("select id, what, typeof(what) from t order by id"); }
+  texts whats() { return look("select what from t order by id"); }
   int statements() {
     int n = 0;
-    for (auto* s = sqlite3_next_stmt(tx->native_handle(), nullptr); s; s = sqlite3_next_stmt(tx->native_handle(), s))
+    for (auto* statement = sqlite3_next_stmt(tx->native_handle(), nullptr); statement;
+         statement = sqlite3_next_stmt(tx->native_handle(), statement))
       ++n;
     return n;
   }
@@ -118,27 +96,9 @@ TEST_CASE_METHOD(fixture, "values come back as they were") {
 }
 
 TEST_CASE_METHOD(fixture, "a column of another type is refused, not converted") {
-  auto const bad = [&](auto read) {
-    auto const e = error_of(read);
-    CHECK(e.code == sl::errc::bad_statement);
-    CHECK_THAT(e.text, !ContainsSubstring("CANARY"));
-  };
   auto answer = tx->query("select 300, 'CANARY', null, 1.5");
-  auto const row = *answer.begin();
-  CHECK(row.size() == 4);
-  bad([&] { (void)row.get<std::uint8_t>(0); });
-  bad([&] { (void)row.get<std::string>(0); });
-  bad([&] { (void)row.get<int>(1); });
-  bad([&] { (void)row.get<double>(1); });
-  bad([&] { (void)row.get<int>(2); });
-  bad([&] { (void)row.get<std::string>(2); });
-  bad([&] { (void)row.get<int>(3); });
-  bad([&] { (void)row.get<int>(4); });
-  bad([&] { (void)row.get<int>(-1); });
-  auto const [n, text, nothing] = row.as<int, std::string_view, std::optional<int>>();
-  CHECK(n == 300);
-  CHECK(text == "CANARY");
-  CHECK_FALSE(nothing);
+  columns_are_not_converted(*answer.begin(), 4);
+  wrong_type([&] { (void)(*answer.begin()).get<std::string>(0); });
 }
 
 TEST_CASE_METHOD(fixture, "execute answers how many rows changed, and runs what answers rows to its end") {
@@ -146,7 +106,7 @@ TEST_CASE_METHOD(fixture, "execute answers how many rows changed, and runs what 
   CHECK(tx->execute("update t set what = 9 where id > ?", 1) == 2);
   tx->execute("insert into t (what) select what from t returning id");
   CHECK(commit() == outcome::applied);
-  CHECK(look().size() == 6);
+  CHECK(typed().size() == 6);
 }
 
 TEST_CASE_METHOD(fixture, "a query answers its rows, keeps its values, and may be nested in itself") {
@@ -156,7 +116,7 @@ TEST_CASE_METHOD(fixture, "a query answers its rows, keeps its values, and may b
   for (auto row : tx->query(sql, 2))
     for (auto inner : tx->query(sql, 3))
       seen.push_back(std::to_string(row.get<int>(0)) + " " + std::to_string(inner.get<int>(1)));
-  CHECK(seen == contract::texts{"2 30", "3 30"});
+  CHECK(seen == texts{"2 30", "3 30"});
   std::string of_its_own;
   for (auto row : tx->query("select ? from t", std::string(100, 'x') + "y")) of_its_own = row.get<std::string>(0);
   CHECK(of_its_own == std::string(100, 'x') + "y");
@@ -166,7 +126,7 @@ TEST_CASE_METHOD(fixture, "a query answers its rows, keeps its values, and may b
 TEST_CASE_METHOD(fixture, "a query that changes something does so even if its rows are not read") {
   { auto const unread = tx->query("insert into t (what) values ('a') returning id"); }
   CHECK(commit() == outcome::applied);
-  CHECK(look() == contract::texts{"1|a|text"});
+  CHECK(typed() == texts{"1|a|text"});
 }
 
 TEST_CASE_METHOD(fixture, "statements are prepared once, by their text") {
@@ -178,8 +138,8 @@ TEST_CASE_METHOD(fixture, "statements are prepared once, by their text") {
   for (int i = 0; i < 100; ++i) {
     tx->execute(std::string(insert), i);  // another place, the same text
     { auto const unread = tx->query(std::string(select), i); }
-    auto s = tx->prepare(insert);
-    s.execute(i);
+    auto again = tx->prepare(insert);
+    again.execute(i);
   }
   CHECK(statements() == before);
   auto reused = std::string("insert into t (what) values (1)");
@@ -223,7 +183,7 @@ TEST_CASE_METHOD(fixture, "a statement that can't be run is the handler's fault,
   CHECK_THAT(all[7].text, ContainsSubstring("UNIQUE") && ContainsSubstring("strict_one.u"));
   tx->execute("insert into t (what) values ('after')");
   CHECK(commit() == outcome::applied);
-  CHECK(look() == contract::texts{"1|after|text"});
+  CHECK(typed() == texts{"1|after|text"});
 }
 
 TEST_CASE_METHOD(fixture, "a handler's SQL can't begin, end or leave the transaction") {
@@ -238,7 +198,7 @@ TEST_CASE_METHOD(fixture, "a handler's SQL can't begin, end or leave the transac
   tx->execute("release mine");
   tx->execute("insert into t (what) values (2)");
   CHECK(commit() == outcome::applied);
-  CHECK(look() == contract::texts{"1|2|integer"});
+  CHECK(typed() == texts{"1|2|integer"});
 }
 
 TEST_CASE_METHOD(fixture, "a conflict that rolls all back ends the transaction: nothing is written behind it") {
@@ -248,31 +208,18 @@ TEST_CASE_METHOD(fixture, "a conflict that rolls all back ends the transaction: 
   CHECK(behind.code == sl::errc::bad_statement);
   CHECK(behind.of_store);
   CHECK(error_of([&] { tx->savepoint(); }).of_store);
-  CHECK(error_of([&] { store.advance(*tx, moves, soon()); }).of_store);
-  CHECK(error_of([&] { store.commit(*tx, soon()); }).of_store);
-  store.rollback(*tx);
-  CHECK(rows(file, "select next from sluice_offsets") == contract::texts{"10"});
+  CHECK(error_of([&] { s->advance(*tx, moves, soon()); }).of_store);
+  CHECK(error_of([&] { s->commit(*tx, soon()); }).of_store);
+  s->rollback(*tx);
+  CHECK(rows(file, "select next from sluice_offsets") == texts{"10"});
   CHECK(rows(file, "select 1 from sluice_offsets_meta where name = 'late'").empty());
-  tx = &store.begin(moves, soon());
+  tx = &s->begin(moves, soon());
   tx->execute("create table t (id integer primary key, what)");
   CHECK(commit() == outcome::applied);
 }
 
 TEST_CASE_METHOD(fixture, "a savepoint undoes one record's statements and no others") {
-  tx->execute("insert into t (what) values ('before')");
-  for (int i = 0; i < 3; ++i) {
-    tx->savepoint();
-    tx->execute("insert into t (what) values ('undone')");
-    auto open = tx->query("select * from t");
-    tx->rollback_to_savepoint();
-    tx->release_savepoint();  // there is none any more: nothing happens
-  }
-  tx->savepoint();
-  tx->execute("insert into t (what) values ('kept')");
-  tx->release_savepoint();
-  tx->rollback_to_savepoint();
-  CHECK(commit() == outcome::applied);
-  CHECK(rows(file, "select what from t order by id") == contract::texts{"before", "kept"});
+  savepoints(*this, [&] { return tx->query("select * from t"); });
 }
 
 TEST_CASE_METHOD(fixture, "rows and statements that a handler left open do not keep the transaction from ending") {
@@ -282,17 +229,17 @@ TEST_CASE_METHOD(fixture, "rows and statements that a handler left open do not k
   left.execute(3);
   SECTION("commit") {
     CHECK(commit() == outcome::applied);
-    CHECK(look().size() == 3);
+    CHECK(typed().size() == 3);
   }
   SECTION("rollback") {
-    store.rollback(*tx);
+    s->rollback(*tx);
     CHECK(rows(file, "select name from sqlite_schema where name = 't'").empty());
   }
 }
 
 TEST_CASE_METHOD(fixture, "a transaction that was never advanced is not committed") {
   tx->execute("insert into t (what) values (1)");
-  CHECK(store.commit(*tx, soon()) == outcome::refused);
+  CHECK(s->commit(*tx, soon()) == outcome::refused);
   CHECK(rows(file, "select name from sqlite_schema where name = 't'").empty());
 }
 

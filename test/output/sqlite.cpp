@@ -1,165 +1,35 @@
 #include <sluice/output/sqlite.hpp>
 
-#include <sluice/delivery/idempotent.hpp>
-
-#include <algorithm>
-#include <map>
-#include <random>
-
 #include "../offset_store/sqlite_support.hpp"
-#include "../seed.hpp"
+#include "upsert_cases.hpp"
 
 namespace {
 
-using Catch::Matchers::ContainsSubstring;
-using texts = std::vector<std::string>;
+using namespace upsert_cases;
 using namespace std::chrono_literals;
 
-auto const key_and_text = [](sl::record r, auto& row) { row(r.key_text(), r.text()); };
-
-sl::topic_partition const zero{"orders", 0}, one{"orders", 1};
-
 struct fixture {
+  static constexpr auto who = "sqlite_upsert";
   failing_disk disk{};
   folder in{};
   std::string file = in / "out.db";
   sl::sqlite_upsert_into upsert{.path = file, .table = "last", .key = {"k"}, .columns = {"v"}};
   sl::sqlite_insert_into insert{.path = file, .table = "log", .columns = {"v"}};
 
-  texts last() { return rows(file, "select k, v, sluice_deleted from last order by k"); }
-  texts log() { return rows(file, "select v from log order by sluice_partition, sluice_offset, sluice_row"); }
+  template <class Map>
+  auto output(Map map) {
+    return sl::sqlite_upsert{upsert, map};
+  }
+  texts look(std::string const& sql) { return rows(file, sql); }
+  texts log() { return look("select v from log order by sluice_partition, sluice_offset, sluice_row"); }
 };
-
-some_records single(sl::topic_partition const& of, std::int64_t at, std::optional<std::string> const& key,
-                    std::optional<std::string> const& value, std::int64_t incarnation = 1) {
-  some_records r{of, incarnation};
-  r.add(at, key, value);
-  return r;
-}
 
 }  // namespace
 
-TEST_CASE("the outputs are what idempotent takes") {
-  STATIC_REQUIRE(sl::idempotent_output<sl::sqlite_upsert<decltype(key_and_text)>>);
+TEST_CASE("sqlite_upsert keeps what idempotent outputs promise") { hold<fixture>(); }
+
+TEST_CASE("the insert by position is what idempotent takes") {
   STATIC_REQUIRE(sl::idempotent_output<sl::sqlite_insert<decltype(key_and_text)>>);
-}
-
-TEST_CASE_METHOD(fixture, "an upsert keeps the newest of each key, in any order, however often") {
-  sl::sqlite_upsert out{upsert, key_and_text};
-  auto const first = single(zero, 5, "a", "5"), late = single(zero, 3, "a", "3"), next = single(zero, 9, "a", "9");
-  out(first.batch());
-  CHECK(last() == texts{"a|5|0"});
-  out(late.batch());
-  CHECK(last() == texts{"a|5|0"});
-  out(next.batch());
-  out(first.batch());
-  CHECK(last() == texts{"a|9|0"});
-  out(sl::batch{});
-}
-
-TEST_CASE_METHOD(fixture, "a tombstone stays, so that nothing old comes back") {
-  sl::sqlite_upsert out{upsert, key_and_text};
-  out(single(zero, 5, "a", "5").batch());
-  out(single(zero, 6, "a", std::nullopt).batch());
-  CHECK(last() == texts{"a|null|1"});
-  out(single(zero, 5, "a", "5").batch());
-  CHECK(last() == texts{"a|null|1"});
-  out(single(zero, 7, "a", "").batch());
-  CHECK(last() == texts{"a||0"});
-  out(single(zero, 8, "never seen", std::nullopt).batch());
-  out(single(zero, 7, "never seen", "old").batch());
-  CHECK(last() == texts{"a||0", "never seen|null|1"});
-}
-
-TEST_CASE_METHOD(fixture, "a mapping may remove a key itself, write no row, or several") {
-  sl::sqlite_upsert out{upsert, [](sl::record r, auto& row) {
-                          if (r.text() == "nothing") return;
-                          if (r.text() == "gone") return row.remove(r.key_text());
-                          row(r.key_text(), r.text());
-                          row(r.key_text(), "second of the same key");
-                          row(std::string(r.key_text()) + "2", r.text());
-                        }};
-  out(single(zero, 1, "a", "x").batch());
-  CHECK(last() == texts{"a|x|0", "a2|x|0"});
-  out(single(zero, 2, "a", "gone").batch());
-  out(single(zero, 3, "a2", "nothing").batch());
-  CHECK(last() == texts{"a|null|1", "a2|x|0"});
-}
-
-TEST_CASE_METHOD(fixture, "a new incarnation is newer, whatever its offsets") {
-  sl::sqlite_upsert out{upsert, key_and_text};
-  out(single(zero, 100, "a", "old", 1000).batch());
-  out(single(zero, 2, "a", "new", 1001).batch());
-  CHECK(last() == texts{"a|new|0"});
-  out(single(zero, 101, "a", "zombie", 1000).batch());
-  CHECK(last() == texts{"a|new|0"});
-}
-
-TEST_CASE_METHOD(fixture,
-                 "a key from another partition is an error that names both, and nothing of its batch is kept") {
-  sl::sqlite_upsert out{upsert, key_and_text};
-  out(single(zero, 5, "CANARY", "5").batch());
-  for (auto const& value : {std::optional<std::string>("CANARY"), std::optional<std::string>()}) {
-    some_records other{one};
-    other.add(6, "b", "6").add(7, "CANARY", value);
-    auto const e = error_of([&] { out(other.batch()); });
-    CHECK(e.code == sl::errc::bad_statement);
-    CHECK_FALSE(e.of_store);
-    CHECK_THAT(e.text, ContainsSubstring("6 bytes") && ContainsSubstring("orders/0") && ContainsSubstring("orders/1") &&
-                           ContainsSubstring(".version"));
-    CHECK_THAT(e.text, !ContainsSubstring("CANARY"));
-    CHECK(last() == texts{"CANARY|5|0"});
-  }
-  CHECK(error_of([&] { out(single({"clicks", 0}, 6, "CANARY", "x").batch()); }).code == sl::errc::bad_statement);
-}
-
-TEST_CASE_METHOD(fixture, "with a version keys may come from anywhere, and the order of arrival does not matter") {
-  upsert.version = [](sl::record r) { return std::stoll(std::string(r.text()).substr(0, 1)); };
-  std::vector<some_records> all;
-  all.push_back(single(zero, 100, "a", "1 old"));
-  all.push_back(single(one, 3, "a", "2 tie from 1"));
-  all.push_back(single(zero, 7, "a", "2 tie from 0"));
-  all.push_back(single(one, 2, "a", "2 earlier in 1"));
-  std::vector<std::size_t> order{0, 1, 2, 3};
-  do {
-    std::filesystem::remove(file);
-    sl::sqlite_upsert out{upsert, key_and_text};
-    for (auto const i : order) out(all[i].batch());
-    CHECK(last() == texts{"a|2 tie from 1|0"});
-  } while (std::next_permutation(order.begin(), order.end()));
-}
-
-TEST_CASE_METHOD(fixture, "keys of several columns") {
-  upsert.key = {"k", "part"};
-  sl::sqlite_upsert out{upsert, [](sl::record r, auto& row) { row(r.key_text(), r.offset().value() % 2, r.text()); }};
-  some_records r{zero};
-  r.add(1, "a", "1").add(2, "a", "2").add(3, "a", "3").add(4, "a", std::nullopt);
-  out(r.batch());
-  CHECK(rows(file, "select k, part, v, sluice_deleted from last order by part") == texts{"a|0|null|1", "a|1|3|0"});
-}
-
-TEST_CASE_METHOD(fixture, "repeated, late and reordered batches end as if each record had been applied once") {
-  std::minstd_rand random{seed()};
-  std::vector<some_records> batches;
-  std::map<std::string, std::string> newest;
-  for (std::int64_t at = 0; at < 60;) {
-    some_records b{zero};
-    for (auto const end = at + 1 + static_cast<std::int64_t>(random() % 5); at < end; ++at) {
-      auto const key = std::string(1, static_cast<char>('a' + random() % 4));
-      bool const gone = random() % 4 == 0;
-      b.add(at, key, gone ? std::nullopt : std::optional(std::to_string(at)));
-      newest[key] = key + "|" + (gone ? "null|1" : std::to_string(at) + "|0");
-    }
-    batches.push_back(std::move(b));
-  }
-  texts want;
-  for (auto const& [_, row] : newest) want.push_back(row);
-  sl::sqlite_upsert out{upsert, key_and_text};
-  std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < batches.size(); ++i) order.insert(order.end(), 1 + random() % 3, i);
-  std::shuffle(order.begin(), order.end(), random);
-  for (auto const i : order) out(batches[i].batch());
-  CHECK(last() == want);
 }
 
 TEST_CASE_METHOD(fixture, "an insert happens once for each position") {
@@ -246,30 +116,6 @@ TEST_CASE_METHOD(fixture, "a database that fails is never the record's fault") {
   out(a.batch());
   out(b.batch());
   CHECK(log() == texts{"a", "b"});
-}
-
-TEST_CASE_METHOD(fixture, "what the configuration can't be is told at construction") {
-  auto const refused = [&] {
-    auto const e = error_of([&] { sl::sqlite_upsert{upsert, key_and_text}; });
-    CHECK(e.code == sl::errc::bad_configuration);
-    return e.text;
-  };
-  auto const good = upsert;
-  upsert.table = "no good";
-  CHECK_THAT(refused(), ContainsSubstring("sqlite_upsert.table"));
-  upsert = good;
-  upsert.key = {};
-  CHECK_THAT(refused(), ContainsSubstring("sqlite_upsert.key"));
-  upsert.key = {"v"};
-  CHECK_THAT(refused(), ContainsSubstring("twice"));
-  upsert.key = {"sluice_offset"};
-  CHECK_THAT(refused(), ContainsSubstring("sluice_"));
-  upsert = good;
-  upsert.columns = {"v; drop table last"};
-  refused();
-  upsert = good;
-  rows(file, "create table last (k primary key, v)");
-  CHECK_THAT(refused(), ContainsSubstring("sqlite_upsert.table") && ContainsSubstring("lacks"));
 }
 
 TEST_CASE_METHOD(fixture, "a table that the user made, with types, is used as it is") {

@@ -1,5 +1,6 @@
 /// \file offset_store/postgres.hpp  Offsets in a PostgreSQL database, and the handler's results in the same transaction.
 #pragma once
+#include <sluice/offset_store/claim_answers.hpp>
 #include <sluice/offset_store/postgres_claiming.hpp>
 #include <sluice/offset_store/postgres_letters.hpp>
 #include <sluice/offset_store/postgres_transaction.hpp>
@@ -117,14 +118,10 @@ class postgres_offset_store {
   }
 
   std::vector<claimed> record(std::vector<rewind> const& rewinds, time_point by) {
-    std::vector<topic_partition> set;
-    set.reserve(rewinds.size());
-    for (auto const& r : rewinds) {
-      set.push_back(r.of);
-      letters_.forget(r.of);  // what it was set aside for comes again
-    }
+    auto const set = detail::partitions_of(rewinds);
+    for (auto const& of : set) letters_.forget(of);  // what it was set aside for comes again
     return answer(set, by, [&](std::vector<claimed>& answers) {
-      for (auto& a : answers) a.why = to_string(a.of) + ": another owner has claimed it";
+      for (auto& a : answers) a.why = detail::claimed_by_another(a.of);
       auto const done = db_.must_one(positions_.rewind(rewinds), "a rewind", by);
       positions_of::each(done, [&](std::size_t i, detail::postgres::stored_position const& p) {
         detail::postgres::fill(answers[i], p, claimed::stored);
@@ -308,25 +305,18 @@ class postgres_offset_store {
   /// Answers for each of `set`, busy or failed where the rows can't be had.
   template <class F>
   std::vector<claimed> answer(std::vector<topic_partition> const& set, time_point by, F ask) {
-    std::vector<claimed> answers;
-    auto const all = [&](claimed::what_t what, std::string const& why) {
-      answers.assign(set.size(), {});
-      for (std::size_t i = 0; i < set.size(); ++i) {
-        answers[i].of = set[i];
-        answers[i].what = what;
-        answers[i].why = why;
-      }
-    };
-    all(claimed::failed, {});
+    auto answers = detail::all_alike(set);
     if (set.empty()) return answers;
     try {
       until_no_conflict(by, [&] {
         ready(by);
         ask(answers);
       });
-    } catch (detail::postgres::locked const& e) { all(claimed::busy, e.what()); } catch (store_conflict const& e) {
-      all(claimed::busy, e.what());
-    } catch (detail::postgres::lost const& e) { all(claimed::failed, e.what()); }
+    } catch (detail::postgres::locked const& e) {
+      return detail::all_alike(set, claimed::busy, e.what());
+    } catch (store_conflict const& e) {
+      return detail::all_alike(set, claimed::busy, e.what());
+    } catch (detail::postgres::lost const& e) { return detail::all_alike(set, claimed::failed, e.what()); }
     return answers;
   }
 };

@@ -1,5 +1,6 @@
 /// \file offset_store/postgres_parameters.hpp  Which C++ values a PostgreSQL statement takes, alone and as arrays.
 #pragma once
+#include <sluice/detail/sql_values.hpp>
 #include <sluice/error.hpp>
 #include <sluice/record.hpp>
 
@@ -12,13 +13,6 @@
 #include <vector>
 
 namespace sluice { inline namespace v0 { namespace detail::postgres {
-
-template <class T>
-inline constexpr bool is_optional = false;
-template <class T>
-inline constexpr bool is_optional<std::optional<T>> = true;
-template <class>
-inline constexpr bool dependent_false = false;
 
 inline constexpr unsigned bytea_type = 17;
 inline constexpr unsigned bool_type = 16;

@@ -34,7 +34,7 @@ class postgres_row {
   template <class T>
   T get(int i) const {
     if (i < 0 || i >= size()) wrong(i, "is not there: it has " + std::to_string(size()));
-    if constexpr (detail::postgres::is_optional<T>) {
+    if constexpr (detail::is_optional<T>) {
       if (null(i)) return std::nullopt;
       return get<typename T::value_type>(i);
     } else {
@@ -58,7 +58,7 @@ class postgres_row {
       } else if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) {
         return T(type(i) == detail::postgres::bytea_type ? unescaped(i) : t);
       } else {
-        static_assert(detail::postgres::dependent_false<T>,
+        static_assert(detail::dependent_false<T>,
                       "sluice: a column is read as an integer, floating point, bool, offset, std::string,"
                       " std::string_view, bytes, or std::optional of one of these");
       }
@@ -68,9 +68,7 @@ class postgres_row {
   /// The first columns at once: `auto [id, name] = row.as<std::int64_t, std::string_view>();`
   template <class... T>
   std::tuple<T...> as() const {
-    return [this]<std::size_t... I>(std::index_sequence<I...>) {
-      return std::tuple<T...>{this->template get<T>(static_cast<int>(I))...};
-    }(std::index_sequence_for<T...>{});
+    return detail::row_as<T...>(*this);
   }
 };
 

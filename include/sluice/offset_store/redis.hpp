@@ -1,5 +1,6 @@
 /// \file offset_store/redis.hpp  Offsets in Redis, and the handler's results in the same script.
 #pragma once
+#include <sluice/offset_store/claim_answers.hpp>
 #include <sluice/offset_store/none.hpp>
 #include <sluice/offset_store/redis_claiming.hpp>
 #include <sluice/offset_store/redis_transaction.hpp>
@@ -103,7 +104,7 @@ class basic_redis_offset_store {
 
   std::vector<claimed> claim(std::string const& group, std::vector<topic_partition> const& set, start_resolver& resolve,
                              time_point by) {
-    auto answers = nothing_yet(set);
+    auto answers = detail::all_alike(set);
     if (set.empty()) return answers;
     select(group);
     look_first_ = false;
@@ -145,10 +146,7 @@ class basic_redis_offset_store {
   }
 
   std::vector<claimed> record(std::vector<rewind> const& rewinds, time_point by) {
-    std::vector<topic_partition> set;
-    set.reserve(rewinds.size());
-    for (auto const& r : rewinds) set.push_back(r.of);
-    auto answers = nothing_yet(set);
+    auto answers = detail::all_alike(detail::partitions_of(rewinds));
     if (rewinds.empty()) return answers;
     call c{detail::redis::record_script};
     detail::redis::topic_keys keys{names_, c};
@@ -260,12 +258,6 @@ class basic_redis_offset_store {
   }
   answer run(call const& c, time_point by) { return {db_.run(c, by), db_.config().who}; }
   static char letter(answer const& a, std::size_t i) { return i < a.word(1).size() ? a.word(1)[i] : 'r'; }
-
-  static std::vector<claimed> nothing_yet(std::vector<topic_partition> const& set) {
-    std::vector<claimed> answers(set.size());
-    for (std::size_t i = 0; i < set.size(); ++i) answers[i].of = set[i];
-    return answers;
-  }
 
   call look_at(std::span<move const> moves) const {
     call c{detail::redis::commit_script};

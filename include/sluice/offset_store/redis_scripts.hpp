@@ -20,7 +20,8 @@ struct script {
   char const* body;
 };
 
-/// What all scripts begin with.
+/// What all scripts begin with. owned() answers what to return where the position can't be read, or its next offset,
+/// incarnation and last three words if it stands under this fence.
 inline constexpr char const* prelude = R"lua(
 local tag, at = ARGV[1], 1
 local function arg() at = at + 1; return ARGV[at] end
@@ -39,6 +40,16 @@ local function next_life(last, now)
   local n = plus_one(last)
   if #n > #now or (#n == #now and n > now) then return n end
   return now
+end
+local function owned(key, p, turn, nonce)
+  local v = redis.call('HGET', key, p)
+  if not v then return nil end
+  local next, life, t, n, epoch, last, hash = split(v)
+  if not next then return damaged(key, p) end
+  if t == turn and n == nonce then return nil, next, life, join(epoch, last, hash) end
+end
+local function change(positions)
+  for _, w in ipairs(positions) do redis.call('HSET', w[1], w[2], w[3]) end
 end
 )lua";
 
@@ -118,22 +129,15 @@ return answer
 /// KEYS: the topics. ARGV: for each move the number of its key, partition, from, turn, nonce, until, and the last three
 /// words. Answers `ok` and a letter for each: `a` applied, now or before, `r` refused.
 inline constexpr script advance_script{1, R"lua(
-local todo, answer = {}, {}
+local changes, answer = {}, {}
 while at < #ARGV do
   local key, p, from, turn, nonce, to, log = KEYS[count()], arg(), arg(), arg(), arg(), arg(), arg()
-  local v = redis.call('HGET', key, p)
-  local a = 'r'
-  if v then
-    local next, life, t, n = split(v)
-    if not next then return damaged(key, p) end
-    if t == turn and n == nonce then
-      if next == from then todo[#todo + 1] = {key, p, join(to, life, t, n, log)} end
-      if next == from or next == to then a = 'a' end
-    end
-  end
-  answer[#answer + 1] = a
+  local bad, next, life = owned(key, p, turn, nonce)
+  if bad then return bad end
+  if next == from then changes[#changes + 1] = {key, p, join(to, life, turn, nonce, log)} end
+  answer[#answer + 1] = (next == from or next == to) and 'a' or 'r'
 end
-for _, w in ipairs(todo) do redis.call('HSET', w[1], w[2], w[3]) end
+change(changes)
 return {tag, 'ok', table.concat(answer)}
 )lua"};
 
@@ -142,45 +146,39 @@ return {tag, 'ok', table.concat(answer)}
 /// nothing where the fence is another.
 inline constexpr script record_script{2, R"lua(
 local now, kept, list = arg(), arg(), KEYS[#KEYS]
-local todo, answer = {}, {tag, 'ok'}
+local changes, lines, answer = {}, {}, {tag, 'ok'}
 redis.call('LLEN', list)
 while at < #ARGV do
   local key, topic, p, turn, nonce = KEYS[count()], arg(), arg(), arg(), arg()
   local to, fresh, cause = arg(), arg(), arg()
-  local v = redis.call('HGET', key, p)
+  local bad, next, life = owned(key, p, turn, nonce)
+  if bad then return bad end
   local is = ''
-  if v then
-    local next, life, t, n = split(v)
-    if not next then return damaged(key, p) end
-    if t == turn and n == nonce then
-      life = next_life(life, now)
-      is = join(to, life, plus_one(t), fresh, '-1 - -')
-      todo[#todo + 1] = {key, p, is, life, join(topic, p, next, to, life, now, cause)}
-    end
+  if next then
+    life = next_life(life, now)
+    is = join(to, life, plus_one(turn), fresh, '-1 - -')
+    changes[#changes + 1] = {key, p, is}
+    changes[#changes + 1] = {key, 'life:' .. p, life}
+    lines[#lines + 1] = join(topic, p, next, to, life, now, cause)
   end
   answer[#answer + 1] = is
 end
-for _, w in ipairs(todo) do
-  redis.call('HSET', w[1], w[2], w[3], 'life:' .. w[2], w[4])
-  redis.call('RPUSH', list, w[5])
-end
-if #todo > 0 then redis.call('LTRIM', list, '-' .. kept, '-1') end
+change(changes)
+for _, line in ipairs(lines) do redis.call('RPUSH', list, line) end
+if #lines > 0 then redis.call('LTRIM', list, '-' .. kept, '-1') end
 return answer
 )lua"};
 
 /// KEYS: the topics. ARGV: for each claim the number of its key, partition, turn, nonce.
 inline constexpr script release_script{3, R"lua(
-local todo = {}
+local changes = {}
 while at < #ARGV do
   local key, p, turn, nonce = KEYS[count()], arg(), arg(), arg()
-  local v = redis.call('HGET', key, p)
-  if v then
-    local next, life, t, n, epoch, last, hash = split(v)
-    if not next then return damaged(key, p) end
-    if t == turn and n == nonce then todo[#todo + 1] = {key, p, join(next, life, t, '-', epoch, last, hash)} end
-  end
+  local bad, next, life, log = owned(key, p, turn, nonce)
+  if bad then return bad end
+  if next then changes[#changes + 1] = {key, p, join(next, life, turn, '-', log)} end
 end
-for _, w in ipairs(todo) do redis.call('HSET', w[1], w[2], w[3]) end
+change(changes)
 return {tag, 'ok'}
 )lua"};
 
@@ -192,24 +190,14 @@ return {tag, 'ok'}
 ///
 /// A key that a command has made or changed keeps its type until DEL, also where HDEL, SREM or ZREM have emptied it.
 inline constexpr script commit_script{4, R"lua(
-local mode, todo, answer, hold = arg(), {}, {}, true
+local mode, changes, answer, hold = arg(), {}, {}, true
 for i = 1, count() do
   local key, p, from, turn, nonce, to, log = KEYS[count()], arg(), arg(), arg(), arg(), arg(), arg()
   if not redis.acl_check_cmd('HSET', key, p, to) then return redis.error_reply('NOPERM HSET of the store') end
-  local v = redis.call('HGET', key, p)
-  local a = 'r'
-  if v then
-    local next, life, t, n = split(v)
-    if not next then return damaged(key, p) end
-    if t == turn and n == nonce then
-      if next == from then
-        a = 'a'
-        todo[i] = {key, p, join(to, life, t, n, log)}
-      elseif next == to then
-        a = 'b'
-      end
-    end
-  end
+  local bad, next, life = owned(key, p, turn, nonce)
+  if bad then return bad end
+  local a = next == from and 'a' or next == to and 'b' or 'r'
+  if a == 'a' then changes[i] = {key, p, join(to, life, turn, nonce, log)} end
   hold = hold and a == 'a'
   answer[i] = a
 end
@@ -284,7 +272,7 @@ while at < #ARGV do
   if want then keys[key].type = want end
 end
 for _, c in ipairs(commands) do redis.call(unpack(c)) end
-for _, w in ipairs(todo) do redis.call('HSET', w[1], w[2], w[3]) end
+change(changes)
 return {tag, 'applied', answer}
 )lua"};
 

@@ -1,5 +1,6 @@
 /// \file offset_store/sqlite.hpp  Offsets in an SQLite file, and the handler's results in the same transaction.
 #pragma once
+#include <sluice/offset_store/claim_answers.hpp>
 #include <sluice/offset_store/sqlite_claiming.hpp>
 #include <sluice/offset_store/sqlite_letters.hpp>
 #include <sluice/offset_store/sqlite_positions.hpp>
@@ -109,18 +110,14 @@ class sqlite_offset_store {
   }
 
   std::vector<claimed> record(std::vector<rewind> const& rewinds, time_point by) {
-    std::vector<topic_partition> set;
-    set.reserve(rewinds.size());
-    for (auto const& r : rewinds) {
-      set.push_back(r.of);
-      letters_.forget(r.of);  // what it was set aside for comes again
-    }
+    auto const set = detail::partitions_of(rewinds);
+    for (auto const& of : set) letters_.forget(of);  // what it was set aside for comes again
     return answer(set, by, [&](std::vector<claimed>& answers) {
       db_.begin(by);
       for (std::size_t i = 0; i < rewinds.size(); ++i) {
         auto const p = positions_->find(rewinds[i].of);
         if (!p || !p->owned || p->mine != rewinds[i].mine) {
-          answers[i].why = to_string(rewinds[i].of) + ": another owner has claimed it";
+          answers[i].why = detail::claimed_by_another(rewinds[i].of);
           continue;
         }
         detail::sqlite::fill(answers[i], positions_->rewind(rewinds[i], *p), claimed::stored);
@@ -229,16 +226,7 @@ class sqlite_offset_store {
   /// Answers for each of `set`, busy or failed where the database can't be had.
   template <class F>
   std::vector<claimed> answer(std::vector<topic_partition> const& set, time_point by, F ask) {
-    std::vector<claimed> answers(set.size());
-    auto const all = [&](claimed::what_t what, std::string const& why) {
-      for (std::size_t i = 0; i < set.size(); ++i) {
-        answers[i] = {};
-        answers[i].of = set[i];
-        answers[i].what = what;
-        answers[i].why = why;
-      }
-    };
-    all(claimed::failed, {});
+    auto answers = detail::all_alike(set);
     if (set.empty()) return answers;
     try {
       db_.wait_until(by);
@@ -246,10 +234,10 @@ class sqlite_offset_store {
       ask(answers);
     } catch (detail::sqlite::locked const& e) {
       recover(e);
-      all(claimed::busy, e.what());
+      return detail::all_alike(set, claimed::busy, e.what());
     } catch (detail::sqlite::commit_unknown const& e) {
       recover(e);
-      all(claimed::failed, e.what());
+      return detail::all_alike(set, claimed::failed, e.what());
     } catch (...) {
       db_.rollback();
       throw;

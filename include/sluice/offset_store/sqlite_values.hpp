@@ -1,5 +1,6 @@
 /// \file offset_store/sqlite_values.hpp  Which C++ values an SQLite statement takes, and which its rows give.
 #pragma once
+#include <sluice/detail/sql_values.hpp>
 #include <sluice/error.hpp>
 #include <sluice/record.hpp>
 
@@ -17,13 +18,6 @@
 namespace sluice { inline namespace v0 {
 
 namespace detail::sqlite {
-
-template <class T>
-inline constexpr bool is_optional = false;
-template <class T>
-inline constexpr bool is_optional<std::optional<T>> = true;
-template <class>
-inline constexpr bool dependent_false = false;
 
 inline int bind_text(sqlite3_stmt* s, int i, std::string_view v, sqlite3_destructor_type keep) {
   if (!v.data()) return sqlite3_bind_null(s, i);
@@ -93,7 +87,7 @@ class sqlite_row {
   T get(int i) const {
     if (i < 0 || i >= size()) wrong(i, "is not there: it has " + std::to_string(size()));
     auto const type = sqlite3_column_type(s_, i);
-    if constexpr (detail::sqlite::is_optional<T>) {
+    if constexpr (detail::is_optional<T>) {
       if (type == SQLITE_NULL) return std::nullopt;
       return get<typename T::value_type>(i);
     } else {
@@ -121,7 +115,7 @@ class sqlite_row {
         else
           return T(all);
       } else {
-        static_assert(detail::sqlite::dependent_false<T>,
+        static_assert(detail::dependent_false<T>,
                       "sluice: a column is read as an integer, double, bool, offset, std::string, std::string_view,"
                       " bytes, or std::optional of one of these");
       }
@@ -131,9 +125,7 @@ class sqlite_row {
   /// The first columns at once: `auto [id, name] = row.as<std::int64_t, std::string_view>();`
   template <class... T>
   std::tuple<T...> as() const {
-    return [this]<std::size_t... I>(std::index_sequence<I...>) {
-      return std::tuple<T...>{this->template get<T>(static_cast<int>(I))...};
-    }(std::index_sequence_for<T...>{});
+    return detail::row_as<T...>(*this);
   }
 };
 
