@@ -40,14 +40,14 @@ inline meaning meaning_of(http::answer const& a) {
   if (a.status == 301 || a.status == 307 || a.status == 308 || word == "AuthorizationHeaderMalformed")
     return {errc::bad_configuration, "says that the bucket is elsewhere (" + said() +
                                          "): name its region in s3_offsets.region, and where it has one its endpoint"};
+  if (a.status == 507 || word == "QuotaExceeded" || word == "XMinioStorageFull")
+    return {errc::store_full, "has no space left (" + said() + ")"};
   if (a.status == 401 || a.status == 403)
     return {
         errc::bad_configuration,
         "refuses (" + said() +
             "): allow this key s3:GetObject and s3:PutObject on the prefix, and s3:ListBucket on the bucket (without "
             "it an object that is not there can't be told from one that is forbidden)"};
-  if (a.status == 507 || word == "QuotaExceeded" || word == "XMinioStorageFull")
-    return {errc::store_full, "has no space left (" + said() + ")"};
   if (a.status == 429 || a.status >= 500)
     return {errc::store_unavailable, "can't serve the request now (" + said() + ")"};
   if (word.empty())

@@ -1,0 +1,29 @@
+/// \file thrown.hpp  The error that a call throws, which never holds a secret: tests call those `canary...`.
+#pragma once
+#include <sluice/error.hpp>
+
+#include <optional>
+
+#include "catch.hpp"
+
+namespace sl = sluice;
+using Catch::Matchers::ContainsSubstring;
+
+/// The error that `what` throws: its code and its text.
+struct thrown {
+  std::optional<sl::errc> code{};
+  std::string text{};
+  bool of_store = false;
+};
+/// No text of an error holds a password.
+template <class F>
+thrown error_of(F what) {
+  thrown t;
+  try {
+    what();
+  } catch (sl::store_error const& e) { t = {e.code(), e.what(), true}; } catch (sl::error const& e) {
+    t = {e.code(), e.what(), false};
+  }
+  CHECK_THAT(t.text, !ContainsSubstring("canary"));
+  return t;
+}
