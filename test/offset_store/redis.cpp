@@ -96,7 +96,7 @@ TEST_CASE("what is in Redis and can't be read is told, and left as it was") {
   auto const key = f.topic("orders");
   auto const told = [&](auto call, std::string const& part = "") {
     auto const before = the_redis().tell({"DUMP", key});
-    auto const e = error_without_secret(call);
+    auto const e = error_of(call);
     CHECK(e.of_store);
     CHECK_THAT(e.text, ContainsSubstring("redis_offsets") && ContainsSubstring(part));
     CHECK(the_redis().tell({"DUMP", key}) == before);
@@ -133,7 +133,7 @@ TEST_CASE("what is in Redis and can't be read is told, and left as it was") {
          {"99999999999999999999 2 3 4 -1 - -", "1 99999999999999999999 3 4 -1 - -", "1 2 3 4 - - -", "1 2 3 4 -1 7 -",
           "1 2 3 4 -1 - 7", "1-1 2 3 4 -1 - -", "1 2 99999999999999999999 4 -1 - -"}) {
       the_redis().ask({"HSET", key, "1", bad});
-      auto const e = error_without_secret([&] { s->claim("billing", set, r, soon()); });
+      auto const e = error_of([&] { s->claim("billing", set, r, soon()); });
       CHECK(e.code == sl::errc::store_damaged);
       CHECK_THAT(e.text, ContainsSubstring("orders/1"));
     }
@@ -163,9 +163,9 @@ TEST_CASE("a Redis without memory is full, and nothing is stored") {
   std::vector const moves{to(c[0], 15), to(c[1], 25)};
   the_redis().ask({"CONFIG", "SET", "maxmemory", "1"});
   auto const full = [](thrown const& e) { return e.code == sl::errc::store_full && e.of_store; };
-  CHECK(full(error_without_secret([&] { s->advance(moves, soon()); })));
-  CHECK(full(error_without_secret([&] { s->claim("billing", set, r, soon()); })));
-  CHECK(full(error_without_secret([&] {
+  CHECK(full(error_of([&] { s->advance(moves, soon()); })));
+  CHECK(full(error_of([&] { s->claim("billing", set, r, soon()); })));
+  CHECK(full(error_of([&] {
     auto& tx = s->begin(moves, soon());
     f.write(tx, "gone");
     s->advance(tx, moves, soon());
@@ -183,10 +183,10 @@ TEST_CASE("somebody's script that does not end is told, and waited for no longer
   auto const other = the_redis().connect();
   redisAppendCommand(other.get(), "EVAL %s 0", "while true do end");
   for (int done = 0; !done;) redisBufferWrite(other.get(), &done);
-  auto e = error_without_secret([&] { s->advance(std::vector{to(c[0], 15)}, soon()); });
+  auto e = error_of([&] { s->advance(std::vector{to(c[0], 15)}, soon()); });
   CHECK(e.code == sl::errc::store_unavailable);
   CHECK_THAT(e.text, ContainsSubstring("SCRIPT KILL"));
-  e = error_without_secret([&] { f.open(); });
+  e = error_of([&] { f.open(); });
   CHECK(e.code == sl::errc::store_unavailable);
   CHECK_THAT(e.text, ContainsSubstring("SCRIPT KILL"));
   CHECK(the_redis().tell({"SCRIPT", "KILL"}) == "OK");

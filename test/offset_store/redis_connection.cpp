@@ -17,7 +17,7 @@ sl::redis_offsets config_of(servers::redis const& r) {
 }
 template <class Policy>
 thrown opening(Policy const& p) {
-  return error_without_secret([&] { auto const s = Policy::open(p, {}); });
+  return error_of([&] { auto const s = Policy::open(p, {}); });
 }
 template <class Policy>
 void refused(Policy const& p, sl::errc code, std::string const& part) {
@@ -202,7 +202,7 @@ TEST_CASE("a server that would lose offsets is refused, at the first connect and
     r.ask({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
     CHECK(copy(s->advance(moves, soon())) == all{outcome::unknown});
     CHECK(copy(s->settle(moves, soon())) == all{outcome::unknown});
-    auto const e = error_without_secret([&] { s->claim("billing", {{"orders", 0}}, topics, soon()); });
+    auto const e = error_of([&] { s->claim("billing", {{"orders", 0}}, topics, soon()); });
     CHECK(e.code == sl::errc::bad_configuration);
     CHECK(e.of_store);
     CHECK(r.tell({"CONFIG", "SET", name, good}) == "OK");
@@ -274,7 +274,7 @@ TEST_CASE("rights that are missing are told, and those that the library needs ar
   auto const c = claim(*s, "billing", partitions("orders", {0, 1}), topics);
   CHECK(advance(*s, {to(c[0], 15)}) == all{outcome::applied});
   r.ask({"ACL", "SETUSER", "weak", "resetkeys", "~other:*"});
-  CHECK(error_without_secret([&] { s->advance(std::vector{to(c[1], 25)}, soon()); }).code ==
+  CHECK(error_of([&] { s->advance(std::vector{to(c[1], 25)}, soon()); }).code ==
         sl::errc::bad_configuration);
   r.ask({"ACL", "SETUSER", "weak", "allkeys", "-eval"});
   refused(f.config, sl::errc::bad_configuration, "run scripts");
@@ -298,7 +298,7 @@ TEST_CASE("a server that becomes a replica under an open connection changes noth
       std::unique_ptr<sl::redis_offset_store>{new sl::redis_offset_store(sl::redis_offsets::open(config_of(r), {}))};
   auto const c = claim(*s, "billing", partitions("orders", {0}), topics);
   r.ask({"REPLICAOF", "127.0.0.1", "1"});
-  auto const e = error_without_secret([&] { s->advance(std::vector{to(c[0], 15)}, soon()); });
+  auto const e = error_of([&] { s->advance(std::vector{to(c[0], 15)}, soon()); });
   CHECK(e.code == sl::errc::store_unavailable);
   CHECK_THAT(e.text, ContainsSubstring("primary"));
   r.ask({"REPLICAOF", "NO", "ONE"});
@@ -319,9 +319,9 @@ TEST_CASE("a primary that became a replica is left: the configured address is as
   a.ask({"REPLICAOF", "127.0.0.1", "1"});
   std::filesystem::remove(link);
   std::filesystem::create_symlink(b.socket(), link);
-  CHECK(error_without_secret([&] { s.advance(std::vector{to(old[0], 15)}, soon()); }).code ==
+  CHECK(error_of([&] { s.advance(std::vector{to(old[0], 15)}, soon()); }).code ==
         sl::errc::store_unavailable);
-  thrown const e = error_without_secret([&] {
+  thrown const e = error_of([&] {
     auto const c = claim(s, "billing", partitions("orders", {0}), topics);
     CHECK(advance(s, {to(c[0], 15)}) == all{outcome::applied});
   });
@@ -360,7 +360,7 @@ TEST_CASE("in a cluster the node that has the group's slot is found") {
       tx.incr_by("b", 1);
       tx.incr_by("c", 1);
       s.advance(tx, moves, soon());
-      auto const e = error_without_secret([&] { (void)s.commit(tx, soon()); });
+      auto const e = error_of([&] { (void)s.commit(tx, soon()); });
       CHECK(e.code == sl::errc::bad_statement);
       CHECK_THAT(e.text, ContainsSubstring("slot()"));
     }
@@ -385,8 +385,8 @@ TEST_CASE("in a cluster the node that has the group's slot is found") {
   CHECK(b.tell({"CLUSTER", "RESET", "HARD"}) == "OK");
   CHECK(a.tell({"CLUSTER", "FORGET", id_b}) == "OK");
   CHECK(a.tell({"CLUSTER", "ADDSLOTSRANGE", "8192", "16383"}) == "OK");
-  CHECK(error_without_secret([&] { claim(s, group, partitions("orders", {0}), topics); }).code ==
+  CHECK(error_of([&] { claim(s, group, partitions("orders", {0}), topics); }).code ==
         sl::errc::store_unavailable);
-  CHECK(error_without_secret([&] { claim(s, group, partitions("orders", {0}), topics); }).text.empty());
+  CHECK(error_of([&] { claim(s, group, partitions("orders", {0}), topics); }).text.empty());
   CHECK(keys(a) > 0);
 }

@@ -4,20 +4,11 @@
 
 #include <sluice/legality.hpp>
 
-#include "catch.hpp"
 #include "servers/proxy.hpp"
 #include "servers/redis.hpp"
 #include "thrown.hpp"
 
 using Catch::Matchers::ContainsSubstring;
-
-/// What it throws. No text of an error holds a password.
-template <class F>
-thrown error_without_secret(F what) {
-  auto t = error_of(what);
-  CHECK_THAT(t.text, !ContainsSubstring("canary"));
-  return t;
-}
 
 inline servers::redis& the_redis() {
   static servers::redis server;

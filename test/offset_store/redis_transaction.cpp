@@ -38,7 +38,7 @@ struct one_partition : redis_fixture {
   template <class F>
   void refuses(std::string const& why, F write) {
     auto const before = stands();
-    auto const e = error_without_secret([&] { (void)transact(write); });
+    auto const e = error_of([&] { (void)transact(write); });
     INFO(e.text);
     CHECK(e.code == sl::errc::bad_statement);
     CHECK_FALSE(e.of_store);
@@ -62,10 +62,10 @@ TEST_CASE("values are sent as what Redis makes of them") {
   CHECK(text(1e300) == "1e+300");
   CHECK(text(offset{5}) == "5");
   CHECK(text(sl::wall_time{1234ms}) == "1234");
-  for (auto const& e : {error_without_secret([] { sl::redis_value{sl::bytes{}}; }),
-                        error_without_secret([] { sl::redis_value{nullptr}; }),
-                        error_without_secret([] { sl::redis_value{static_cast<char const*>(nullptr)}; }),
-                        error_without_secret([] { sl::redis_value{std::string_view{}}; })}) {
+  for (auto const& e : {error_of([] { sl::redis_value{sl::bytes{}}; }),
+                        error_of([] { sl::redis_value{nullptr}; }),
+                        error_of([] { sl::redis_value{static_cast<char const*>(nullptr)}; }),
+                        error_of([] { sl::redis_value{std::string_view{}}; })}) {
     CHECK(e.code == sl::errc::bad_statement);
     CHECK_THAT(e.text, ContainsSubstring("null"));
   }
@@ -187,7 +187,7 @@ TEST_CASE("which record the refused command belonged to is known") {
     }
   at = {3, 0};
   f.s->advance(tx, moves, soon());
-  CHECK(error_without_secret([&] { (void)f.s->commit(tx, soon()); }).code == sl::errc::bad_statement);
+  CHECK(error_of([&] { (void)f.s->commit(tx, soon()); }).code == sl::errc::bad_statement);
   CHECK(f.s->failed_at() == sl::detail::cursor{1, 2});
 }
 
@@ -226,7 +226,7 @@ TEST_CASE("a right that the store itself misses at a commit is no failure of the
       words change{"ACL", "SETUSER", "losing"};
       change.insert(change.end(), rights.begin(), rights.end());
       CHECK(r.tell(change) == "OK");
-      auto const e = error_without_secret([&] {
+      auto const e = error_of([&] {
         (void)f.transact([&](auto& tx) {
           if (writes) tx.rpush(f.key("l"), "1");
         });
@@ -457,7 +457,7 @@ TEST_CASE("a command that Redis would refuse is the handler's failure: stop thro
   sl::stream_consumer consumer{sl::transactional{}, t.source(), t.f.config};
   thrown e;
   for (auto const give_up = soon(); !e.code && std::chrono::steady_clock::now() < give_up;)
-    e = error_without_secret([&] { consumer.step(t.handler(), 100ms); });
+    e = error_of([&] { consumer.step(t.handler(), 100ms); });
   CHECK(e.code == sl::errc::bad_statement);
   CHECK_FALSE(e.of_store);
   CHECK(t.stands() == 0);
@@ -478,7 +478,7 @@ TEST_CASE("a command that Redis would refuse is tried again by retry, and counte
                                told{&retries}};
   thrown e;
   for (auto const give_up = soon(); !e.code && std::chrono::steady_clock::now() < give_up;)
-    e = error_without_secret([&] { consumer.step(t.handler(), 100ms); });
+    e = error_of([&] { consumer.step(t.handler(), 100ms); });
   CHECK(e.code == sl::errc::bad_statement);
   REQUIRE(retries.size() == 2);
   CHECK_THAT(retries[0], ContainsSubstring("HINCRBY"));
@@ -496,7 +496,7 @@ TEST_CASE("a store that may lose offsets starts at the earliest, or not at all")
       .host = "127.0.0.1", .port = t.f.port(), .password = the_redis().password(), .prefix = t.f.config.prefix};
   auto source = t.source();
   auto const open = [&] {
-    return error_without_secret([&] { sl::stream_consumer const c{sl::at_least_once{}, source, lossy}; });
+    return error_of([&] { sl::stream_consumer const c{sl::at_least_once{}, source, lossy}; });
   };
   for (auto const& start : {sl::start_at::latest, sl::start_at::must_exist, sl::start_at::at(offset{3})}) {
     source.start = start;

@@ -2,27 +2,14 @@
 #pragma once
 #include <fcntl.h>
 
-#include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <span>
 
 #include "detail/temporary_folder.hpp"
 #include "process.hpp"
+#include "script.hpp"
 
 namespace servers {
-
-/// The folder with a server's jars: fetched once, kept for later runs.
-inline std::string jars_of(std::string const& name) {
-  auto const script = std::string{SLUICE_SOURCE_DIR} + "/test/servers/jars " + name;
-  std::unique_ptr<FILE, int (*)(FILE*)> pipe{::popen(script.c_str(), "r"), ::pclose};
-  char line[4096] = "";
-  if (!pipe || !std::fgets(line, sizeof line, pipe.get()) || *line != '/')
-    throw std::runtime_error("the jars of " + name + " can't be had: run " + script);
-  std::string folder = line;
-  folder.erase(folder.find_last_not_of('\n') + 1);
-  return folder;
-}
 
 /// Sessions of a group may be as short as 1 s, nothing waits for more members, topics are made by hand, deleted records
 /// are gone within a second. Topics of several nodes have three replicas, two of which must have a record.
@@ -36,7 +23,7 @@ class kafka {
   };
 
   temporary_folder folder_{};
-  std::string jars_ = jars_of("kafka");
+  std::string jars_ = path_by("jars", "kafka");
   std::vector<node> nodes_{};
 
  public:

@@ -116,23 +116,11 @@ class basic_file_store {
   }
 
   std::span<outcome const> store(std::span<move const> moves, time_point by, bool state_again) {
-    bits moved;
+    detail::file_moves<generation> moving{groups_, moves, outcomes_};
     auto const how = change(by, [&](generation& state) -> std::optional<bool> {
-      outcomes_.assign(moves.size(), outcome::refused);
-      moved.assign(moves.size(), false);
-      bool changed = false, holds = false;
-      for (std::size_t i = 0; i < moves.size(); ++i) {
-        auto* const p = groups_.find(state, moves[i]);
-        auto const fit = detail::check_move(p, moves[i]);
-        if (fit == detail::cas::refused) continue;
-        outcomes_[i] = outcome::applied;
-        holds = true;
-        if (fit == detail::cas::already) continue;
-        detail::apply_move(*p, moves[i]);
-        moved[i] = changed = true;
-      }
-      if (changed && !aside_.empty() && !append_aside(state, moves, moved)) return {};
-      return changed || ((state_again || in_doubt_) && holds);
+      bool const changed = moving(state);
+      if (changed && !aside_.empty() && !append_aside(state, moves, moving.moved)) return {};
+      return changed || ((state_again || in_doubt_) && moving.holds);
     });
     for (std::size_t i = 0; i < moves.size(); ++i) {
       if (how == detail::publication::unknown && outcomes_[i] == outcome::applied) outcomes_[i] = outcome::unknown;
@@ -258,16 +246,7 @@ class basic_file_store {
   /// Nobody owns them then: an advance under the old fence is refused.
   void release(std::vector<claimed> const& claims, time_point by) {
     try {
-      change(by, [&](generation& state) -> std::optional<bool> {
-        bool changed = false;
-        for (auto const& c : claims) {
-          auto* const p = groups_.find(state, {.of = c.of, .mine = c.mine});
-          if (!p || p->owner != c.mine || p->owner.nonce == 0) continue;
-          p->owner.nonce = 0;
-          changed = true;
-        }
-        return changed;
-      });
+      change(by, detail::file_release<generation>{groups_, claims});
     } catch (store_error const&) { folder_.doubt(); }
   }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -151,6 +152,51 @@ struct file_claim {
     return changed;
   }
   claims failed(std::string const& why) { return claims_failed(std::move(answers), why); }
+};
+
+/// Moves of partitions, each on its own. Answers whether the state was changed; `outcomes` as if it were published.
+template <class State>
+struct file_moves {
+  known_groups<State> const& groups;
+  std::span<move const> moves;
+  late<std::vector<outcome>, State>& outcomes;
+  late<std::vector<bool>, State> moved{};  ///< by this state's change
+  bool holds = false;                      ///< some move is applied, now or before
+
+  bool operator()(State& state) {
+    outcomes.assign(moves.size(), outcome::refused);
+    moved.assign(moves.size(), false);
+    bool changed = holds = false;
+    for (std::size_t i = 0; i < moves.size(); ++i) {
+      auto* const p = groups.find(state, moves[i]);
+      auto const fit = check_move(p, moves[i]);
+      if (fit == cas::refused) continue;
+      outcomes[i] = outcome::applied;
+      holds = true;
+      if (fit == cas::already) continue;
+      apply_move(*p, moves[i]);
+      moved[i] = changed = true;
+    }
+    return changed;
+  }
+};
+
+/// Nobody owns the partitions of these claims then.
+template <class State>
+struct file_release {
+  known_groups<State> const& groups;
+  std::vector<claimed> const& claims;
+
+  bool operator()(State& state) const {
+    bool changed = false;
+    for (auto const& c : claims) {
+      auto* const p = groups.find(state, {.of = c.of, .mine = c.mine});
+      if (!p || p->owner != c.mine || p->owner.nonce == 0) continue;
+      p->owner.nonce = 0;
+      changed = true;
+    }
+    return changed;
+  }
 };
 
 /// Rewinds, each on its own: a new fence, incarnation = max(stored + 1, wall clock in ms), and a line in the list.

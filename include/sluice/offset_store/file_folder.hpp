@@ -14,13 +14,6 @@
 
 namespace sluice { inline namespace v0 { namespace detail {
 
-enum class publication {
-  yes,        ///< durable, and the newest
-  taken,      ///< not published: another one has that number
-  overtaken,  ///< published, but another one is newer: read it to learn what holds
-  unknown     ///< published or not; on the disk or not
-};
-
 inline constexpr std::string_view generation_prefix = "generation.";
 inline constexpr std::string_view temporary_prefix = "temporary.";
 

@@ -73,6 +73,17 @@ inline constexpr std::string_view generation_magic{"sluice\x1a\n", 8};
 inline constexpr std::uint32_t generation_version = 1;
 inline constexpr std::size_t generation_header = 24;
 inline constexpr std::size_t generation_cap = std::size_t{256} << 20;
+inline constexpr std::string_view earlier_file_counts =
+    "put it back from a backup; or, if what was stored last may be done again, move it away, and the file with the "
+    "number before it counts";
+
+/// What became of a state that was to be made the newest.
+enum class publication {
+  yes,        ///< durable, and the newest
+  taken,      ///< not published: another one is there
+  overtaken,  ///< published, but another one is newer: read it to learn what holds
+  unknown     ///< published or not; durable or not
+};
 
 class byte_writer {
   std::string& out_;
@@ -228,12 +239,10 @@ void encode(State const& g, std::string& out) {
 /// The other way. Throws store_error: store_damaged where a byte is wrong, missing or too many, store_newer where a later
 /// version of the library wrote it. `file` is named in the error, with the remedy.
 template <class State = file_generation>
-State parse_generation(std::string_view file_content, std::string const& file) {
+State parse_generation(std::string_view file_content, std::string const& file,
+                       std::string_view remedy = detail::earlier_file_counts) {
   auto const damaged = [&](char const* how) {
-    return store_error{errc::store_damaged,
-                       file + " is damaged (" + how +
-                           "): put it back from a backup; or, if what was stored last may be done again, move it away, "
-                           "and the file with the number before it counts"};
+    return store_error{errc::store_damaged, file + " is damaged (" + how + "): " + std::string{remedy}};
   };
   using namespace detail;
   byte_reader r{file_content};
