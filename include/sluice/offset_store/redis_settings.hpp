@@ -1,14 +1,13 @@
 /// \file offset_store/redis_settings.hpp  How a Redis server is reached, and what it must be before offsets are entrusted to it.
 #pragma once
+#include <sluice/detail/secret.hpp>
 #include <sluice/offset.hpp>
 #include <sluice/offset_store/redis_errors.hpp>
 
 #include <hiredis/hiredis.h>
 
+#include <algorithm>
 #include <array>
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 namespace sluice { inline namespace v0 { namespace detail::redis {
@@ -43,11 +42,8 @@ inline void check(settings const& s) {
   if (s.prefix.empty() || s.prefix.size() > 64 || !std::all_of(s.prefix.begin(), s.prefix.end(), plain))
     bad("prefix", "must be 1 to 64 letters, digits and any of _ - . :");
   if (s.timeout.count() <= 0) bad("timeout", "must be above 0");
-  auto const passwords = !s.password.empty() + !s.password_file.empty() + !s.password_variable.empty();
-  if (passwords > 1)
-    bad("password", "is given in more than one way: name one of password, password_file, password_variable");
-  if (!s.user.empty() && passwords == 0)
-    bad("user", "has no password: give .password_file, .password_variable or .password");
+  bool const secret = has_secret(s.who, s.password, s.password_file, s.password_variable);
+  if (!s.user.empty() && !secret) bad("user", "has no password: give .password_file, .password_variable or .password");
 }
 
 /// What a fsync before each answer takes, and what keeps keys from being evicted.
@@ -90,22 +86,9 @@ class introduction {
  public:
   /// Reads the password anew, so that it may be changed while the program runs.
   introduction(settings const& config, std::string where)
-      : config_(config), where_(std::move(where)), password_(config.password) {
-    if (!config_.password_variable.empty()) {
-      auto const* const found = std::getenv(config_.password_variable.c_str());
-      if (!found || !*found)
-        throw store_error(errc::bad_configuration, config_.who + ".password_variable: the environment has no " +
-                                                       config_.password_variable + ", or it is empty");
-      password_ = found;
-    } else if (!config_.password_file.empty()) {
-      std::ifstream in{config_.password_file, std::ios::binary};
-      password_.assign(std::istreambuf_iterator<char>{in}, {});
-      while (password_.ends_with('\n') || password_.ends_with('\r')) password_.pop_back();
-      if (password_.empty())
-        throw store_error(errc::bad_configuration,
-                          config_.who + ".password_file = " + config_.password_file + " can't be read, or is empty");
-    }
-  }
+      : config_(config),
+        where_(std::move(where)),
+        password_(read_secret(config.who, config.password, config.password_file, config.password_variable)) {}
   bool has_password() const { return !password_.empty(); }
   std::string const& password() const { return password_; }
 
