@@ -1,5 +1,6 @@
 /// \file proxy.hpp  A TCP proxy that loses requests or answers, delivers requests late, and counts round trips.
 #pragma once
+#include <netinet/tcp.h>
 #include <poll.h>
 
 #include <atomic>
@@ -129,6 +130,8 @@ class proxy {
     descriptor server{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     auto const to = loopback(target_);
     if (refusing_ || ::connect(server.fd, reinterpret_cast<sockaddr const*>(&to), sizeof to)) return;
+    int const on = 1;  // what comes in pieces goes on in pieces, at once
+    for (int const fd : {client.fd, server.fd}) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     links_.push_back({std::move(client), std::move(server)});
   }
   /// False: the connection has ended.
