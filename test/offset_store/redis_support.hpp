@@ -7,28 +7,9 @@
 #include "catch.hpp"
 #include "servers/proxy.hpp"
 #include "servers/redis.hpp"
+#include "thrown.hpp"
 
 namespace sl = sluice;
-using Catch::Matchers::ContainsSubstring;
-
-/// The error that `what` throws: its code and its text.
-struct thrown {
-  std::optional<sl::errc> code{};
-  std::string text{};
-  bool of_store = false;
-};
-/// No text of an error holds a password.
-template <class F>
-thrown error_of(F what) {
-  thrown t;
-  try {
-    what();
-  } catch (sl::store_error const& e) { t = {e.code(), e.what(), true}; } catch (sl::error const& e) {
-    t = {e.code(), e.what(), false};
-  }
-  CHECK_THAT(t.text, !ContainsSubstring("canary"));
-  return t;
-}
 
 inline servers::redis& the_redis() {
   static servers::redis server;

@@ -7,29 +7,13 @@
 #include "catch.hpp"
 #include "servers/proxy.hpp"
 #include "servers/zookeeper.hpp"
+#include "thrown.hpp"
 
-namespace sl = sluice;
 namespace zk = sluice::detail::zookeeper;
-using Catch::Matchers::ContainsSubstring;
 
 inline servers::zookeeper& the_zookeeper() {
   static servers::zookeeper server;
   return server;
-}
-
-/// What a store or session tells when it fails; no text has a password in it.
-struct failure {
-  std::optional<sl::errc> code{};
-  std::string text{};
-};
-template <class F>
-failure failing(F what) {
-  failure f;
-  try {
-    what();
-  } catch (sl::error const& e) { f = {e.code(), e.what()}; }
-  CHECK_THAT(f.text, !ContainsSubstring("canary"));
-  return f;
 }
 
 struct zookeeper_fixture {

@@ -36,7 +36,7 @@ class proxy {
   trouble next_ = trouble::none;
   unsigned after_ = 0;
   bool refusing_ = false;
-  std::atomic<std::size_t> round_trips_{0}, cuts_{0};
+  std::atomic<std::size_t> round_trips_{0}, cuts_{0}, bytes_asked_{0};
   std::vector<link> links_{};
   std::optional<std::pair<descriptor, std::string>> held_{};
   std::atomic<bool> done_{false};
@@ -57,6 +57,8 @@ class proxy {
   int port() const { return listening_.second; }
   /// Client requests that the server has begun to answer.
   std::size_t round_trips() const { return round_trips_; }
+  /// That clients have sent.
+  std::size_t bytes_asked() const { return bytes_asked_; }
   /// How many connections trouble has ended.
   std::size_t cuts() const { return cuts_; }
 
@@ -138,6 +140,7 @@ class proxy {
   bool from_client(link& l) {
     auto const text = receive(l.client.fd);
     if (text.empty()) return false;
+    bytes_asked_ += text.size();
     if (!l.asked && next_ != trouble::none && after_-- == 0) {
       l.with = std::exchange(next_, trouble::none);
       ++cuts_;

@@ -326,28 +326,31 @@ class session {
       auto const one = at.substr(0, at.find(','));
       at.remove_prefix(std::min(one.size() + 1, at.size()));
       auto const colon = one.rfind(':');
-      if (colon != one.npos && accepts(std::string{one.substr(0, colon)}, std::string{one.substr(colon + 1)}))
-        return "what listens there does not answer as ZooKeeper does: is it another kind of server, has it no quorum, "
-               "or "
-               "is it overloaded?";
+      if (colon != one.npos && !refuses(std::string{one.substr(0, colon)}, std::string{one.substr(colon + 1)}))
+        return "what is there does not answer as ZooKeeper does: is it another kind of server, behind a firewall, "
+               "without a quorum, or overloaded?";
     }
     return "nothing listens there: is it running, and is the address right?";
   }
-  static bool accepts(std::string const& host, std::string const& port) {
+  /// Says a host that nobody listens there? Where it says nothing, that is not known.
+  static bool refuses(std::string const& host, std::string const& port) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* all = nullptr;
-    if (::getaddrinfo(host.c_str(), port.c_str(), &hints, &all) != 0) return false;
-    bool yes = false;
-    for (auto const* a = all; a && !yes; a = a->ai_next) {
+    if (::getaddrinfo(host.c_str(), port.c_str(), &hints, &all) != 0) return true;
+    bool yes = true;
+    for (auto const* a = all; a && yes; a = a->ai_next) {
       int const fd = ::socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
       if (fd < 0) continue;
-      yes = ::connect(fd, a->ai_addr, a->ai_addrlen) == 0;
-      if (!yes && errno == EINPROGRESS) {
+      if (::connect(fd, a->ai_addr, a->ai_addrlen) == 0) {
+        yes = false;
+      } else if (errno == EINPROGRESS) {
         pollfd p{fd, POLLOUT, 0};
-        int trouble = 1;
+        int trouble = 0;
         socklen_t size = sizeof trouble;
-        yes = ::poll(&p, 1, 100) == 1 && ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &trouble, &size) == 0 && trouble == 0;
+        ::poll(&p, 1, 100);
+        ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &trouble, &size);
+        yes = trouble != 0;
       }
       ::close(fd);
     }
