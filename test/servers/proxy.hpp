@@ -29,6 +29,8 @@ class proxy {
     descriptor client, server;
     bool asked = false;  // the server owes an answer
     trouble with = trouble::none;
+    std::string kept{};  // answers, on a long line
+    std::chrono::steady_clock::time_point heard{};
   };
   std::pair<descriptor, int> listening_ = bound_socket();
   int target_;
@@ -36,6 +38,7 @@ class proxy {
   trouble next_ = trouble::none;
   unsigned after_ = 0;
   bool refusing_ = false;
+  std::chrono::milliseconds length_{0};
   std::atomic<std::size_t> round_trips_{0}, cuts_{0}, bytes_asked_{0};
   std::vector<link> links_{};
   std::optional<std::pair<descriptor, std::string>> held_{};
@@ -82,6 +85,12 @@ class proxy {
     std::this_thread::sleep_for(50ms);
     return true;
   }
+  /// Answers come only when the client has said nothing for that long, as if it were far away. So requests that do not wait
+  /// for each other's answers are one round trip, however many they are.
+  void be_long(std::chrono::milliseconds length) {
+    std::lock_guard const lock{mutex_};
+    length_ = length;
+  }
   /// All connections end, and new ones with them, until refuse(false).
   void refuse(bool on) {
     std::lock_guard const lock{mutex_};
@@ -115,8 +124,12 @@ class proxy {
           all.push_back({l.server.fd, POLLIN, 0});
         }
       }
-      if (::poll(all.data(), all.size(), 5) <= 0) continue;
+      auto const news = ::poll(all.data(), all.size(), 5);
       std::lock_guard const lock{mutex_};
+      for (auto& l : links_)
+        if (!l.kept.empty() && std::chrono::steady_clock::now() - l.heard > length_)
+          hand_back(l, std::exchange(l.kept, {}));
+      if (news <= 0) continue;
       if (all.size() != 1 + 2 * links_.size()) continue;
       for (std::size_t i = links_.size(); i-- > 0;) {
         bool open = true;
@@ -151,15 +164,22 @@ class proxy {
       }
     }
     l.asked = true;
+    l.heard = std::chrono::steady_clock::now();
     send_all(l.server.fd, text);
     return true;
   }
   bool from_server(link& l) {
     auto const text = receive(l.server.fd);
     if (text.empty() || l.with == trouble::cut_after) return false;
+    if (length_ > 0ms)
+      l.kept += text;
+    else
+      hand_back(l, text);
+    return true;
+  }
+  void hand_back(link& l, std::string const& text) {
     if (std::exchange(l.asked, false)) ++round_trips_;
     send_all(l.client.fd, text);
-    return true;
   }
 };
 

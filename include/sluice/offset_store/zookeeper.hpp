@@ -249,8 +249,7 @@ class zookeeper_offset_store {
     return ops;
   }
 
-  /// Answers what can be answered by what is there; the rest is ready to be changed. `final`: where my own fence holds and the
-  /// move does not, the state gets another version, so that no late request finds it as it was.
+  /// Answers what can be answered by what is there; the rest is ready to be changed.
   void look(std::span<move const> moves, std::vector<std::size_t> const& open, std::vector<pending>& ready, bool final,
             time_point by) {
     std::vector<detail::zookeeper::question> questions;
@@ -260,39 +259,43 @@ class zookeeper_offset_store {
       questions.push_back({at.state_of(detail::zookeeper::state_name(moves[i].of.partition, moves[i].mine))});
     }
     auto const answers = session_.read(questions, by);
+    std::vector<pending> more;
     for (std::size_t n = 0; n < open.size(); ++n) {
       auto const& m = moves[open[n]];
-      auto& result = outcomes_[open[n]];
-      auto const& state_path = questions[2 * n + 1].path;
+      auto const &plain = answers[2 * n], &state = answers[2 * n + 1];
+      auto const &plain_path = questions[2 * n].path, &state_path = questions[2 * n + 1].path;
       partition_nodes nodes;
-      result = outcome::refused;
-      if (m.mine == fence{}) continue;
-      reader_.take_state(answers[2 * n + 1], state_path, m.mine, nodes);
-      if (!nodes.state) continue;
+      if (m.mine != fence{}) reader_.take_state(state, state_path, m.mine, nodes);
+      if (!nodes.state) {
+        outcomes_[open[n]] = outcome::refused;
+        continue;
+      }
       if (!nodes.missing && nodes.state->next == m.until) {
-        result = outcome::applied;
+        outcomes_[open[n]] = outcome::applied;
         continue;
       }
-      reader_.take_plain(answers[2 * n], questions[2 * n].path, nodes);
+      reader_.take_plain(plain, plain_path, nodes);
       if (nodes.agree() && nodes.state->next == m.from) {
-        result = outcome::unknown;
-        ready.push_back({open[n], {m.mine, m.from, nodes.state_version, nodes.plain_version}});
+        more.push_back({open[n], {m.mine, m.from, nodes.state_version, nodes.plain_version}});
         continue;
       }
-      if (!nodes.agree() && log_)
-        log_(4, session_.where() + ": another program has set " + questions[2 * n].path + " from " +
+      if (!nodes.agree() && !nodes.missing && log_)
+        log_(4, session_.where() + ": another program has set " + plain_path + " from " +
                     std::to_string(nodes.state->next.value()) + " to " +
                     (nodes.plain ? std::to_string(nodes.plain->value()) : "nothing") + ": an advance is refused");
-      if (!final) continue;
-      result = outcome::unknown;
-      operations touch;
-      touch.set(state_path, answers[2 * n + 1].data, nodes.state_version);
-      auto const o = session_.change_all(touch, by);
-      if (o.done() || o.code == ZNONODE)
-        result = outcome::refused;
-      else if (!o.conflict())
-        session_.refuse(o.code, "writing " + state_path);
+      if (!final || make_late_ones_fail(state_path, state.data, nodes.state_version, by))
+        outcomes_[open[n]] = outcome::refused;
     }
+    ready.insert(ready.end(), more.begin(), more.end());
+  }
+  /// My own fence holds, and the move does not: the state gets another version, so that no late request finds it as it was.
+  /// False: somebody changed it meanwhile.
+  bool make_late_ones_fail(std::string const& path, std::string const& data, std::int32_t version, time_point by) {
+    operations touch;
+    touch.set(path, data, version);
+    auto const o = session_.change_all(touch, by);
+    if (!o.done() && !o.conflict()) session_.refuse(o.code, "writing " + path);
+    return o.done() || o.code == ZNONODE;
   }
 
   // ---- rewinds
