@@ -14,10 +14,11 @@ function(sluice_library target)
     FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${LIBRARY_HEADERS})
 endfunction()
 
-# sluice_component(NAME PACKAGE P NEEDS TARGETS... PKG_CONFIG MODULES... HEADERS PATTERNS...) makes sluice::NAME.
+# sluice_component(NAME PACKAGE P NEEDS TARGETS... PKG_CONFIG MODULES... HEADERS PATTERNS...) makes sluice::NAME. A client
+# library that has no pkg-config file is named by its flags: PKG_CONFIG_CFLAGS, PKG_CONFIG_LIBS.
 # P need not be there: a user of the core alone does without it, and CMake names the target that is missing to others.
 macro(sluice_component name)
-  cmake_parse_arguments(COMPONENT "" "PACKAGE" "NEEDS;PKG_CONFIG;HEADERS" ${ARGN})
+  cmake_parse_arguments(COMPONENT "" "PACKAGE" "NEEDS;PKG_CONFIG;PKG_CONFIG_CFLAGS;PKG_CONFIG_LIBS;HEADERS" ${ARGN})
   find_package(${COMPONENT_PACKAGE} QUIET GLOBAL)
   list(TRANSFORM COMPONENT_HEADERS PREPEND "${PROJECT_SOURCE_DIR}/include/sluice/")
   file(GLOB headers CONFIGURE_DEPENDS ${COMPONENT_HEADERS})
@@ -28,6 +29,8 @@ macro(sluice_component name)
   list(APPEND SLUICE_COMPONENTS ${name})
   list(APPEND SLUICE_COMPONENT_PACKAGES ${COMPONENT_PACKAGE})
   set(SLUICE_PKG_CONFIG_${name} ${COMPONENT_PKG_CONFIG})
+  list(JOIN COMPONENT_PKG_CONFIG_CFLAGS " " SLUICE_CFLAGS_${name})
+  list(JOIN COMPONENT_PKG_CONFIG_LIBS " " SLUICE_LIBS_${name})
 endmacro()
 
 # sluice_core(NEEDS TARGETS... PKG_CONFIG MODULES...) makes sluice::sluice of the headers that no component took.

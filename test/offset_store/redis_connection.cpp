@@ -6,6 +6,7 @@
 
 #include "contract.hpp"
 #include "redis_support.hpp"
+#include "servers/other_server.hpp"
 
 namespace {
 
@@ -38,39 +39,9 @@ void switch_on(servers::redis& r) {
   FAIL("the append-only file was not made");
 }
 
-/// A server of something else: answers whatever it gets with `say(what it got)`; nothing: closes the connection.
-class other_server {
-  std::pair<servers::descriptor, int> listening_ = servers::bound_socket();
-  std::function<std::optional<std::string>(std::string const&)> say_;
-  std::atomic<bool> done_{false};
-  std::thread thread_;
-
- public:
-  explicit other_server(std::function<std::optional<std::string>(std::string const&)> say) : say_(std::move(say)) {
-    ::listen(listening_.first.fd, 8);
-    thread_ = std::thread{[this] {
-      std::vector<servers::descriptor> silent;
-      while (!done_) {
-        pollfd p{listening_.first.fd, POLLIN, 0};
-        if (::poll(&p, 1, 5) <= 0) continue;
-        servers::descriptor c{::accept(listening_.first.fd, nullptr, nullptr)};
-        char got[65536];
-        auto const n = ::recv(c.fd, got, sizeof got, 0);
-        auto const answer = say_({got, static_cast<std::size_t>(std::max<ssize_t>(n, 0))});
-        if (!answer) continue;
-        ::send(c.fd, answer->data(), answer->size(), MSG_NOSIGNAL);
-        silent.push_back(std::move(c));
-      }
-    }};
-  }
-  ~other_server() {
-    done_ = true;
-    thread_.join();
-  }
-  sl::redis_offsets config() const {
-    return {.host = "127.0.0.1", .port = listening_.second, .password = "canary", .timeout = 300ms};
-  }
-};
+sl::redis_offsets config_of(servers::other_server const& o) {
+  return {.host = "127.0.0.1", .port = o.port(), .password = "canary", .timeout = 300ms};
+}
 
 }  // namespace
 
@@ -106,28 +77,29 @@ TEST_CASE("no server, and servers of something else") {
   refused(sl::redis_offsets{.host = "no.such.host.invalid"}, errc::store_unavailable, "no.such.host.invalid");
   refused(sl::redis_offsets{.host = "/no/such/socket"}, errc::store_unavailable, "/no/such/socket");
   SECTION("HTTP") {
-    other_server const http{[](auto const&) { return "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"; }};
-    refused(http.config(), errc::store_unavailable, "does not speak Redis's protocol");
+    servers::other_server const http{
+        [](auto const&) { return "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"; }};
+    refused(config_of(http), errc::store_unavailable, "does not speak Redis's protocol");
   }
   SECTION("one that closes what it does not understand, as PostgreSQL does") {
-    other_server const postgres{[](auto const&) { return std::nullopt; }};
-    refused(postgres.config(), errc::store_unavailable, "another kind of server");
+    servers::other_server const postgres{[](auto const&) { return std::nullopt; }};
+    refused(config_of(postgres), errc::store_unavailable, "another kind of server");
   }
   SECTION("one that says nothing") {
-    other_server const silent{[](auto const&) { return ""; }};
+    servers::other_server const silent{[](auto const&) { return ""; }};
     auto const begun = std::chrono::steady_clock::now();
-    refused(silent.config(), errc::store_unavailable, "no answer in time");
+    refused(config_of(silent), errc::store_unavailable, "no answer in time");
     CHECK(std::chrono::steady_clock::now() - begun < 2s);
   }
   SECTION("one that repeats what it was sent, the password too") {
-    other_server const echo{[](std::string got) {
+    servers::other_server const echo{[](std::string got) {
       std::erase_if(got, [](char c) { return c == '\r' || c == '\n'; });
       std::string all;
       for (int i = 0; i < 9; ++i) all += "-ERR unknown command `AUTH`, with args beginning with: `" + got + "`\r\n";
       return all;
     }};
-    CHECK(opening(echo.config()).code == errc::bad_configuration);
-    auto without = echo.config();
+    CHECK(opening(config_of(echo)).code == errc::bad_configuration);
+    auto without = config_of(echo);
     without.password.clear();
     CHECK(opening(without).code == errc::store_unavailable);
   }
@@ -274,8 +246,7 @@ TEST_CASE("rights that are missing are told, and those that the library needs ar
   auto const c = claim(*s, "billing", partitions("orders", {0, 1}), topics);
   CHECK(advance(*s, {to(c[0], 15)}) == all{outcome::applied});
   r.ask({"ACL", "SETUSER", "weak", "resetkeys", "~other:*"});
-  CHECK(error_of([&] { s->advance(std::vector{to(c[1], 25)}, soon()); }).code ==
-        sl::errc::bad_configuration);
+  CHECK(error_of([&] { s->advance(std::vector{to(c[1], 25)}, soon()); }).code == sl::errc::bad_configuration);
   r.ask({"ACL", "SETUSER", "weak", "allkeys", "-eval"});
   refused(f.config, sl::errc::bad_configuration, "run scripts");
   r.ask({"ACL", "SETUSER", "weak", "+eval", "-script"});  // the text is sent each time
@@ -319,8 +290,7 @@ TEST_CASE("a primary that became a replica is left: the configured address is as
   a.ask({"REPLICAOF", "127.0.0.1", "1"});
   std::filesystem::remove(link);
   std::filesystem::create_symlink(b.socket(), link);
-  CHECK(error_of([&] { s.advance(std::vector{to(old[0], 15)}, soon()); }).code ==
-        sl::errc::store_unavailable);
+  CHECK(error_of([&] { s.advance(std::vector{to(old[0], 15)}, soon()); }).code == sl::errc::store_unavailable);
   thrown const e = error_of([&] {
     auto const c = claim(s, "billing", partitions("orders", {0}), topics);
     CHECK(advance(s, {to(c[0], 15)}) == all{outcome::applied});
@@ -330,12 +300,14 @@ TEST_CASE("a primary that became a replica is left: the configured address is as
 }
 
 TEST_CASE("in a cluster the node that has the group's slot is found") {
-  servers::redis a{{"--cluster-enabled", "yes"}}, b{{"--cluster-enabled", "yes"}};
+  auto const bus_a = std::to_string(servers::free_port()), bus_b = std::to_string(servers::free_port());
+  servers::redis a{{"--cluster-enabled", "yes", "--cluster-port", bus_a}};
+  servers::redis b{{"--cluster-enabled", "yes", "--cluster-port", bus_b}};
   // Each says that the other has the upper or lower half; they need not speak with each other for that.
   auto const id_a = a.tell({"CLUSTER", "MYID"}), id_b = b.tell({"CLUSTER", "MYID"});
   a.ask({"CLUSTER", "ADDSLOTSRANGE", "0", "8191"});
   b.ask({"CLUSTER", "ADDSLOTSRANGE", "8192", "16383"});
-  a.ask({"CLUSTER", "MEET", "127.0.0.1", std::to_string(b.port())});
+  a.ask({"CLUSTER", "MEET", "127.0.0.1", std::to_string(b.port()), bus_b});
   auto const give_up = soon();
   for (auto* r : {&a, &b})
     while (std::chrono::steady_clock::now() < give_up) {
@@ -385,8 +357,7 @@ TEST_CASE("in a cluster the node that has the group's slot is found") {
   CHECK(b.tell({"CLUSTER", "RESET", "HARD"}) == "OK");
   CHECK(a.tell({"CLUSTER", "FORGET", id_b}) == "OK");
   CHECK(a.tell({"CLUSTER", "ADDSLOTSRANGE", "8192", "16383"}) == "OK");
-  CHECK(error_of([&] { claim(s, group, partitions("orders", {0}), topics); }).code ==
-        sl::errc::store_unavailable);
+  CHECK(error_of([&] { claim(s, group, partitions("orders", {0}), topics); }).code == sl::errc::store_unavailable);
   CHECK(error_of([&] { claim(s, group, partitions("orders", {0}), topics); }).text.empty());
   CHECK(keys(a) > 0);
 }

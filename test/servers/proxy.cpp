@@ -121,3 +121,17 @@ TEST_CASE("the proxy loses what it is told to lose") {
   }
   CHECK(p.cuts() <= 1);
 }
+
+TEST_CASE("on a long line requests that do not wait for answers are one round trip") {
+  echo server;
+  proxy p{server.port()};
+  p.be_long(50ms);
+  auto const s = connect_to(p.port());
+  ::send(s.fd, "a", 1, MSG_NOSIGNAL);
+  while (server.heard() != "a") std::this_thread::yield();
+  CHECK(ask(s, "b") == "ab");
+  CHECK(p.round_trips() == 1);
+  CHECK(ask(s, "c") == "c");
+  CHECK(p.round_trips() == 2);
+  CHECK(p.bytes_asked() == 3);
+}

@@ -1,5 +1,6 @@
 /// \file proxy.hpp  A TCP proxy that loses requests or answers, delivers requests late, and counts round trips.
 #pragma once
+#include <netinet/tcp.h>
 #include <poll.h>
 
 #include <atomic>
@@ -29,6 +30,8 @@ class proxy {
     descriptor client, server;
     bool asked = false;  // the server owes an answer
     trouble with = trouble::none;
+    std::string kept{};  // answers, on a long line
+    std::chrono::steady_clock::time_point heard{};
   };
   std::pair<descriptor, int> listening_ = bound_socket();
   int target_;
@@ -38,7 +41,8 @@ class proxy {
   std::function<void()> call_{};
   unsigned call_after_ = 0;
   bool refusing_ = false;
-  std::atomic<std::size_t> round_trips_{0}, cuts_{0};
+  std::chrono::milliseconds length_{0};
+  std::atomic<std::size_t> round_trips_{0}, cuts_{0}, bytes_asked_{0};
   std::vector<link> links_{};
   std::optional<std::pair<descriptor, std::string>> held_{};
   std::atomic<bool> done_{false};
@@ -59,6 +63,8 @@ class proxy {
   int port() const { return listening_.second; }
   /// Client requests that the server has begun to answer.
   std::size_t round_trips() const { return round_trips_; }
+  /// That clients have sent.
+  std::size_t bytes_asked() const { return bytes_asked_; }
   /// How many connections trouble has ended.
   std::size_t cuts() const { return cuts_; }
 
@@ -87,6 +93,12 @@ class proxy {
     ::poll(&p, 1, 5000);
     std::this_thread::sleep_for(50ms);
     return true;
+  }
+  /// Answers come only when the client has said nothing for that long, as if it were far away. So requests that do not wait
+  /// for each other's answers are one round trip, however many they are.
+  void be_long(std::chrono::milliseconds length) {
+    std::lock_guard const lock{mutex_};
+    length_ = length;
   }
   /// All connections end, and new ones with them, until refuse(false).
   void refuse(bool on) {
@@ -121,8 +133,12 @@ class proxy {
           all.push_back({l.server.fd, POLLIN, 0});
         }
       }
-      if (::poll(all.data(), all.size(), 5) <= 0) continue;
+      auto const news = ::poll(all.data(), all.size(), 5);
       std::lock_guard const lock{mutex_};
+      for (auto& l : links_)
+        if (!l.kept.empty() && std::chrono::steady_clock::now() - l.heard > length_)
+          hand_back(l, std::exchange(l.kept, {}));
+      if (news <= 0) continue;
       if (all.size() != 1 + 2 * links_.size()) continue;
       for (std::size_t i = links_.size(); i-- > 0;) {
         bool open = true;
@@ -138,6 +154,8 @@ class proxy {
     descriptor server{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     auto const to = loopback(target_);
     if (refusing_ || ::connect(server.fd, reinterpret_cast<sockaddr const*>(&to), sizeof to)) return;
+    int const on = 1;  // what comes in pieces goes on in pieces, at once
+    for (int const fd : {client.fd, server.fd}) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     links_.push_back({std::move(client), std::move(server)});
   }
   /// False: the connection has ended.
@@ -145,6 +163,7 @@ class proxy {
     auto const text = receive(l.client.fd);
     if (text.empty()) return false;
     if (!l.asked && call_ && call_after_-- == 0) std::exchange(call_, nullptr)();
+    bytes_asked_ += text.size();
     if (!l.asked && next_ != trouble::none && after_-- == 0) {
       l.with = std::exchange(next_, trouble::none);
       ++cuts_;
@@ -155,15 +174,22 @@ class proxy {
       }
     }
     l.asked = true;
+    l.heard = std::chrono::steady_clock::now();
     send_all(l.server.fd, text);
     return true;
   }
   bool from_server(link& l) {
     auto const text = receive(l.server.fd);
     if (text.empty() || l.with == trouble::cut_after) return false;
+    if (length_ > 0ms)
+      l.kept += text;
+    else
+      hand_back(l, text);
+    return true;
+  }
+  void hand_back(link& l, std::string const& text) {
     if (std::exchange(l.asked, false)) ++round_trips_;
     send_all(l.client.fd, text);
-    return true;
   }
 };
 

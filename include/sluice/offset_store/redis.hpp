@@ -162,7 +162,7 @@ class basic_redis_offset_store {
         answers[i].why = to_string(answers[i].of) + ": another owner has claimed it";
         continue;
       }
-      if (!detail::redis::read_words(a.word(i + 1), answers[i])) a.unreadable(answers[i].of);
+      if (!detail::read_words(a.word(i + 1), answers[i])) a.unreadable(answers[i].of);
       answers[i].what = claimed::stored;
     }
     return answers;

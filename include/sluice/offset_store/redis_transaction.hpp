@@ -170,7 +170,7 @@ class redis_transaction {
   }
   /// The error of a command that the script has refused.
   error refusal(detail::redis::script_answer const& answer) {
-    auto const n = detail::redis::number_in<std::size_t>(answer.word(1)).value_or(1) - 1;
+    auto const n = detail::number_in<std::size_t>(answer.word(1)).value_or(1) - 1;
     auto const& c = commands_.at(n);
     failed_ = c.of;
     auto const why = answer.word(2);
