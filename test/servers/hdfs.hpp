@@ -8,7 +8,7 @@
 
 namespace servers {
 
-/// Whoever says that they are `root` may do everything, others only what permissions let them. Gives delegation tokens.
+/// Whoever says that they are `root` may do everything, others only what permissions let them.
 class hdfs {
   temporary_folder folder_{};
   std::string jars_ = path_by("jars", "hdfs");
@@ -36,7 +36,6 @@ class hdfs {
                            {"dfs.datanode.hostname", "127.0.0.1"},
                            {"dfs.client.use.datanode.hostname", "true"},
                            {"dfs.namenode.datanode.registration.ip-hostname-check", "false"},
-                           {"dfs.namenode.delegation.token.always-use", "true"},
                            {"dfs.namenode.safemode.extension", "0"},
                            {"dfs.heartbeat.interval", "1"},
                            {"dfs.client.block.write.replace-datanode-on-failure.policy", "NEVER"},
