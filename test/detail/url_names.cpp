@@ -33,10 +33,17 @@ TEST_CASE("different texts have different names, of letters that no URL changes"
   CHECK(names.size() == texts.size());
 }
 
+TEST_CASE("a text is made of small letters, digits and what is named") {
+  CHECK(sluice::detail::is_made_of("", ""));
+  CHECK(sluice::detail::is_made_of("az09", ""));
+  CHECK(sluice::detail::is_made_of("a-B", "-B"));
+  for (auto const* bad : {"A", "a b", "a-", "\xc3\xa9"}) CHECK_FALSE(sluice::detail::is_made_of(bad, ""));
+}
+
 TEST_CASE("a plain path needs no encoding and goes nowhere else") {
   for (auto const* good : {"", "a", "a/b", "a/", "a.b-c_D/9", "a/b.."}) CHECK(is_plain_path(good));
   for (auto const* bad : {"/", "/a", "a//b", ".", "..", "a/../b", "a/.b", "a b", "a?b", "a#b", "a%2Fb", "a~b", "a\nb",
-                          "caf\xc3\xa9", "a:b", "a\\b"}) {
+                          "caf\xc3\xa9", "a:b", "a=b", "a\\b"}) {
     INFO(bad);
     CHECK_FALSE(is_plain_path(bad));
   }

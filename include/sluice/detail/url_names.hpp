@@ -16,17 +16,20 @@ inline std::string url_name(std::string_view text) {
   return name;
 }
 
+/// Small letters, digits, and what is in `more`.
+inline bool is_made_of(std::string_view text, std::string_view more) {
+  return std::all_of(text.begin(), text.end(), [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || more.find(c) != more.npos;
+  });
+}
+inline constexpr std::string_view capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+inline constexpr std::string_view capitals_and_signs = "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_.=/";
+
 /// Letters, digits and any of `-_./`, with no part between two `/` that is empty or begins with a dot.
 inline bool is_plain_path(std::string_view text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    char const c = text[i];
-    bool const begins = i == 0 || text[i - 1] == '/';
-    if (begins && (c == '/' || c == '.')) return false;
-    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-          c == '.' || c == '/'))
-      return false;
-  }
-  return true;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if ((i == 0 || text[i - 1] == '/') && (text[i] == '/' || text[i] == '.')) return false;
+  return text.find('=') == text.npos && is_made_of(text, capitals_and_signs);
 }
 
 }}}  // namespace sluice::v0::detail

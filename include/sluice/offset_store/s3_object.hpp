@@ -26,14 +26,10 @@ inline void check(settings const& s) {
   auto const bad = [](char const* key, char const* why) {
     throw error(errc::bad_configuration, std::string{"s3_offsets."} + key + " " + why);
   };
-  auto const consists = [](std::string const& text, std::string_view more) {
-    return std::all_of(text.begin(), text.end(), [&](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || more.find(c) != more.npos;
-    });
-  };
-  if (s.bucket.size() < 3 || s.bucket.size() > 63 || !consists(s.bucket, "-.") || s.bucket.find("..") != s.bucket.npos)
+  if (s.bucket.size() < 3 || s.bucket.size() > 63 || !is_made_of(s.bucket, "-.") ||
+      s.bucket.find("..") != s.bucket.npos)
     bad("bucket", "must be a bucket's name: 3 to 63 small letters, digits, - and .");
-  if (s.region.empty() || s.region.size() > 64 || !consists(s.region, "-"))
+  if (s.region.empty() || s.region.size() > 64 || !is_made_of(s.region, "-"))
     bad("region", "must be a region's name, such as eu-central-1; servers of your own mostly take us-east-1");
   if (s.prefix.size() > 200 || !is_plain_path(s.prefix))
     bad("prefix", "must be at most 200 letters, digits and any of - _ . / with no part that is empty or begins with .");

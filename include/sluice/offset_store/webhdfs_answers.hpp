@@ -1,5 +1,6 @@
 /// \file offset_store/webhdfs_answers.hpp  What a WebHDFS server's answers mean: names of files, and refusals by the exception that they name.
 #pragma once
+#include <sluice/detail/url_names.hpp>
 #include <sluice/offset_store/http_connection.hpp>
 
 #include <vector>
@@ -23,8 +24,7 @@ inline std::string exception_of(std::string_view json) {
   std::size_t at = 0;
   if (!json.starts_with("{\"RemoteException\":{")) return {};
   std::string word{text_behind(json, "exception", at).value_or("")};
-  auto const letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
-  return word.size() <= 64 && std::all_of(word.begin(), word.end(), letter) ? word : "";
+  return word.size() <= 64 && is_made_of(word, capitals) ? word : "";
 }
 
 /// The names in the answer to LISTSTATUS; absent where it is none. Names of ours hold nothing that JSON would escape.

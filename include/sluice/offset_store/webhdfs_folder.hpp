@@ -75,11 +75,9 @@ class folder {
   std::string who_asks() const {
     if (!settings_.user.empty()) return "&user.name=" + settings_.user;
     auto const token = read_secret(settings_.token, "webhdfs_offsets.token");
-    for (char const c : token)
-      if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-            c == '='))
-        throw store_error(errc::bad_configuration,
-                          "webhdfs_offsets.token is none: it has a letter that no delegation token has");
+    if (!is_made_of(token, capitals_and_signs))
+      throw store_error(errc::bad_configuration,
+                        "webhdfs_offsets.token is none: it has a letter that no delegation token has");
     return "&delegation=" + token;
   }
   http::answer ask(char const* method, std::string const& path, std::string const& operation, time_point by) {
