@@ -98,13 +98,18 @@ TEST_CASE("a conflict is tried again, an overloaded server leaves it unknown") {
     CHECK_THAT(failed[0].why, ContainsSubstring("s3://offsets/sluice/billing"));
   }
   SECTION("reading") {
+    auto bad = error_answer(503, "SlowDown");
     s.say = [&](http_request const& q) -> std::optional<http_answer> {
-      if (q.method == "GET") return error_answer(503, "SlowDown");
+      if (q.method == "GET") return bad;
       return {};
     };
     auto const e = error_of([&] { store.claim("billing", partitions("orders", {0}), r, soon()); });
     CHECK(e.code == errc::store_unavailable);
     CHECK_THAT(e.text, ContainsSubstring("503 SlowDown"));
+    bad = error_answer(404, "NoSuchBucket");
+    CHECK(error_of([&] { store.claim("new", partitions("orders", {0}), r, soon()); }).code == errc::bad_configuration);
+    bad = {.status = 404, .content = "not found"};
+    CHECK(error_of([&] { store.claim("new", partitions("orders", {0}), r, soon()); }).code == errc::store_unavailable);
   }
   SECTION("no space") {
     first_put(error_answer(507, "XMinioStorageFull"), false);

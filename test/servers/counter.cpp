@@ -1,9 +1,13 @@
-/// counter STORE BROKERS ADDRESS: one member of the group `counters-STORE`, which counts the keys of the topic `in` in one
-/// transaction with the offsets, until SIGTERM. ADDRESS: PostgreSQL's connection string, Redis's port (its password is in
-/// REDIS_PASSWORD), SQLite's file.
+/// counter STORE BROKERS ADDRESS [FILE]: one member of the group `counters-STORE`, which counts the keys of the topic `in` until
+/// SIGTERM: in one transaction with the offsets, or as rows of the SQLite database FILE that repetition can't harm. ADDRESS:
+/// PostgreSQL's connection string, Redis's port (its password is in REDIS_PASSWORD), SQLite's file, S3's endpoint (its keys
+/// are in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), WebHDFS's address.
 #include <sluice/offset_store/postgres.hpp>
 #include <sluice/offset_store/redis.hpp>
+#include <sluice/offset_store/s3.hpp>
 #include <sluice/offset_store/sqlite.hpp>
+#include <sluice/offset_store/webhdfs.hpp>
+#include <sluice/output/sqlite.hpp>
 #include <sluice/sluice.hpp>
 
 #include <csignal>
@@ -16,10 +20,10 @@ namespace {
 
 std::sig_atomic_t volatile asked_to_end = 0;
 
-template <class Store, class Count>
-void run(char const* brokers, std::string const& group, Store const& store, Count count) {
+template <class Delivery, class Store, class Handler>
+void consume(Delivery delivery, char const* brokers, std::string const& group, Store const& store, Handler&& handler) {
   sl::stream_consumer consumer{
-      sl::transactional{},
+      delivery,
       store,
       sl::kafka{.brokers = brokers,
                 .group = group,
@@ -30,19 +34,28 @@ void run(char const* brokers, std::string const& group, Store const& store, Coun
       sl::retry<>{},
       sl::log_to{&std::cerr},
   };
-  while (!asked_to_end)
-    consumer.step(
-        [&](sl::batch const& batch, auto& tx) {
-          for (sl::record r : batch) count(tx, r.key_text());
-        },
-        100ms);
+  while (!asked_to_end) consumer.step(handler, 100ms);
   consumer.close(10s);
+}
+
+template <class Store, class Count>
+void run(char const* brokers, std::string const& group, Store const& store, Count count) {
+  consume(sl::transactional{}, brokers, group, store, [&](sl::batch const& batch, auto& tx) {
+    for (sl::record r : batch) count(tx, r.key_text());
+  });
+}
+
+template <class Store>
+void keep_rows(char const* brokers, std::string const& group, Store const& store, std::string const& file) {
+  sl::sqlite_insert out{{.path = file, .table = "hits", .columns = {"name"}},
+                        [](sl::record r, auto& row) { row(r.key_text()); }};
+  consume(sl::idempotent{}, brokers, group, store, out);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) return 2;
+  if (argc != 4 && argc != 5) return 2;
   std::signal(SIGTERM, [](int) { asked_to_end = 1; });
   std::string const store = argv[1], address = argv[3];
   constexpr auto count = "insert into hits values ($1, 1) on conflict (name) do update set n = hits.n + 1";
@@ -58,6 +71,12 @@ int main(int argc, char** argv) {
     if (store == "sqlite")
       run(argv[2], "counters-" + store, sl::sqlite_offsets{.path = address},
           [&](auto& tx, std::string_view key) { tx.execute(count, key); });
+    if (store == "s3")
+      keep_rows(argv[2], "counters-" + store,
+                sl::s3_offsets{.bucket = "offsets", .endpoint = address, .path_style = true}, argv[4]);
+    if (store == "webhdfs")
+      keep_rows(argv[2], "counters-" + store,
+                sl::webhdfs_offsets{.address = address, .directory = "/counters", .user = "sluice"}, argv[4]);
   } catch (std::exception const& e) {
     std::cerr << "counter: " << e.what() << '\n';
     return 1;

@@ -8,10 +8,12 @@
 
 #include "catch.hpp"
 #include "seed.hpp"
+#include "servers/hdfs.hpp"
 #include "servers/kafka.hpp"
 #include "servers/kafka_topics.hpp"
 #include "servers/postgres.hpp"
 #include "servers/redis.hpp"
+#include "servers/s3.hpp"
 
 using namespace servers;
 
@@ -58,8 +60,9 @@ class counters {
   process start(std::size_t i) const { return {command_, (folder_.path / std::to_string(i)).string(), environment_}; }
 
  public:
-  counters(std::string const& store, std::string const& address, std::vector<std::string> environment)
-      : command_{COUNTER, store, shared().broker.bootstrap(), address}, environment_(std::move(environment)) {
+  counters(std::string const& store, std::vector<std::string> const& address, std::vector<std::string> environment)
+      : command_{COUNTER, store, shared().broker.bootstrap()}, environment_(std::move(environment)) {
+    command_.insert(command_.end(), address.begin(), address.end());
     for (std::size_t i = 0; i < 2; ++i) running_.push_back(start(i));
   }
   void wait(std::chrono::milliseconds t) {
@@ -81,8 +84,8 @@ class counters {
   }
 };
 
-void counts_each_once(std::string const& store, std::string const& address, std::function<counts()> const& found,
-                      std::vector<std::string> environment = {}) {
+void counts_each_once(std::string const& store, std::vector<std::string> const& address,
+                      std::function<counts()> const& found, std::vector<std::string> environment = {}) {
   std::mt19937 random{seed()};
   auto const& wanted = shared().wanted;
   counters both{store, address, std::move(environment)};
@@ -121,7 +124,7 @@ TEST_CASE("PostgreSQL: each record counts once, through 10 kills and 2 zombies")
   using result = std::unique_ptr<PGresult, void (*)(PGresult*)>;
   result const made{PQexec(db.get(), "create table hits (name text primary key, n bigint not null)"), PQclear};
   REQUIRE(PQresultStatus(made.get()) == PGRES_COMMAND_OK);
-  counts_each_once("postgres", server.connection(), [&] {
+  counts_each_once("postgres", {server.connection()}, [&] {
     result const rows{PQexec(db.get(), "select name, n from hits"), PQclear};
     counts all;
     for (int i = 0; i < PQntuples(rows.get()); ++i)
@@ -138,25 +141,60 @@ TEST_CASE("Redis: each record counts once, through 10 kills and 2 zombies") {
     for (std::size_t i = 0; i + 1 < words.size(); i += 2) all[words[i]] = std::stoll(words[i + 1]);
     return all;
   };
-  counts_each_once("redis", std::to_string(server.port()), read, {"REDIS_PASSWORD=" + server.password()});
+  counts_each_once("redis", {std::to_string(server.port())}, read, {"REDIS_PASSWORD=" + server.password()});
 }
+
+namespace {
+
+using sqlite_database = std::unique_ptr<sqlite3, int (*)(sqlite3*)>;
+sqlite_database open_sqlite(std::string const& file, std::string const& statements) {
+  sqlite3* opened = nullptr;
+  REQUIRE(sqlite3_open(file.c_str(), &opened) == SQLITE_OK);
+  sqlite_database db{opened, sqlite3_close};
+  sqlite3_busy_timeout(opened, 10'000);
+  REQUIRE(sqlite3_exec(opened, ("pragma journal_mode=wal;" + statements).c_str(), nullptr, nullptr, nullptr) ==
+          SQLITE_OK);
+  return db;
+}
+/// What a query that gives keys and numbers finds; nothing while its table is not there.
+counts counted(sqlite3* db, char const* query) {
+  counts all;
+  auto const one = [](void* to, int, char** row, char**) {
+    (*static_cast<counts*>(to))[row[0]] = std::stoll(row[1]);
+    return 0;
+  };
+  sqlite3_exec(db, query, one, &all, nullptr);
+  return all;
+}
+
+/// Of a store that has no transaction: the rows that its counters keep, each named by its record's place.
+void rows_each_once(std::string const& store, std::string const& address, std::vector<std::string> environment = {}) {
+  temporary_folder const folder;
+  auto const file = (folder.path / "rows.db").string();
+  auto const db = open_sqlite(file, "");
+  counts_each_once(
+      store, {address, file}, [&] { return counted(db.get(), "select name, count(*) from hits group by name"); },
+      std::move(environment));
+}
+
+}  // namespace
 
 TEST_CASE("SQLite: each record counts once, through 10 kills and 2 zombies") {
   temporary_folder const folder;
   auto const file = (folder.path / "counts.db").string();
-  sqlite3* opened = nullptr;
-  REQUIRE(sqlite3_open(file.c_str(), &opened) == SQLITE_OK);
-  std::unique_ptr<sqlite3, int (*)(sqlite3*)> const db{opened, sqlite3_close};
-  sqlite3_busy_timeout(opened, 10'000);
-  constexpr auto create = "pragma journal_mode=wal; create table hits (name text primary key, n integer not null)";
-  REQUIRE(sqlite3_exec(opened, create, nullptr, nullptr, nullptr) == SQLITE_OK);
-  counts_each_once("sqlite", file, [&] {
-    counts all;
-    auto const one = [](void* to, int, char** row, char**) {
-      (*static_cast<counts*>(to))[row[0]] = std::stoll(row[1]);
-      return 0;
-    };
-    sqlite3_exec(opened, "select name, n from hits", one, &all, nullptr);
-    return all;
-  });
+  auto const db = open_sqlite(file, "create table hits (name text primary key, n integer not null)");
+  counts_each_once("sqlite", {file}, [&] { return counted(db.get(), "select name, n from hits"); });
+}
+
+TEST_CASE("S3: no record is lost, through 10 kills and 2 zombies") {
+  s3 const server;
+  rows_each_once("s3", server.endpoint(),
+                 {"AWS_ACCESS_KEY_ID=" + server.key(), "AWS_SECRET_ACCESS_KEY=" + server.secret()});
+}
+
+TEST_CASE("WebHDFS: no record is lost, through 10 kills and 2 zombies") {
+  hdfs const server;
+  server.ask("PUT", "/counters?op=MKDIRS");
+  server.ask("PUT", "/counters?op=SETOWNER&owner=sluice");
+  rows_each_once("webhdfs", server.address());
 }

@@ -8,7 +8,7 @@ namespace sluice { inline namespace v0 {
 using s3_offset_store = basic_state_store<detail::s3::object>;
 
 /// Goes with at_most_once, at_least_once and idempotent. An advance of all partitions is one PUT of the group's object
-/// (54 bytes for each partition), so it suits batches that take seconds rather than milliseconds.
+/// (53 bytes for each partition), so it suits batches that take seconds rather than milliseconds.
 ///
 /// The server must have conditional writes, `If-None-Match: *` and `If-Match`: AWS has, MinIO, Ceph and others in later
 /// versions. When the store is opened it shows that it does, on an object PREFIX~probe that stays. The key needs

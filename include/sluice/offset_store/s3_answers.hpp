@@ -1,5 +1,6 @@
 /// \file offset_store/s3_answers.hpp  What an S3 server's refusals mean. A server may repeat what it was sent, so little of its text is passed on.
 #pragma once
+#include <sluice/detail/url_names.hpp>
 #include <sluice/offset_store/http_connection.hpp>
 
 namespace sluice { inline namespace v0 { namespace detail::s3 {
@@ -8,15 +9,10 @@ namespace sluice { inline namespace v0 { namespace detail::s3 {
 inline std::string code_of(std::string_view document) {
   constexpr std::string_view begin = "<Code>", end = "</Code>";
   auto const at = document.find(begin);
-  if (at == document.npos || document.find("<Error") > at) return {};
-  auto const word = document.substr(at + begin.size());
-  auto const letters = static_cast<std::size_t>(
-      std::find_if_not(
-          word.begin(), word.end(),
-          [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }) -
-      word.begin());
-  return letters > 0 && letters <= 64 && word.substr(letters).starts_with(end) ? std::string{word.substr(0, letters)}
-                                                                               : "";
+  auto const until = document.find(end, at);
+  if (until == document.npos || document.find("<Error") > at) return {};
+  auto const word = document.substr(at + begin.size(), until - at - begin.size());
+  return word.size() <= 64 && is_made_of(word, capitals) ? std::string{word} : "";
 }
 
 /// Of an answer that is neither success nor that a condition does not hold.

@@ -1,8 +1,8 @@
 /// \file offset_store/s3_object.hpp  The state of a group as one object in S3, changed only by conditional writes.
 #pragma once
-#include <sluice/detail/file_names.hpp>
 #include <sluice/detail/secret.hpp>
 #include <sluice/detail/sha256.hpp>
+#include <sluice/detail/url_names.hpp>
 #include <sluice/offset_store/file_claims.hpp>
 #include <sluice/offset_store/s3_answers.hpp>
 
@@ -26,19 +26,12 @@ inline void check(settings const& s) {
   auto const bad = [](char const* key, char const* why) {
     throw error(errc::bad_configuration, std::string{"s3_offsets."} + key + " " + why);
   };
-  auto const consists = [](std::string const& text, std::string_view more) {
-    return std::all_of(text.begin(), text.end(), [&](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || more.find(c) != more.npos;
-    });
-  };
-  constexpr std::string_view capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_./";
-  if (s.bucket.size() < 3 || s.bucket.size() > 63 || !consists(s.bucket, "-.") || s.bucket.find("..") != s.bucket.npos)
+  if (s.bucket.size() < 3 || s.bucket.size() > 63 || !is_made_of(s.bucket, "-.") ||
+      s.bucket.find("..") != s.bucket.npos)
     bad("bucket", "must be a bucket's name: 3 to 63 small letters, digits, - and .");
-  if (s.region.empty() || s.region.size() > 64 || !consists(s.region, "-"))
+  if (s.region.empty() || s.region.size() > 64 || !is_made_of(s.region, "-"))
     bad("region", "must be a region's name, such as eu-central-1; servers of your own mostly take us-east-1");
-  auto const slashed = "/" + s.prefix;
-  if (s.prefix.size() > 200 || !consists(s.prefix, capitals) || slashed.find("//") != slashed.npos ||
-      slashed.find("/.") != slashed.npos)
+  if (s.prefix.size() > 200 || !is_plain_path(s.prefix))
     bad("prefix", "must be at most 200 letters, digits and any of - _ . / with no part that is empty or begins with .");
   if (s.timeout.count() <= 0) bad("timeout", "must be above 0");
   check_secret(s.secret_key, "s3_offsets.secret_key");
@@ -49,12 +42,7 @@ inline void check(settings const& s) {
     bad("secret_key", "is missing: give .secret_key_file, .secret_key_variable or .secret_key");
 }
 
-/// The last part of a group's key. Any two groups have different ones, and none of them is `probe_name`.
-inline std::string object_name(std::string_view group) {
-  auto name = file_name(group);
-  std::replace(name.begin(), name.end(), '%', '~');
-  return name;
-}
+/// No group's name is this one in a URL.
 inline constexpr std::string_view probe_name = "~probe";
 
 inline constexpr std::string_view restore_object = "put an earlier version back, or a backup";
@@ -157,7 +145,7 @@ class object {
 
   void select(std::string const& group) {
     if (group == group_ && !key_.empty()) return;
-    auto key = settings_.prefix + object_name(group);
+    auto key = settings_.prefix + url_name(group);
     if (key.size() > longest_key)
       throw error(errc::bad_configuration, "s3_offsets: the group's name is too long for S3, which takes keys of " +
                                                std::to_string(longest_key) + " bytes: choose a shorter one");

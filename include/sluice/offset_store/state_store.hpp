@@ -116,9 +116,8 @@ class basic_state_store {
     return outcomes_;
   }
 
-  /// Reads the state anew, stores what isn't there, and answers `applied` only where that is durable.
+  /// Stores what isn't there. After an advance without an answer the state is read anew.
   std::span<outcome const> settle(std::span<move const> moves, time_point by) {
-    medium_.doubt();
     try {
       return advance(moves, by);
     } catch (store_error const& e) {
