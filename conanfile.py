@@ -15,10 +15,10 @@ class Sluice(ConanFile):
     package_type = "header-library"
     settings = "os", "arch", "compiler", "build_type"
     # One option for each component: its store's client library becomes a requirement.
-    options = {"sqlite": [True, False], "postgres": [True, False], "redis": [True, False], "s3": [True, False],
-               "webhdfs": [True, False]}
-    default_options = {"sqlite": True, "postgres": False, "redis": False, "s3": False, "webhdfs": False,
-                       "boost/*:header_only": True}
+    options = {"sqlite": [True, False], "postgres": [True, False], "redis": [True, False], "zookeeper": [True, False],
+               "s3": [True, False], "webhdfs": [True, False]}
+    default_options = {"sqlite": True, "postgres": False, "redis": False, "zookeeper": False, "s3": False,
+                       "webhdfs": False, "boost/*:header_only": True}
     exports_sources = "CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "packaging/sluice.pc.in"
     test_package_folder = "packaging/conan/test_package"
 
@@ -36,6 +36,8 @@ class Sluice(ConanFile):
             self.requires("libpq/[>=14]", **headers_too)
         if self.options.redis:
             self.requires("hiredis/[>=0.14 <2]", **headers_too)
+        if self.options.zookeeper:
+            self.requires("zookeeper-client-c/[>=3.8 <4]", **headers_too)
         if self.options.s3 or self.options.webhdfs:
             self.requires("libcurl/[>=7.88 <9]", **headers_too)
 

@@ -1,16 +1,22 @@
 /// counter STORE BROKERS ADDRESS [FILE]: one member of the group `counters-STORE`, which counts the keys of the topic `in` until
-/// SIGTERM: in one transaction with the offsets, or as rows of the SQLite database FILE that repetition can't harm. ADDRESS:
-/// PostgreSQL's connection string, Redis's port (its password is in REDIS_PASSWORD), SQLite's file, S3's endpoint (its keys
-/// are in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), WebHDFS's address.
+/// SIGTERM: in one transaction with the offsets, or as rows of the SQLite database FILE that repetition can't harm, or
+/// (zookeeper-DELIVERY) as lines of the file NOTES, PARTITION OFFSET KEY. ADDRESS: PostgreSQL's connection string, Redis's
+/// port (its password is in REDIS_PASSWORD), SQLite's file, S3's endpoint (its keys are in AWS_ACCESS_KEY_ID and
+/// AWS_SECRET_ACCESS_KEY), WebHDFS's address, ZooKeeper's servers.
 #include <sluice/offset_store/postgres.hpp>
 #include <sluice/offset_store/redis.hpp>
 #include <sluice/offset_store/s3.hpp>
 #include <sluice/offset_store/sqlite.hpp>
 #include <sluice/offset_store/webhdfs.hpp>
+#include <sluice/offset_store/zookeeper.hpp>
 #include <sluice/output/sqlite.hpp>
 #include <sluice/sluice.hpp>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 
 namespace sl = sluice;
@@ -20,8 +26,9 @@ namespace {
 
 std::sig_atomic_t volatile asked_to_end = 0;
 
-template <class Delivery, class Store, class Handler>
-void consume(Delivery delivery, char const* brokers, std::string const& group, Store const& store, Handler&& handler) {
+template <class Delivery, class OnFailure, class Store, class Handler>
+void consume(Delivery delivery, OnFailure on_failure, char const* brokers, std::string const& group, Store const& store,
+             Handler&& handler) {
   sl::stream_consumer consumer{
       delivery,
       store,
@@ -31,7 +38,7 @@ void consume(Delivery delivery, char const* brokers, std::string const& group, S
                 .properties = {{"session.timeout.ms", "2000"}, {"heartbeat.interval.ms", "400"}}},
       sl::max_rate_per_partition{.records_per_second = 80},
       sl::micro_batch{.max_records = 100},
-      sl::retry<>{},
+      on_failure,
       sl::log_to{&std::cerr},
   };
   while (!asked_to_end) consumer.step(handler, 100ms);
@@ -40,7 +47,7 @@ void consume(Delivery delivery, char const* brokers, std::string const& group, S
 
 template <class Store, class Count>
 void run(char const* brokers, std::string const& group, Store const& store, Count count) {
-  consume(sl::transactional{}, brokers, group, store, [&](sl::batch const& batch, auto& tx) {
+  consume(sl::transactional{}, sl::retry<>{}, brokers, group, store, [&](sl::batch const& batch, auto& tx) {
     for (sl::record r : batch) count(tx, r.key_text());
   });
 }
@@ -49,8 +56,22 @@ template <class Store>
 void keep_rows(char const* brokers, std::string const& group, Store const& store, std::string const& file) {
   sl::sqlite_insert out{{.path = file, .table = "hits", .columns = {"name"}},
                         [](sl::record r, auto& row) { row(r.key_text()); }};
-  consume(sl::idempotent{}, brokers, group, store, out);
+  consume(sl::idempotent{}, sl::retry<>{}, brokers, group, store, out);
 }
+
+/// Each record is one write, which is there at once or not at all.
+class notes {
+  int file_ = ::open(std::getenv("NOTES"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+ public:
+  void operator()(sl::batch const& batch) const {
+    for (sl::record r : batch) {
+      auto const line = std::to_string(r.partition()) + " " + std::to_string(r.offset().value()) + " " +
+                        std::string{r.key_text()} + "\n";
+      if (::write(file_, line.data(), line.size()) < 0) std::abort();
+    }
+  }
+};
 
 }  // namespace
 
@@ -77,6 +98,11 @@ int main(int argc, char** argv) {
     if (store == "webhdfs")
       keep_rows(argv[2], "counters-" + store,
                 sl::webhdfs_offsets{.address = address, .directory = "/counters", .user = "sluice"}, argv[4]);
+    auto const zookeeper = sl::zookeeper_offsets{.servers = address};
+    if (store == "zookeeper-at_least_once")
+      consume(sl::at_least_once{}, sl::retry<>{}, argv[2], "counters-" + store, zookeeper, notes{});
+    if (store == "zookeeper-at_most_once")
+      consume(sl::at_most_once{}, sl::stop{}, argv[2], "counters-" + store, zookeeper, notes{});
   } catch (std::exception const& e) {
     std::cerr << "counter: " << e.what() << '\n';
     return 1;

@@ -1,10 +1,12 @@
 // Consumers on a real Kafka and a real store are killed, or stopped for longer than their session and woken: what they
-// counted in the store is the input, each record once.
+// counted in the store is the input, each record once; where the store has no transactions, what at_least_once and
+// at_most_once promise.
 #include <libpq-fe.h>
 #include <sqlite3.h>
 
 #include <functional>
 #include <random>
+#include <sstream>
 
 #include "catch.hpp"
 #include "seed.hpp"
@@ -14,6 +16,7 @@
 #include "servers/postgres.hpp"
 #include "servers/redis.hpp"
 #include "servers/s3.hpp"
+#include "servers/zookeeper.hpp"
 
 using namespace servers;
 
@@ -84,23 +87,23 @@ class counters {
   }
 };
 
-void counts_each_once(std::string const& store, std::vector<std::string> const& address,
-                      std::function<counts()> const& found, std::vector<std::string> environment = {}) {
+/// 10 kills and 2 members that are stopped for longer than their session; until it is done.
+void through_kills(std::string const& store, std::vector<std::string> const& address,
+                   std::function<std::int64_t()> const& handled, std::function<bool()> const& done,
+                   std::vector<std::string> environment) {
   std::mt19937 random{seed()};
-  auto const& wanted = shared().wanted;
   counters both{store, address, std::move(environment)};
-  auto const wait_for = [&](std::int64_t at_least) {
-    for (auto const give_up = std::chrono::steady_clock::now() + 60s; sum(found()) < at_least; both.wait(50ms))
-      if (std::chrono::steady_clock::now() > give_up) FAIL("nothing is counted any more\n" << both.said());
+  auto const wait_until = [&](auto reached) {
+    for (auto const give_up = std::chrono::steady_clock::now() + 60s; !reached(); both.wait(50ms))
+      if (std::chrono::steady_clock::now() > give_up) FAIL("nothing is handled any more\n" << both.said());
   };
 
   std::vector<bool> stops(12, false);  // true: stopped and woken; else killed
   std::fill_n(stops.begin(), 2, true);
   std::shuffle(stops.begin(), stops.end(), random);
   for (bool const stop : stops) {
-    auto const before = sum(found());
-    REQUIRE(before < sum(wanted));
-    wait_for(before + 1);
+    REQUIRE_FALSE(done());
+    wait_until([&, before = handled()] { return handled() > before; });
     both.wait(std::chrono::milliseconds{random() % 300});
     auto const who = random() % 2;
     if (!stop) {
@@ -111,9 +114,40 @@ void counts_each_once(std::string const& store, std::vector<std::string> const& 
     both.wait(4s);
     both.freeze(who, false);
   }
-  wait_for(sum(wanted));
+  wait_until(done);
   both.wait(1s);
+}
+
+void counts_each_once(std::string const& store, std::vector<std::string> const& address,
+                      std::function<counts()> const& found, std::vector<std::string> environment = {}) {
+  auto const& wanted = shared().wanted;
+  auto const handled = [&] { return sum(found()); };
+  through_kills(store, address, handled, [&] { return handled() >= sum(wanted); }, std::move(environment));
   CHECK(found() == wanted);
+}
+
+/// What consumers with offsets in ZooKeeper noted, by partition and offset.
+std::map<std::pair<int, int>, int> notes_of(std::string const& delivery) {
+  zookeeper server;
+  temporary_folder const folder;
+  auto const file = folder.path / "notes";
+  auto const group = "counters-zookeeper-" + delivery;
+  auto const all_advanced = [&] {
+    for (int p = 0; p < partitions; ++p)
+      if (server.get("/consumers/offsets/" + group + "/in/" + std::to_string(p)) != std::to_string(in_each))
+        return false;
+    return true;
+  };
+  auto const noted = [&] {
+    auto const text = content_of(file);
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  through_kills("zookeeper-" + delivery, {server.address()}, noted, all_advanced, {"NOTES=" + file.string()});
+  std::map<std::pair<int, int>, int> notes;
+  std::istringstream lines{content_of(file)};
+  std::string key;
+  for (int p = 0, o = 0; lines >> p >> o && std::getline(lines, key);) ++notes[{p, o}];
+  return notes;
 }
 
 }  // namespace
@@ -197,4 +231,17 @@ TEST_CASE("WebHDFS: no record is lost, through 10 kills and 2 zombies") {
   server.ask("PUT", "/counters?op=MKDIRS");
   server.ask("PUT", "/counters?op=SETOWNER&owner=sluice");
   rows_each_once("webhdfs", server.address());
+}
+
+TEST_CASE("ZooKeeper_at_least_once: no record is lost, through 10 kills and 2 zombies") {
+  shared();
+  CHECK(notes_of("at_least_once").size() == partitions * in_each);
+}
+
+TEST_CASE("ZooKeeper_at_most_once: no record is handled twice, through 10 kills and 2 zombies") {
+  shared();
+  auto const notes = notes_of("at_most_once");
+  CHECK(notes.size() > partitions * in_each / 2);
+  for (auto const& [at, times] : notes)
+    if (times != 1) FAIL(at.first << "/" << at.second << " was handled " << times << " times");
 }

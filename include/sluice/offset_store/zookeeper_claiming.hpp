@@ -112,28 +112,48 @@ class claiming {
 
   /// The first claim: offsets that others wrote are taken as starts, the others are asked for.
   void begin(topic& t, start_resolver& resolve, time_point by) {
-    auto const listed = session_.read({{t.at.offsets, true}}, by);
-    std::vector<std::int32_t> numbers;
-    if (reader_.there(listed[0], t.at.offsets))
-      for (auto const& name : listed[0].names)
-        if (auto const p = read_partition(name)) numbers.push_back(*p);
-    auto const known = numbers.empty() ? 0 : *std::max_element(numbers.begin(), numbers.end()) + 1;
-    bool const all_known = !numbers.empty() && numbers.size() == static_cast<std::size_t>(known);
-    if (!all_known && !t.starts) t.starts = resolve.start_of(t.name, by).starts;
+    auto const others = written_by_others(t, by);
+    auto const known = others.empty() ? 0 : others.rbegin()->first + 1;
+    std::vector<offset> starts;
+    if (others.empty() || others.size() != static_cast<std::size_t>(known)) starts = starts_of(t, resolve, by);
+    auto const count = others.empty() ? static_cast<std::int32_t>(starts.size()) : known;
     topic_record r;
-    if (numbers.empty()) {
-      r.to_make = *t.starts;
-    } else {
-      auto const at_first = [&](std::int32_t p) { return t.starts && static_cast<std::size_t>(p) < t.starts->size(); };
-      for (std::int32_t p = 0; p < known; ++p)
-        r.to_make.push_back(at_first(p) ? (*t.starts)[static_cast<std::size_t>(p)] : earliest(t, p, resolve, by));
+    for (std::int32_t p = 0; p < count; ++p) {
+      auto const other = others.find(p);
+      auto const n = static_cast<std::size_t>(p);
+      r.to_make.push_back(other != others.end() ? other->second
+                          : n < starts.size()   ? starts[n]
+                                                : earliest(t, p, resolve, by));
+      t.made_as[p] = claimed::first;
     }
-    for (std::int32_t p = 0; p < static_cast<std::int32_t>(r.to_make.size()); ++p) t.made_as[p] = claimed::first;
     auto const denied = make_parents(t, by);
     operations ops;
     ops.create(t.at.rewinds(), "");
     auto const o = make_partitions(t, r, ops, std::nullopt, by);
     if (o.code == ZNONODE && denied) session_.refuse(ZNOAUTH, "making " + *denied);
+  }
+  std::map<std::int32_t, offset> written_by_others(topic const& t, time_point by) {
+    auto const listed = session_.read({{t.at.offsets, true}}, by);
+    std::map<std::int32_t, offset> all;
+    if (!reader_.there(listed[0], t.at.offsets)) return all;
+    std::vector<std::int32_t> numbers;
+    std::vector<question> questions;
+    for (auto const& name : listed[0].names)
+      if (auto const p = read_partition(name)) {
+        numbers.push_back(*p);
+        questions.push_back({t.at.offset_of(*p)});
+      }
+    auto const answers = session_.read(questions, by);
+    for (std::size_t n = 0; n < numbers.size(); ++n) {
+      partition_nodes there;
+      reader_.take_plain(answers[n], questions[n].path, there);
+      if (there.plain) all.emplace(numbers[n], *there.plain);
+    }
+    return all;
+  }
+  static std::vector<offset> const& starts_of(topic& t, start_resolver& resolve, time_point by) {
+    if (!t.starts) t.starts = resolve.start_of(t.name, by).starts;
+    return *t.starts;
   }
 
   /// New partitions, and those that the first claim had no room for.
@@ -155,6 +175,7 @@ class claiming {
   session::outcome_of make_partitions(topic& t, topic_record r, operations more, std::optional<std::int32_t> version,
                                       time_point by) {
     std::vector<question> questions;
+    questions.reserve(r.to_make.size());
     for (std::size_t n = 0; n < r.to_make.size(); ++n)
       questions.push_back({t.at.offset_of(r.made + static_cast<std::int32_t>(n))});
     auto const plains = session_.read(questions, by);
@@ -256,7 +277,7 @@ class claiming {
         if (nodes.state && nodes.state->mine.nonce == nonces_[i])
           answer_for(i, *nodes.state, nodes.missing ? claimed::missing : claimed::stored,
                      {nodes.state->mine, nodes.state->next, nodes.state_version, nodes.plain_version});
-        else if (nodes.agree())
+        else if (nodes.state && nodes.agree())
           pieces.push_back(piece_for(t, i, nodes, nodes.state->next, nodes.state->log));
         else
           odd.emplace_back(i, nodes);
