@@ -25,8 +25,8 @@ inline temporary_folder& scratch() {
   return one;
 }
 
-/// What it says and how it ends. `environment`: NAME=value.
-inline answer run(words arguments, words const& environment = {}) {
+/// What it says and how it ends. `environment`: NAME=value; `terminal`: where its output goes instead.
+inline answer run(words arguments, words const& environment = {}, std::string const& terminal = {}) {
   arguments.insert(arguments.begin(), SLUICE_OFFSETS);
   static std::atomic<int> number{0};
   auto const out = scratch().path / std::to_string(++number), err = scratch().path / std::to_string(++number);
@@ -41,7 +41,7 @@ inline answer run(words arguments, words const& environment = {}) {
       ::dup2(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), fd);
     };
     ::dup2(::open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
-    to(out, 1);
+    to(terminal.empty() ? out : std::filesystem::path{terminal}, 1);
     to(err, 2);
     ::execv(argv[0], argv.data());
     ::_exit(127);

@@ -201,6 +201,21 @@ TEST_CASE("Kafka's own offsets are left alone while the group has members") {
   CHECK(at(store, "own", kafka().asked()) == words{"own:0=10", "own:1=10"});
 }
 
+TEST_CASE("a group of the new protocol, whose members nobody tells, is in the way", "[.long]") {
+  kafka().topics.create("new", 2);
+  kafka().fill("new", 0, 20);
+  temporary_folder folder;
+  servers::process const consumer{
+      {"java", "-cp", servers::jars_of("kafka") + "/*", "org.apache.kafka.tools.consumer.ConsoleConsumer",
+       "--bootstrap-server", kafka().broker.bootstrap(), "--topic", "new", "--from-beginning", "--consumer-property",
+       "group.id=new", "--consumer-property", "group.protocol=consumer"},
+      (folder.path / "log").string()};
+  for (auto const give_up = std::chrono::steady_clock::now() + 30s; at({"kafka:"}, "new", kafka().asked()).empty();)
+    REQUIRE(std::chrono::steady_clock::now() < give_up);
+  CHECK_THAT(fails(words{"set", "kafka:", "--group", "new", "new:0=5"} + kafka().asked() + soon, 3),
+             ContainsSubstring("uses the new group protocol"));
+}
+
 TEST_CASE("offsets that move are in the way, though their reader is in no group") {
   temporary_folder folder;
   auto const theirs = (folder.path / "spark.db").string();

@@ -136,10 +136,14 @@ TEST_CASE("an export is imported again; what is wrong in one is named") {
              ContainsSubstring("orders/0 is there more than once"));
   CHECK(at(l.store, "billing") == words{"orders:0=1", "orders:1=1"});
 
+  // What an earlier version wrote.
+  l.import(content_of(SLUICE_SOURCE_DIR "/test/golden/offsets_export.v1.json"), 0);
+  CHECK(at(l.store, "billing") == words{"clicks:0=0", "orders:0=41", "orders:1=9223372036854775806"});
+
   document["later"] = {1, 2};
   document["positions"][0]["later"] = true;
   l.import(document.dump(), 0);
-  CHECK(at(l.store, "billing") == words{"orders:0=5", "orders:1=7"});
+  CHECK(at(l.store, "billing") == words{"clicks:0=0", "orders:0=5", "orders:1=7"});
 }
 
 TEST_CASE("what others have stored and is no offset is named with its place") {
@@ -194,22 +198,30 @@ TEST_CASE("positions are held against the log") {
              ContainsSubstring("topic orders has 3 partitions: there is no orders/7"));
   CHECK(at(l.store, "billing") == words{"orders:0=5", "orders:1=7"});
 
+  auto const shown = [&] {
+    return done(words{"show"} + l.store.as_store() +
+                words{"--group", "billing", "--brokers", kafka().kafka.bootstrap(), "--timeout", "2s"});
+  };
   // One that the group doesn't know yet: it begins where the log begins.
   done(command("set", {"orders:0=10"}));
-  CHECK_THAT(
-      done(words{"show"} + l.store.as_store() + words{"--group", "billing", "--brokers", kafka().kafka.bootstrap()}),
-      ContainsSubstring("orders          0    10       0    10    0"));
+  CHECK_THAT(shown(), ContainsSubstring("orders          0    10       0    10    0"));
   done(command("set", {"--to", "earliest"}));
   CHECK(at(l.store, "billing") == words{"orders:0=0", "orders:1=0", "orders:2=0"});
   done(command("set", {"--to", "latest", "--topic", "orders"}));
   CHECK(at(l.store, "billing") == words{"orders:0=10", "orders:1=10", "orders:2=10"});
   CHECK_THAT(done(command("clamp")), ContainsSubstring("Nothing to change"));
   l.set({"orders:1=900", "orders:2=4"});
-  CHECK_THAT(
-      done(words{"show"} + l.store.as_store() + words{"--group", "billing", "--brokers", kafka().kafka.bootstrap()}),
-      ContainsSubstring("-890  no    -            beyond the log's end"));
+  CHECK_THAT(shown(), ContainsSubstring("-890  no    -            beyond the log's end"));
   CHECK_THAT(done(command("clamp")), ContainsSubstring("1 of 3 positions changed"));
   CHECK(at(l.store, "billing") == words{"orders:0=10", "orders:1=10", "orders:2=4"});
+
+  // In Kafka it is gone: shown all the same.
+  l.set({"orders:3=8"});
+  CHECK_THAT(shown(),
+             ContainsSubstring(
+                 "orders          3     8       -     -    -  no    -            there is no such partition in Kafka"));
+  rows(l.file, "delete from sluice_offsets where partition = 3");
+  rows(l.file, "update sluice_offsets_topics set partitions = 3");
 
   // A topic that was never claimed: all its partitions get a start.
   kafka().kafka.create_topic("clicks", 2);
@@ -221,6 +233,29 @@ TEST_CASE("positions are held against the log") {
                         "2", "--every", "1ms"}),
              Catch::Matchers::Matches(
                  "(\\S+Z orders/0 next 10 lag 0\n\\S+Z orders/1 next 10 lag 0\n\\S+Z orders/2 next 4 lag 6\n){2}"));
+}
+
+TEST_CASE("on a terminal the table is painted again and again") {
+  local l;
+  auto const terminal = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  REQUIRE(terminal >= 0);
+  REQUIRE(::grantpt(terminal) == 0);
+  REQUIRE(::unlockpt(terminal) == 0);
+  std::string const name = ::ptsname(terminal);
+  auto const other_side =
+      ::open(name.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC);  // what is written stays until it is read
+  auto const a = run(
+      words{"watch"} + l.store.as_store() + words{"--group", "billing", "--count", "2", "--every", "1ms"}, {}, name);
+  CHECK(a.status == 0);
+  std::string shown(4096, '\0');
+  shown.resize(static_cast<std::size_t>(::read(terminal, shown.data(), shown.size())));
+  ::close(other_side);
+  ::close(terminal);
+  auto const first = shown.find("\033[H\033[2JTOPIC   PARTITION  NEXT"),
+             second = shown.find("\033[H\033[2JTOPIC", first + 1);
+  CHECK(first == 0);
+  CHECK(second != std::string::npos);
+  CHECK_THAT(shown, ContainsSubstring("orders          1     7"));
 }
 
 TEST_CASE("no secret is printed, and none is taken from the command line") {

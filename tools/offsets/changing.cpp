@@ -37,6 +37,14 @@ class changing {
                           to_string(a.of), b.next.value(), a.next.value(), where)};
   }
 
+  std::vector<sl::group_member> members_of(brokers const& group) const {
+    try {
+      return group.members(c_.by());
+    } catch (sl::error const& e) {
+      if (e.code() != sl::errc::client_failed) throw;
+      throw refusal{std::string(said_by(e)) + ". See to it that nobody is, and say --group-may-be-alive"};
+    }
+  }
   static void must_have_no_members(std::string const& group, std::vector<sl::group_member> const& members,
                                    std::string const& advice) {
     if (!members.empty())
@@ -53,9 +61,11 @@ class changing {
                                   "Stop them, or say --group-may-be-alive: then they are refused when they store "
                                   "next, and go on from what is set here"};
     if (brokers_) {
-      must_have_no_members(c_.group, brokers_->members(c_.by()), advice);
-      if (from_.read_from && from_.group != c_.group)
-        must_have_no_members(from_.group, brokers{c_.brokers, from_.group, c_.properties}.members(c_.by()), advice);
+      must_have_no_members(c_.group, members_of(*brokers_), advice);
+      if (from_.read_from && from_.group != c_.group) {
+        brokers const other{c_.brokers, from_.group, c_.properties};
+        must_have_no_members(from_.group, members_of(other), advice);
+      }
       return;
     }
     for (auto const* all : {&stored_, &from_.positions})
@@ -150,7 +160,7 @@ class changing {
     if (!store_.is_foreign()) fill_gaps(plan_, stored_, asked(), c_.by());
     std::copy_if(plan_.begin(), plan_.end(), std::back_inserter(open_), [](auto const& c) { return !c.same(); });
     fmt::print("{}", as_table(plan_));
-    if (!brokers_) fmt::print("Not compared with the logs: no --brokers were given.\n");
+    if (!brokers_) fmt::print("Kafka was not asked about logs and members: no --brokers were given.\n");
     std::fflush(stdout);
 
     auto const left = homes();

@@ -48,17 +48,28 @@ std::string last_record(sl::kept_position const& p) {
   return p.log.last ? fmt::format("{} {:016x}", p.log.last->of.value(), p.log.last->hash) : "-";
 }
 
-/// Empty where nobody is asked.
+/// Of those that are there; empty where nobody is asked.
 ends_of ends(std::unique_ptr<brokers> const& kafka, positions const& all, sl::time_point by) {
-  return kafka ? kafka->ends(partitions(all), by) : ends_of{};
+  ends_of logs;
+  std::map<std::string, std::vector<sl::topic_partition>> topics;
+  for (auto const& p : all) topics[p.of.topic].push_back(p.of);
+  if (!kafka) return logs;
+  for (auto& [topic, set] : topics) try {
+      auto const n = kafka->partition_count(topic, by);
+      std::erase_if(set, [&](auto const& of) { return of.partition >= n; });
+      logs.merge(kafka->ends(set, by));
+    } catch (sl::error const& e) {
+      if (e.code() != sl::errc::unknown_topic) throw;
+    }
+  return logs;
 }
 std::unique_ptr<brokers> asked(circumstances const& c) {
   return c.brokers.empty() ? nullptr : std::make_unique<brokers>(c.brokers, c.group, c.properties);
 }
 
-std::string as_table(store const& s, positions const& all, ends_of const& logs) {
+std::string as_table(store const& s, positions const& all, ends_of const& logs, bool with_logs) {
   std::vector<std::string> titles{"TOPIC", ">PARTITION", ">NEXT"};
-  if (!logs.empty()) titles.insert(titles.end(), {">BEGINS", ">ENDS", ">LAG"});
+  if (with_logs) titles.insert(titles.end(), {">BEGINS", ">ENDS", ">LAG"});
   titles.insert(titles.end(), {"HELD", "LAST RECORD", ""});
   std::vector<std::vector<std::string>> rows;
   for (auto const& p : all) {
@@ -70,6 +81,9 @@ std::string as_table(store const& s, positions const& all, ends_of const& logs) 
       row.insert(row.end(), {std::to_string(low), std::to_string(high), std::to_string(high - p.next.value())});
       if (p.next.value() < low) remark = "before the log's beginning";
       if (p.next.value() > high) remark = "beyond the log's end";
+    } else if (with_logs) {
+      row.insert(row.end(), {"-", "-", "-"});
+      remark = "there is no such partition in Kafka";
     }
     row.insert(row.end(), {s.is_kafka() || s.is_foreign() ? "-" : p.held ? "yes" : "no", last_record(p), remark});
   }
@@ -102,7 +116,7 @@ std::vector<sl::topic_partition> meant(circumstances const& c, positions const& 
 void show(circumstances const& c, store& s) {
   auto const all = found(c, s);
   auto kafka = asked(c);
-  fmt::print("{}", as_table(s, all, ends(kafka, all, c.by())));
+  fmt::print("{}", as_table(s, all, ends(kafka, all, c.by()), kafka != nullptr));
   fmt::print("Group {} in {}: {} position{}", c.group, s.name(), all.size(), all.size() == 1 ? "" : "s");
   if (!kafka) {
     fmt::print(".\n");
@@ -111,7 +125,7 @@ void show(circumstances const& c, store& s) {
   try {
     auto const members = kafka->members(c.by());
     fmt::print("; {} member{} in Kafka.\n", members.size(), members.size() == 1 ? "" : "s");
-  } catch (sl::error const& e) { fmt::print(".\n{}\n", e.what()); }
+  } catch (sl::error const& e) { fmt::print(".\n{}\n", said_by(e)); }
 }
 
 void watch(circumstances const& c, store& s, std::chrono::milliseconds every, std::size_t times) {
@@ -122,7 +136,8 @@ void watch(circumstances const& c, store& s, std::chrono::milliseconds every, st
     auto const all = read(c, s, c.group);
     auto const logs = ends(kafka, all, c.by());
     if (terminal)
-      fmt::print("\033[H\033[2J{}Group {} in {}, {}. Ctrl-C ends.\n", as_table(s, all, logs), c.group, s.name(), now());
+      fmt::print("\033[H\033[2J{}Group {} in {}, {}. Ctrl-C ends.\n", as_table(s, all, logs, kafka != nullptr), c.group,
+                 s.name(), now());
     else
       print_lines(all, logs);
     std::fflush(stdout);

@@ -297,9 +297,7 @@ int main(int argc, char** argv) {
     std::cerr << "sluice-offsets: refused: " << e.what() << '\n';
     return refused;
   } catch (std::exception const& e) {
-    std::string_view what = e.what();
-    if (what.starts_with("sluice: ")) what.remove_prefix(8);
-    std::cerr << "sluice-offsets: " << what << '\n';
+    std::cerr << "sluice-offsets: " << said_by(e) << '\n';
     return failed;
   }
 }

@@ -30,6 +30,13 @@ struct store_words {
   bool has(std::string const& option) const { return given.contains(option); }
 };
 
+/// What an exception says, without the library's name in front.
+inline std::string_view said_by(std::exception const& e) {
+  std::string_view what = e.what();
+  if (what.starts_with("sluice: ")) what.remove_prefix(8);
+  return what;
+}
+
 /// A failure whose text is for the user as it is.
 class failure : public std::runtime_error {
  public:
