@@ -51,6 +51,7 @@ class Sluice(ConanFile):
         toolchain = CMakeToolchain(self)
         toolchain.cache_variables["SLUICE_BUILD_TESTS"] = False
         toolchain.cache_variables["SLUICE_BUILD_EXAMPLES"] = False
+        toolchain.cache_variables["SLUICE_BUILD_TOOLS"] = False
         toolchain.generate()
         CMakeDeps(self).generate()
 

@@ -81,6 +81,13 @@ class positions {
     return p.owned && p.mine == m.mine && p.next == m.from.value();
   }
 
+  /// All of the group's; behind what each() reads come topic and partition.
+  request all() const {
+    return {std::string("select row_number() over (), ") + columns + ", p.topic, p.partition from " + tables_.with("") +
+                " p where p.grp = $1",
+            parameters::of(group_)};
+  }
+
   /// Calls `f` with the index of a move, claim or rewind, and its position.
   template <class F>
   static void each(result const& r, F f) {

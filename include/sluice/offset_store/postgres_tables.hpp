@@ -71,6 +71,18 @@ class tables {
     prepare_letters(skipped(), by);
   }
 
+  /// Whether they are there, in a format that is known; makes nothing, and asks for no right but to read. Throws as
+  /// prepare() does.
+  bool look(time_point by) {
+    bool const taken = find(name_, by);  // looked at first, as above
+    if (!find(name_ + "_meta", by)) {
+      if (taken) another_shape(name_, "is there and is not one that the library made");
+      return false;
+    }
+    check_format(by);
+    return true;
+  }
+
   /// A table of records that were set aside, in the schema of the others.
   void prepare_letters(std::string const& table, time_point by) {
     auto const there = db_.must_one(

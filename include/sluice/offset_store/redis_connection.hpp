@@ -134,10 +134,30 @@ class connection {
   /// the answer is not there, `refused` where the server answered with an error: then nothing was carried out. A server
   /// that has no say over the keys any more is left: the next call asks the configured one.
   reply run(script_call const& call, time_point by) {
+    return followed(by, [&] { return run_here(call, by); });
+  }
+
+  /// A plain command; throws as run() does. A transaction's commands (WATCH, MULTI, EXEC) are lost with the connection: what
+  /// comes behind a failure answers with an error.
+  reply ask(std::vector<std::string> const& words, time_point by) {
+    return followed(by, [&] {
+      request r;
+      r.command(words.size());
+      for (auto const& w : words) r.word(w);
+      send(r.bytes(), by);
+      auto answer = receive(by);
+      if (answer->type == REDIS_REPLY_ERROR) throw refused(where(), text_of(*answer));
+      return answer;
+    });
+  }
+
+ private:
+  template <class Ask>
+  reply followed(time_point by, Ask const& ask) {
     for (int moves = 0;; ++moves) {
       ready(by);
       try {
-        return run_here(call, by);
+        return ask();
       } catch (lost const&) {
         drop();
         throw;
@@ -148,7 +168,6 @@ class connection {
     }
   }
 
- private:
   static bool leaves(std::string_view word) {
     return word == "READONLY" || word == "MASTERDOWN" || word == "CLUSTERDOWN";
   }

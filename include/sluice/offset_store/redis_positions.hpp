@@ -17,9 +17,10 @@ class key_names {
   key_names(std::string_view prefix, std::string_view group)
       : slot_("{" + std::string{prefix} + ":" + file_name(group) + "}") {}
   std::string const& slot() const { return slot_; }
-  std::string topic(std::string_view topic) const { return slot_ + ":offsets:" + file_name(topic); }
+  std::string topics() const { return slot_ + ":offsets:"; }
+  std::string topic(std::string_view topic) const { return topics() + file_name(topic); }
   std::string rewinds() const { return slot_ + ":rewinds"; }
-  bool are_ours(std::string_view key) const { return key.starts_with(slot_ + ":offsets:") || key == rewinds(); }
+  bool are_ours(std::string_view key) const { return key.starts_with(topics()) || key == rewinds(); }
 };
 
 /// A script's keys of topics: each once.
@@ -41,6 +42,20 @@ inline void add_move(script_call& call, topic_keys& keys, move const& m) {
   call.number(m.mine.turn).number(m.mine.nonce).number(m.until.value()).text(log_words(m.log));
 }
 
+[[noreturn]] inline void damaged_field(std::string const& who, std::string_view key, std::string_view field) {
+  throw store_error(errc::store_damaged, who + ": " + std::string{key} + " in Redis has a field " + std::string{field} +
+                                             " that is no position: restore it from a backup");
+}
+[[noreturn]] inline void too_new(std::string const& who, std::string_view key, int found) {
+  throw store_error(errc::store_newer, who + ": " + std::string{key} + " in Redis was written in format " +
+                                           std::to_string(found) + ", this version knows up to " + format +
+                                           ": use the version of the library that wrote it");
+}
+[[noreturn]] inline void not_ours(std::string const& who, std::string_view key) {
+  throw store_error(errc::store_damaged, who + ": " + std::string{key} +
+                                             " in Redis is not one that the library made: choose another prefix");
+}
+
 /// What a script answered, behind its tag.
 class script_answer {
   reply reply_;
@@ -49,18 +64,10 @@ class script_answer {
  public:
   /// Throws store_error where the script found what it can't read.
   script_answer(reply r, std::string const& who) : reply_(std::move(r)), who_(who) {
-    if (kind() == "damaged")
-      throw store_error(errc::store_damaged, who_ + ": " + std::string{word(1)} + " in Redis has a field " +
-                                                 std::string{word(2)} +
-                                                 " that is no position: restore it from a backup");
-    if (kind() == "format") {
-      if (auto const found = number_in<int>(word(2)); found && *found > 1)
-        throw store_error(errc::store_newer, who_ + ": " + std::string{word(1)} + " in Redis was written in format " +
-                                                 std::to_string(*found) + ", this version knows up to " + format +
-                                                 ": use the version of the library that wrote it");
-      throw store_error(errc::store_damaged, who_ + ": " + std::string{word(1)} +
-                                                 " in Redis is not one that the library made: choose another prefix");
-    }
+    if (kind() == "damaged") damaged_field(who_, word(1), word(2));
+    if (kind() != "format") return;
+    if (auto const found = number_in<int>(word(2)); found && *found > 1) too_new(who_, word(1), *found);
+    not_ours(who_, word(1));
   }
   std::string_view kind() const { return word(0); }
   /// Empty where there is none.

@@ -41,12 +41,15 @@ inline void check_sql_name(std::string_view key, std::string_view name) {
                   " sqlite_ in front");
 }
 
+enum class access { write, read };
+
 /// One connection, for one thread at a time. Its address must stay: SQLite's callbacks hold it.
 class connection {
   std::string who_;   // the policy, for errors
   std::string path_;  // as the user gave it
   std::string file_;  // absolute, so that reopening doesn't depend on the current folder
   std::chrono::milliseconds lock_timeout_;
+  access access_;
   sqlite3* db_ = nullptr;
   time_point by_{};
 
@@ -54,10 +57,10 @@ class connection {
   /// While set, statements that begin or end transactions, or attach files, are refused.
   bool handlers_turn = false;
 
-  /// Opens `path`, creates it (mode 0600) where it isn't. Throws error(bad_configuration) for a path that can't be used,
-  /// store_error for a file that can't be read.
-  connection(std::string who, std::string path, std::chrono::milliseconds lock_timeout)
-      : who_(std::move(who)), path_(std::move(path)), lock_timeout_(lock_timeout) {
+  /// Opens `path`; to write, creates it (mode 0600) where it isn't. Throws error(bad_configuration) for a path that can't be
+  /// used, store_error for a file that can't be read.
+  connection(std::string who, std::string path, std::chrono::milliseconds lock_timeout, access mode = access::write)
+      : who_(std::move(who)), path_(std::move(path)), lock_timeout_(lock_timeout), access_(mode) {
     if (path_.empty() || path_ == ":memory:" || path_.starts_with("file:"))
       throw error(errc::bad_configuration, who_ +
                                                ".path must name a file, such as \"billing.db\": no URI, and nothing in"
@@ -73,7 +76,7 @@ class connection {
     if (::access(folder.c_str(), F_OK) != 0) bad_path("there is no such folder: create it first");
     if (auto const fs = network_file_system(folder); !fs.empty())
       bad_path("it lies on " + fs + ", where SQLite's locks can't be relied on: use a file on a local disk");
-    create();
+    if (access_ == access::write) create();
     open();
   }
   connection(connection const&) = delete;
@@ -228,11 +231,13 @@ class connection {
     ::unlink(fresh.c_str());
   }
   void open() {
-    auto const rc = sqlite3_open_v2(file_.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+    bool const writes = access_ == access::write;
+    auto const mode = (writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
+    auto const rc = sqlite3_open_v2(file_.c_str(), &db_, mode, nullptr);
     if (rc != SQLITE_OK) {
       auto const why = std::string(sqlite3_errstr(rc));
       close();
-      bad_path("can't be opened for writing: " + why);
+      bad_path(std::string("can't be opened for ") + (writes ? "writing: " : "reading: ") + why);
     }
     sqlite3_extended_result_codes(db_, 1);
     sqlite3_busy_handler(db_, on_busy, this);

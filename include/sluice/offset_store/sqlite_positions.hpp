@@ -44,35 +44,45 @@ class statement {
     sqlite3_reset(s_);
     return there;
   }
+  /// Calls `read` with each row.
+  template <class Read, class... A>
+  void each(Read read, A const&... args) {
+    db_->check(bind_all(s_, SQLITE_STATIC, args...), doing_);
+    while (step()) read(sqlite_row{s_});
+    sqlite3_reset(s_);
+  }
 };
 
 inline constexpr std::int64_t format = 1;
 
+/// False: there are no tables. Throws where they are in a format that isn't known.
+inline bool has_known_format(connection& db, std::string const& t) {
+  if (!db.has_table(t + "_meta")) return false;
+  auto const found = db.text("select value from \"" + t + "_meta\" where name = 'format'");
+  if (found == std::to_string(format)) return true;
+  if (std::atoll(found.c_str()) > format)
+    throw store_error(errc::store_newer, db.who() + ": " + db.path() + " was written in format " + found +
+                                             ", this version knows up to " + std::to_string(format) +
+                                             ": use the version of the library that wrote it");
+  throw store_error(errc::store_damaged, db.who() + ": " + db.path() + ": table " + t + "_meta names no known format");
+}
+[[noreturn]] inline void not_the_librarys(connection const& db, std::string const& t) {
+  throw error(errc::bad_configuration, db.who() + ".table = " + t +
+                                           ": a table of that name is there and is not one that"
+                                           " the library made: choose another");
+}
+
 /// Sees to it that the file holds the tables, in a format that is known; answers the file's own id.
 /// A file of a newer format is left as it was.
 inline std::string prepare_file(connection& db, std::string const& t) {
-  auto const known = [&] {
-    if (!db.has_table(t + "_meta")) return false;
-    auto const found = db.text("select value from \"" + t + "_meta\" where name = 'format'");
-    if (found == std::to_string(format)) return true;
-    if (std::atoll(found.c_str()) > format)
-      throw store_error(errc::store_newer, db.who() + ": " + db.path() + " was written in format " + found +
-                                               ", this version knows up to " + std::to_string(format) +
-                                               ": use the version of the library that wrote it");
-    throw store_error(errc::store_damaged,
-                      db.who() + ": " + db.path() + ": table " + t + "_meta names no known format");
-  };
   bool const taken = db.has_table(t);  // looked at first: another consumer may make them all before the next look
-  bool const there = known();
-  if (!there && taken)
-    throw error(errc::bad_configuration, db.who() + ".table = " + t +
-                                             ": a table of that name is there and is not one that"
-                                             " the library made: choose another");
+  bool const there = has_known_format(db, t);
+  if (!there && taken) not_the_librarys(db, t);
   db.make_durable();
   if (!there) {
     db.begin(time_point::max());
     try {
-      if (!known()) {
+      if (!has_known_format(db, t)) {
         auto const of = "(grp text not null, topic text not null, partition integer not null, ";
         auto const key = "primary key (grp, topic, partition)) strict, without rowid";
         db.run("create table \"" + t + "\" " + of +
@@ -107,19 +117,40 @@ struct stored_position {
   bool missing = false;  ///< claimed while it was gone, not put back yet
 };
 
+inline constexpr std::int64_t gone = -1;  // `next` of a position that was claimed while missing
+
+inline std::int64_t bits(std::uint64_t n) { return static_cast<std::int64_t>(n); }
+inline std::uint64_t bits(std::int64_t n) { return static_cast<std::uint64_t>(n); }
+
+inline constexpr char const* position_columns =
+    "next, incarnation, fence_turn, fence_nonce, leader_epoch, last_offset, last_hash";
+
+/// Out of a row that begins with these columns.
+inline stored_position read_position(sqlite_row row) {
+  stored_position p;
+  auto const next = row.get<std::int64_t>(0);
+  p.missing = next == gone;
+  p.next = offset{p.missing ? 0 : next};
+  p.log.incarnation = row.get<std::int64_t>(1);
+  p.mine.turn = bits(row.get<std::int64_t>(2));
+  auto const nonce = row.get<std::optional<std::int64_t>>(3);
+  p.owned = nonce.has_value();
+  p.mine.nonce = bits(nonce.value_or(0));
+  p.log.leader_epoch = row.get<std::int32_t>(4);
+  if (auto const last = row.get<std::optional<std::int64_t>>(5))
+    p.log.last = fingerprint{offset{*last}, bits(row.get<std::int64_t>(6))};
+  return p;
+}
+
 /// All of one group's positions. Calls belong inside a transaction.
 class positions {
   std::string group_{};
   statement find_, create_, claim_, advance_, rewind_, note_, last_life_, release_, topic_, set_topic_, mark_;
 
-  static constexpr std::int64_t gone = -1;  // `next` of a position that was claimed while missing
-  static std::int64_t bits(std::uint64_t n) { return static_cast<std::int64_t>(n); }
-  static std::uint64_t bits(std::int64_t n) { return static_cast<std::uint64_t>(n); }
-
  public:
   positions(connection& db, std::string const& t)
       : find_(db,
-              "select next, incarnation, fence_turn, fence_nonce, leader_epoch, last_offset, last_hash from \"" + t +
+              std::string("select ") + position_columns + " from \"" + t +
                   "\" where grp = ? and topic = ? and partition = ?",
               "reading a position"),
         create_(db,
@@ -167,23 +198,8 @@ class positions {
   std::string const& group() const { return group_; }
 
   std::optional<stored_position> find(topic_partition const& of) {
-    stored_position p;
-    bool const there = find_.first(
-        [&](sqlite_row row) {
-          auto const next = row.get<std::int64_t>(0);
-          p.missing = next == gone;
-          p.next = offset{p.missing ? 0 : next};
-          p.log.incarnation = row.get<std::int64_t>(1);
-          p.mine.turn = bits(row.get<std::int64_t>(2));
-          auto const nonce = row.get<std::optional<std::int64_t>>(3);
-          p.owned = nonce.has_value();
-          p.mine.nonce = bits(nonce.value_or(0));
-          p.log.leader_epoch = row.get<std::int32_t>(4);
-          if (auto const last = row.get<std::optional<std::int64_t>>(5))
-            p.log.last = fingerprint{offset{*last}, bits(row.get<std::int64_t>(6))};
-        },
-        group_, of.topic, of.partition);
-    if (!there) return std::nullopt;
+    std::optional<stored_position> p;
+    find_.first([&](sqlite_row row) { p = read_position(row); }, group_, of.topic, of.partition);
     return p;
   }
 

@@ -1,0 +1,103 @@
+/// \file offsets.hpp  For the tests of sluice-offsets: runs it as a user does, on stores of the test's own.
+#pragma once
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "catch.hpp"
+#include "detail/temporary_folder.hpp"
+#include "servers/process.hpp"
+
+namespace offsets {
+
+using words = std::vector<std::string>;
+using json = nlohmann::json;
+using Catch::Matchers::ContainsSubstring;
+
+struct answer {
+  int status = -1;
+  std::string out{}, err{};
+};
+
+inline temporary_folder& scratch() {
+  static temporary_folder one;
+  return one;
+}
+
+/// What it says and how it ends. `environment`: NAME=value; `terminal`: where its output goes instead.
+inline answer run(words arguments, words const& environment = {}, std::string const& terminal = {}) {
+  arguments.insert(arguments.begin(), SLUICE_OFFSETS);
+  static std::atomic<int> number{0};
+  auto const out = scratch().path / std::to_string(++number), err = scratch().path / std::to_string(++number);
+  auto const pid = ::fork();
+  if (pid < 0) throw std::runtime_error("can't fork");
+  if (pid == 0) {
+    std::vector<char*> argv;
+    for (auto& a : arguments) argv.push_back(a.data());
+    argv.push_back(nullptr);
+    for (auto const& e : environment) ::putenv(const_cast<char*>(e.c_str()));
+    auto const to = [](std::filesystem::path const& file, int fd) {
+      ::dup2(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), fd);
+    };
+    ::dup2(::open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
+    to(terminal.empty() ? out : std::filesystem::path{terminal}, 1);
+    to(err, 2);
+    ::execv(argv[0], argv.data());
+    ::_exit(127);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, content_of(out), content_of(err)};
+}
+
+inline words operator+(words a, words const& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+/// Must succeed; answers what it printed.
+inline std::string done(words const& arguments, words const& environment = {}) {
+  auto const a = run(arguments, environment);
+  INFO(a.out << a.err);
+  REQUIRE(a.status == 0);
+  return a.out;
+}
+/// Must fail with this status; answers what it said.
+inline std::string fails(words const& arguments, int status = 1, words const& environment = {}) {
+  auto const a = run(arguments, environment);
+  INFO(a.out << a.err);
+  CHECK(a.status == status);
+  return a.err;
+}
+
+/// A store on the command line.
+struct place {
+  std::string word{};
+  words options{};  // as they are for one store: "--table", "x"
+  words environment{};
+
+  words as_store() const { return words{word} + options; }
+  /// `--from WORD --from-table x …`
+  words as(std::string const& which) const {
+    words all{"--" + which, word};
+    for (auto const& o : options) all.push_back(o.starts_with("--") ? "--" + which + "-" + o.substr(2) : o);
+    return all;
+  }
+};
+
+/// As the tool's arguments: "orders:0=5", sorted.
+inline words at(place const& p, std::string const& group, words const& more = {}) {
+  auto const a = run(words{"export"} + p.as_store() + words{"--group", group} + more, p.environment);
+  if (a.status == 1 && a.err.find("has no positions") != std::string::npos) return {};
+  INFO(a.out << a.err);
+  REQUIRE(a.status == 0);
+  words all;
+  auto const document = json::parse(a.out);
+  for (auto const& one : document.at("positions"))
+    all.push_back(one.at("topic").get<std::string>() + ":" + std::to_string(one.at("partition").get<int>()) + "=" +
+                  std::to_string(one.at("next").get<std::int64_t>()));
+  return all;
+}
+
+}  // namespace offsets
