@@ -222,7 +222,7 @@ TEST_CASE("what lies behind an error is kept for the next take", "[client]") {
   for (auto& m : raw) from.push_back(&m);
   std::vector<detail::message> out(3);
   client::taken t;
-  auto const rest = detail::translate({"t", 0}, from, out, t);
+  auto const rest = detail::translate<void>(from, out, t);
   CHECK(t.count == 3);
   REQUIRE(rest.size() == 1);
   CHECK(rest[0] == &raw[3]);

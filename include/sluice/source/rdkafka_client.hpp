@@ -11,13 +11,14 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <type_traits>
 #include <utility>
 
 namespace sluice { inline namespace v0 {
 
 /// Models client::kafka_client. One thread, except wake(). The constructor throws error (unknown_property,
-/// owned_property, bad_configuration); it does not wait for a broker.
+/// owned_property, bad_configuration; login_failed where no token can be had); it does not wait for a broker.
 ///
 /// Memory behind messages lives until release(), past renew() even. A partition's queue ends wait() when it goes
 /// from empty to not empty: whoever leaves records in a queue (take() filled all of `out`) must come again unasked.
@@ -38,13 +39,16 @@ class basic_rdkafka_client {
   std::vector<std::string> topics_{};
   bool owes_unassign_ = false;  // a revocation was told and not answered yet
   std::string last_connection_error_{};
-  bool failed_ = false;  // a fatal error was heard
+  errc connection_code_ = errc::no_broker;
+  detail::late<std::set<std::string>, Late> refused_{};  // those of .brokers that did not let this client in
+  bool failed_ = false;                                  // a fatal error was heard
 
  public:
   explicit basic_rdkafka_client(rdkafka_settings settings)
       : settings_(std::move(settings)), now_(std::make_shared<instance>(settings_, bell_)), fetched_(1024) {
     positions_.use(now_);
     log(7, "Kafka client: " + describe(settings_));
+    if (!now_->token_failure.empty()) throw error(errc::login_failed, clean(now_->token_failure));
   }
   ~basic_rdkafka_client() {
     positions_.let_go();
@@ -158,8 +162,16 @@ class basic_rdkafka_client {
 
   // The brokers
 
+  void reach(time_point by) {
+    explained([&] {
+      detail::ask_for_an_answer(*now_->client, by, [this] { hear_meanwhile(); });
+      return true;
+    });
+  }
+
   std::int32_t partition_count(std::string const& topic, time_point by) {
-    return explained([&] { return detail::ask_partition_count(*now_->client, topic, by); });
+    return explained(
+        [&] { return detail::ask_partition_count(*now_->client, topic, by, [this] { hear_meanwhile(); }); });
   }
 
   /// `high` is the end that readers see (with read_committed the last stable offset). Not known: the leader is away.
@@ -213,6 +225,7 @@ class basic_rdkafka_client {
     positions_.use(now_);
     heard_.clear();
     owes_unassign_ = failed_ = false;
+    note_token(now_->token_failure);
     if (old->in_hand > 0) buried_.push_back(old);
     detail::bury(std::move(old), last_words);
     if (!topics_.empty()) subscribe(topics_);
@@ -239,7 +252,9 @@ class basic_rdkafka_client {
   }
   /// Up to the first error; what came behind it is kept for the next take().
   void translate(partition_queue& p, native_messages from, std::span<detail::message> out, client::taken& result) {
-    auto const rest = detail::translate<Late>(p.of, from, out, result);
+    auto const rest = detail::translate<Late>(from, out, result);
+    if (!result.trouble.empty()) [[unlikely]]
+      result.trouble = clean(std::move(result.trouble));
     if (rest.empty()) [[likely]]
       return;
     p.held_back.assign(rest.begin(), rest.end());
@@ -284,7 +299,7 @@ class basic_rdkafka_client {
     }
     auto& complaints = positions_.complaints();
     for (; !complaints.empty(); complaints.pop_front())
-      heard_.push_back(client::trouble{errc::store_unavailable, std::move(complaints.front())});
+      heard_.push_back(client::trouble{complaints.front().code, std::move(complaints.front().text)});
   }
 
   void hear(rd_kafka_event_t& e) {
@@ -293,6 +308,8 @@ class basic_rdkafka_client {
         return hear_rebalance(e);
       case RD_KAFKA_EVENT_ERROR:
         return hear_error(e);
+      case RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH:
+        return note_token(now_->tokens.give(*now_->client));
       case RD_KAFKA_EVENT_STATS:
         return log(7, std::string("statistics: ") + rd_kafka_event_stats(&e));
       case RD_KAFKA_EVENT_LOG: {
@@ -332,7 +349,8 @@ class basic_rdkafka_client {
     if (what == RD_KAFKA_RESP_ERR__PARTITION_EOF) return;
     // There is no group: nobody gave one.
     if (what == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED && settings_.group.empty()) return;
-    auto text = detail::without_secrets(rd_kafka_event_error_string(&e), settings_.properties);
+    auto text = clean(rd_kafka_event_error_string(&e));
+    if (detail::is_told_by_tokens(text)) return;
     if (what == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
       if (detail::rdkafka_one const one{rd_kafka_event_topic_partition(&e)}) {
         heard_.push_back(client::out_of_range{{one->topic, one->partition}});
@@ -344,14 +362,44 @@ class basic_rdkafka_client {
       return;
     }
     failed_ = failed_ || fatal;
-    if (detail::says_why_not_connected(what)) last_connection_error_ = text + detail::remedy(what, settings_);
-    heard_.push_back(client::trouble{detail::code_of(what), text + detail::remedy(what, settings_), fatal});
+    auto const code = detail::code_of(what, text);
+    // "ssl://host:9093/bootstrap: SSL handshake failed: ..."
+    if (auto const end = text.find("/bootstrap: "); code == errc::login_failed && end != text.npos)
+      refused_.insert(text.substr(0, end));
+    text += detail::remedy(what, text, settings_);
+    if (detail::says_why_not_connected(what)) {
+      last_connection_error_ = text;
+      connection_code_ = code;
+    }
+    heard_.push_back(client::trouble{code, std::move(text), fatal});
+  }
+
+  void note_token(std::string failure) {
+    if (failure.empty()) return;
+    last_connection_error_ = clean(std::move(failure));
+    connection_code_ = errc::login_failed;
+    heard_.push_back(client::trouble{errc::login_failed, last_connection_error_});
+  }
+
+  /// While the brokers are asked for the first time. None of those that are named lets us in: waiting does not help.
+  void hear_meanwhile() {
+    collect(heard_.max_size());
+    if (!refused_.empty() && refused_.size() >= detail::split(settings_.brokers).size()) throw_no_login();
   }
 
   // Errors
 
+  std::string clean(std::string text) const {
+    text = detail::without_secrets(std::move(text), settings_.properties);
+    return now_ ? now_->tokens.strike_out(std::move(text)) : text;
+  }
+
   void log(int level, std::string const& line) const {
-    if (settings_.log) settings_.log(level, detail::without_secrets(line, settings_.properties));
+    if (settings_.log) settings_.log(level, clean(line));
+  }
+
+  [[noreturn]] void throw_no_login() const {
+    throw error(errc::login_failed, "can't log in to " + settings_.brokers + ": " + last_connection_error_);
   }
 
   static void check(rd_kafka_resp_err_t e, char const* what) {
@@ -366,10 +414,15 @@ class basic_rdkafka_client {
   template <class Ask>
   std::invoke_result_t<Ask> explained(Ask ask) {
     try {
-      return ask();
+      auto answer = ask();
+      refused_.clear();
+      last_connection_error_.clear();
+      connection_code_ = errc::no_broker;
+      return answer;
     } catch (error const& e) {
       if (e.code() != errc::no_broker) throw;
       collect(heard_.max_size());
+      if (connection_code_ == errc::login_failed) throw_no_login();
       throw error(errc::no_broker, std::string(e.what()).substr(std::string_view("sluice: ").size()) +
                                        " (brokers: " + settings_.brokers +
                                        (last_connection_error_.empty() ? "" : "; " + last_connection_error_) +

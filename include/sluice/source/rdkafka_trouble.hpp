@@ -4,10 +4,43 @@
 #include <sluice/source/rdkafka_config.hpp>
 
 #include <string>
+#include <string_view>
 
 namespace sluice { inline namespace v0 { namespace detail {
 
-inline errc code_of(rd_kafka_resp_err_t e) {
+/// The brokers know who asks, and say no.
+inline bool is_denied(rd_kafka_resp_err_t e) {
+  return e == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || e == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
+         e == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
+         e == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+}
+
+/// The right that is missing, to be put behind librdkafka's own sentence; empty where that is not why.
+inline char const* missing_right(rd_kafka_resp_err_t e, bool writes = false) {
+  switch (e) {
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+      return writes ? "; this user needs WRITE on the topic" : "; this user needs READ on the topic";
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+      return "; this user needs READ on the group";
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+      return "; this user needs WRITE on the transactional id";
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+      return "; this user needs WRITE on a topic, or IDEMPOTENT_WRITE on the cluster";
+    default:
+      return "";
+  }
+}
+
+/// A TLS alert, such as that of a broker which asks for a certificate and got none, comes as a lost connection.
+inline bool is_login(rd_kafka_resp_err_t e, std::string_view text) {
+  return e == RD_KAFKA_RESP_ERR__SSL || e == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
+         e == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED ||
+         (e == RD_KAFKA_RESP_ERR__TRANSPORT && text.find("SSL routines") != text.npos);
+}
+
+inline errc code_of(rd_kafka_resp_err_t e, std::string_view text = {}) {
+  if (is_denied(e)) return errc::access_denied;
+  if (is_login(e, text)) return errc::login_failed;
   switch (e) {
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
     case RD_KAFKA_RESP_ERR__TRANSPORT:
@@ -36,31 +69,36 @@ inline bool says_why_not_connected(rd_kafka_resp_err_t e) {
 /// What the user may do about it, to be put behind librdkafka's own sentence; empty where that is enough. SCRAM against
 /// Kafka 4 fails before 2.6.1 since the nonce was sent twice (librdkafka#4895).
 template <class Settings>
-std::string remedy(rd_kafka_resp_err_t e, Settings const& settings, int version = running_rdkafka()) {
+std::string remedy(rd_kafka_resp_err_t e, std::string_view text, Settings const& settings,
+                   int version = running_rdkafka()) {
+  if (is_login(e, text) && text.find("alert") != text.npos && text.find("certificate") != text.npos)
+    return "; the broker wants a client's certificate that it knows: check ssl.certificate.location and "
+           "ssl.key.location, or ssl.keystore.location";
+  if (text.find("mechanism handshake failed") != text.npos) return "; set sasl.mechanism to one that the broker has";
   switch (e) {
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
     case RD_KAFKA_RESP_ERR__RESOLVE:
       return "; brokers are " + settings.brokers + ": check kafka{.brokers}";
     case RD_KAFKA_RESP_ERR__SSL:
-      return "; check ssl.ca.location and the broker's certificate";
+      return "; check ssl.ca.location, and that the broker's certificate is for the name in kafka{.brokers}";
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
       return "; group.instance.id must differ from member to member";
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
       return "; check kafka{.topics}, or create the topic";
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-      return "; this user needs READ and DESCRIBE on the topic";
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-      return "; this user needs READ on the group \"" + settings.group + "\"";
+      return missing_right(e) + (" \"" + settings.group + "\"");
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
     case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED: {
-      bool const scram = upper(value_of(settings.properties, "sasl.mechanisms", "sasl.mechanism")).starts_with("SCRAM");
-      if (scram && version < rdkafka_version(2, 6, 1))
+      auto const mechanism = mechanism_of(settings.properties);
+      if (mechanism == "OAUTHBEARER")
+        return "; check the tokens that kafka{.token} gives, and what the broker asks of them";
+      if (mechanism.starts_with("SCRAM") && version < rdkafka_version(2, 6, 1))
         return "; librdkafka " + dotted(version) +
                " can't do SCRAM with Kafka 4, 2.6.1 and later can; otherwise check sasl.username and sasl.password";
       return "; check sasl.mechanism, sasl.username and sasl.password";
     }
     default:
-      return {};
+      return missing_right(e);
   }
 }
 
