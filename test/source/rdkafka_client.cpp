@@ -228,6 +228,17 @@ TEST_CASE("what lies behind an error is kept for the next take", "[client]") {
   CHECK(rest[0] == &raw[3]);
 }
 
+TEST_CASE("a right that is missing is told, in the background too", "[client]") {
+  broker().create_topic("denied", 1);
+  reader r{by_hand("denied")};
+  broker().fail_next(request::offset_commit, {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED});
+  r.client.positions().store_later({{.of = {"denied", 0}, .next = offset{1}}});
+  REQUIRE(r.until([&] { return r.heard<client::trouble>() != nullptr; }));
+  auto const& told = *r.heard<client::trouble>();
+  CHECK(told.code == errc::access_denied);
+  CHECK_THAT(told.text, ContainsSubstring("\"denied\"") && ContainsSubstring("READ on the group"));
+}
+
 TEST_CASE("the brokers are asked for partitions, ends and times", "[client]") {
   broker().create_topic("asked", 3);
   for (int i = 0; i < 5; ++i) broker().produce("asked", 1, "k", "v");

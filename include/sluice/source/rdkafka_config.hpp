@@ -166,10 +166,8 @@ rdkafka_conf make_rdkafka_conf(Settings const& settings) {
 /// The settings for a log: values only of keys that hold no secret, `***` for all others.
 template <class Settings = rdkafka_settings>
 std::string describe(Settings const& settings) {
-  auto text = "brokers=" + settings.brokers + " group=" + settings.group;
-  for (auto const& [key, value] : settings.properties)
-    text += " " + key + "=" + (detail::may_be_printed(key, value) ? value : "***");
-  return text;
+  auto const text = "brokers=" + settings.brokers + " group=" + settings.group;
+  return settings.properties.empty() ? text : text + " " + detail::printed(settings.properties, " ");
 }
 
 }}  // namespace sluice::v0
