@@ -109,6 +109,7 @@ struct fixture {
     std::vector<std::string> names;
     for (auto const& c : configurations)
       for (std::size_t without = 0; without <= c.rights.size(); ++without) names.push_back(user(c, without));
+    names.insert(names.end(), {"seestopic", "seesgroup"});
     return names;
   }
   static std::string user(configuration const& c, std::size_t without) { return c.name + std::to_string(without); }
@@ -119,19 +120,23 @@ struct fixture {
       for (std::size_t without = 0; without <= c.rights.size(); ++without)
         for (std::size_t i = 0; i < c.rights.size(); ++i)
           if (i != without) rights.add(user(c, without), c.rights[i]);
-    // What the topic may be seen by, without being read.
-    rights.add("seeing", {resource::topic, "in", operation::describe});
+    for (auto const* name : {"seestopic", "seesgroup"}) {
+      rights.add(name,
+                 {resource::topic, "in", name == std::string("seestopic") ? operation::describe : operation::read});
+      rights.add(name,
+                 {resource::group, name, name == std::string("seesgroup") ? operation::describe : operation::read});
+    }
     rights.send(server.plain_port());
     for (auto const* topic : {"in", "out", "dead"}) server.topics.create(topic, 2);
     for (std::int32_t p = 0; p < 2; ++p) server.topics.produce("in", p, {{"a", "1"}, {"b", "2"}});
   }
 
-  trial run(configuration const& c, std::size_t without) const {
-    return c.run({.brokers = server.broker.address("plain"),
-                  .group = c.name,
-                  .topics = {"in"},
-                  .properties = server.login(user(c, without), {{"debug", "security,cgrp"}}),
-                  .timeout = 4s});
+  sl::kafka source(std::string const& name, std::string const& group) const {
+    return {.brokers = server.broker.address("plain"),
+            .group = group,
+            .topics = {"in"},
+            .properties = server.login(name, {{"debug", "security,cgrp"}}),
+            .timeout = 4s};
   }
 };
 fixture& shared() {
@@ -146,7 +151,7 @@ TEST_CASE("with the rights that are listed a consumer works, with one less it en
   for (auto const& c : f.configurations) {
     for (std::size_t without = 0; without < c.rights.size(); ++without) {
       auto const& missing = c.rights[without];
-      auto const t = f.run(c, without);
+      auto const t = c.run(f.source(f.user(c, without), c.name));
       INFO(c.name << " without the right to " << missing.name << ": " << t.what << "\n" << t.heard);
       CHECK(t.code == (missing.name == "dead" ? sl::errc::dead_letter_failed : sl::errc::access_denied));
       CHECK(t.records == 0);
@@ -155,10 +160,24 @@ TEST_CASE("with the rights that are listed a consumer works, with one less it en
       CHECK(t.took < 8s);
       CHECK_THAT(t.what + t.heard, !ContainsSubstring(f.server.password));
     }
-    auto const t = f.run(c, c.rights.size());
+    auto const t = c.run(f.source(f.user(c, c.rights.size()), c.name));
     INFO(c.name << ": " << t.what << "\n" << t.heard);
     CHECK(t.code == sl::errc{});
     CHECK(t.records == records);
     CHECK_THAT(t.heard, !ContainsSubstring(f.server.password));
+  }
+}
+
+TEST_CASE("who may see a topic or a group, and not read it, is told by step()") {
+  auto const& f = shared();
+  for (auto const& [name, right] : {std::pair{"seestopic", "READ on the topic"}, {"seesgroup", "READ on the group"}}) {
+    auto const t =
+        try_out(records, 10s, read_only, sl::at_least_once{}, sl::kafka_offsets{}, f.source(name, name), sl::retry<>{});
+    INFO(name << ": " << t.what << "\n" << t.heard);
+    CHECK(t.constructed);
+    CHECK(t.code == sl::errc::access_denied);
+    CHECK_THAT(t.what, ContainsSubstring(right));
+    CHECK(t.took < 5s);
+    CHECK_THAT(t.what + t.heard, !ContainsSubstring(f.server.password));
   }
 }
