@@ -78,4 +78,6 @@ TEST_CASE("what goes wrong is a sentence without the token") {
   auto extended = token("canary", 1h);
   extended.extensions = {{"with space", "canary"}};
   silent(failure([&] { return extended; }), "extensions");
+  extended.extensions = {{"cluster", "canary\x01"}};
+  silent(failure([&] { return extended; }), "extensions");
 }

@@ -11,7 +11,6 @@
 #include <deque>
 #include <memory>
 #include <optional>
-#include <set>
 #include <type_traits>
 #include <utility>
 
@@ -38,10 +37,8 @@ class basic_rdkafka_client {
   detail::late<std::vector<rd_kafka_message_t*>, Late> fetched_{};
   std::vector<std::string> topics_{};
   bool owes_unassign_ = false;  // a revocation was told and not answered yet
-  std::string last_connection_error_{};
-  errc connection_code_ = errc::no_broker;
-  detail::late<std::set<std::string>, Late> refused_{};  // those of .brokers that did not let this client in
-  bool failed_ = false;                                  // a fatal error was heard
+  detail::basic_connection_trouble<Late> connecting_{};
+  bool failed_ = false;  // a fatal error was heard
 
  public:
   explicit basic_rdkafka_client(rdkafka_settings settings)
@@ -63,7 +60,7 @@ class basic_rdkafka_client {
     topics_ = topics;
     auto list = detail::make_rdkafka_list(topics.size());
     for (auto const& t : topics) detail::append(*list, {t, RD_KAFKA_PARTITION_UA});
-    check(rd_kafka_subscribe(now_->client, list.get()), "subscribe");
+    detail::check(rd_kafka_subscribe(now_->client, list.get()), "subscribe");
   }
 
   detail::late<std::optional<client::event>, Late> poll() {
@@ -81,16 +78,16 @@ class basic_rdkafka_client {
     auto const list = detail::to_rdkafka(from);
     bool const unassign = from.empty() && std::exchange(owes_unassign_, false);
     forget_what_was_held_back();
-    check(rd_kafka_assign(now_->client, unassign ? nullptr : list.get()), "assign");
+    detail::check(rd_kafka_assign(now_->client, unassign ? nullptr : list.get()), "assign");
   }
   void incremental_assign(std::vector<position> const& from) {
     auto const list = detail::to_rdkafka(from);
-    check(detail::rdkafka_error{rd_kafka_incremental_assign(now_->client, list.get())}, "assign");
+    detail::check(detail::rdkafka_error{rd_kafka_incremental_assign(now_->client, list.get())}, "assign");
   }
   void incremental_unassign(std::vector<topic_partition> const& set) {
     owes_unassign_ = false;
     auto const list = detail::to_rdkafka(set);
-    check(detail::rdkafka_error{rd_kafka_incremental_unassign(now_->client, list.get())}, "give up partitions");
+    detail::check(detail::rdkafka_error{rd_kafka_incremental_unassign(now_->client, list.get())}, "give up partitions");
   }
   bool cooperative() const { return detail::is_cooperative(settings_); }
   group_positions& positions() { return positions_; }
@@ -362,29 +359,22 @@ class basic_rdkafka_client {
       return;
     }
     failed_ = failed_ || fatal;
-    auto const code = detail::code_of(what, text);
-    // "ssl://host:9093/bootstrap: SSL handshake failed: ..."
-    if (auto const end = text.find("/bootstrap: "); code == errc::login_failed && end != text.npos)
-      refused_.insert(text.substr(0, end));
-    text += detail::remedy(what, text, settings_);
-    if (detail::says_why_not_connected(what)) {
-      last_connection_error_ = text;
-      connection_code_ = code;
-    }
-    heard_.push_back(client::trouble{code, std::move(text), fatal});
+    auto const remedy = detail::remedy(what, text, settings_);
+    connecting_.hear(what, text, remedy);
+    heard_.push_back(client::trouble{detail::code_of(what, text), text + remedy, fatal});
   }
 
   void note_token(std::string failure) {
     if (failure.empty()) return;
-    last_connection_error_ = clean(std::move(failure));
-    connection_code_ = errc::login_failed;
-    heard_.push_back(client::trouble{errc::login_failed, last_connection_error_});
+    failure = clean(std::move(failure));
+    connecting_.has_no_token(failure);
+    heard_.push_back(client::trouble{errc::login_failed, std::move(failure)});
   }
 
-  /// While the brokers are asked for the first time. None of those that are named lets us in: waiting does not help.
+  /// While the brokers are asked for the first time.
   void hear_meanwhile() {
     collect(heard_.max_size());
-    if (!refused_.empty() && refused_.size() >= detail::split(settings_.brokers).size()) throw_no_login();
+    connecting_.throw_if_all_refuse(settings_.brokers);
   }
 
   // Errors
@@ -398,36 +388,10 @@ class basic_rdkafka_client {
     if (settings_.log) settings_.log(level, clean(line));
   }
 
-  [[noreturn]] void throw_no_login() const {
-    throw error(errc::login_failed, "can't log in to " + settings_.brokers + ": " + last_connection_error_);
-  }
-
-  static void check(rd_kafka_resp_err_t e, char const* what) {
-    if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
-      throw error(errc::client_failed, std::string("can't ") + what + ": " + rd_kafka_err2str(e));
-  }
-  static void check(detail::rdkafka_error const& e, char const* what) {
-    if (e) throw error(errc::client_failed, std::string("can't ") + what + ": " + rd_kafka_error_string(e.get()));
-  }
-
   /// Where no broker answers: with the last thing heard of one, which says why.
   template <class Ask>
   std::invoke_result_t<Ask> explained(Ask ask) {
-    try {
-      auto answer = ask();
-      refused_.clear();
-      last_connection_error_.clear();
-      connection_code_ = errc::no_broker;
-      return answer;
-    } catch (error const& e) {
-      if (e.code() != errc::no_broker) throw;
-      collect(heard_.max_size());
-      if (connection_code_ == errc::login_failed) throw_no_login();
-      throw error(errc::no_broker, std::string(e.what()).substr(std::string_view("sluice: ").size()) +
-                                       " (brokers: " + settings_.brokers +
-                                       (last_connection_error_.empty() ? "" : "; " + last_connection_error_) +
-                                       "); check kafka{.brokers} and the way there");
-    }
+    return connecting_.explained(ask, [this] { collect(heard_.max_size()); }, settings_.brokers);
   }
 };
 

@@ -43,7 +43,7 @@ class basic_rdkafka_tokens {
   std::string hand_over(rd_kafka_t& client, access_token const& token) {
     using std::chrono::milliseconds;
     // What librdkafka says of a token or an extension that it refuses cites it.
-    for (unsigned char const c : token.value)
+    for (char const c : token.value)
       if (c < 0x20 || c > 0x7e) return "kafka{.token} gave a token with a character that can't be sent";
     if (token.value.empty()) return "kafka{.token} gave an empty token";
     auto const now = clock::now();

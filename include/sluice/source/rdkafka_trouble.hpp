@@ -1,8 +1,10 @@
-/// \file source/rdkafka_trouble.hpp  librdkafka's error codes in the library's words: a code, and what to do about it.
+/// \file source/rdkafka_trouble.hpp  librdkafka's error codes in the library's words: a code, what to do about it, and why nobody was reached.
 #pragma once
+#include <sluice/detail/late.hpp>
 #include <sluice/error.hpp>
 #include <sluice/source/rdkafka_config.hpp>
 
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -101,5 +103,65 @@ std::string remedy(rd_kafka_resp_err_t e, std::string_view text, Settings const&
       return missing_right(e);
   }
 }
+
+template <class Text = std::string>
+void check(rd_kafka_resp_err_t e, char const* what) {
+  if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
+    throw error(errc::client_failed, Text("can't ") + what + ": " + rd_kafka_err2str(e));
+}
+template <class Text = std::string>
+void check(rdkafka_error const& e, char const* what) {
+  if (e) throw error(errc::client_failed, Text("can't ") + what + ": " + rd_kafka_error_string(e.get()));
+}
+
+/// What was heard last of brokers that can't be reached, or don't let this client in.
+template <class Late>
+class basic_connection_trouble {
+  late<std::set<std::string>, Late> refused_{};  // "ssl://host:9093", of those that are named
+  std::string last_{};
+  errc code_ = errc::no_broker;
+
+ public:
+  /// `text` is librdkafka's ("ssl://host:9093/bootstrap: SSL handshake failed: ..."), without secrets.
+  void hear(rd_kafka_resp_err_t e, std::string_view text, std::string const& what_to_do) {
+    auto const code = code_of(e, text);
+    if (auto const end = text.find("/bootstrap: "); code == errc::login_failed && end != text.npos)
+      refused_.emplace(text.substr(0, end));
+    // A refusal is more telling than other brokers that are away.
+    if (!says_why_not_connected(e) || (code_ == errc::login_failed && code != code_)) return;
+    last_ = std::string(text) + what_to_do;
+    code_ = code;
+  }
+  void has_no_token(std::string const& why) {
+    last_ = why;
+    code_ = errc::login_failed;
+  }
+
+  /// Once every broker that is named has refused: waiting does not help.
+  void throw_if_all_refuse(std::string const& brokers) const {
+    if (!refused_.empty() && refused_.size() >= split(brokers).size()) throw_no_login(brokers);
+  }
+  /// The answer; where no broker gives one, the error with what was heard last, after `hear()` has heard the rest.
+  template <class Ask, class Hear>
+  auto explained(Ask ask, Hear hear, std::string const& brokers) {
+    try {
+      auto answer = ask();
+      *this = {};
+      return answer;
+    } catch (error const& e) {
+      if (e.code() != errc::no_broker) throw;
+      hear();
+      if (code_ == errc::login_failed) throw_no_login(brokers);
+      throw error(errc::no_broker, std::string(e.what()).substr(std::string_view("sluice: ").size()) +
+                                       " (brokers: " + brokers + (last_.empty() ? "" : "; " + last_) +
+                                       "); check kafka{.brokers} and the way there");
+    }
+  }
+
+ private:
+  [[noreturn]] void throw_no_login(std::string const& brokers) const {
+    throw error(errc::login_failed, "can't log in to " + brokers + ": " + last_);
+  }
+};
 
 }}}  // namespace sluice::v0::detail
