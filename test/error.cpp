@@ -11,6 +11,8 @@ static_assert(static_cast<int>(sl::errc::two_owners) == 11);
 static_assert(static_cast<int>(sl::errc::fenced) == 16);
 static_assert(static_cast<int>(sl::errc::bad_statement) == 22);
 static_assert(static_cast<int>(sl::errc::conflict) == 23);
+static_assert(static_cast<int>(sl::errc::login_failed) == 24);
+static_assert(static_cast<int>(sl::errc::access_denied) == 25);
 
 TEST_CASE("an error says who speaks, and keeps its code") {
   sl::error const e(sl::errc::unknown_topic, "no topic 'orders'");

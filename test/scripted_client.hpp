@@ -42,6 +42,7 @@ struct cluster {
   std::deque<sl::client::event> events{};
   std::map<of_t, std::vector<std::int64_t>> again{};  // old records that come once more, before what is expected
   std::map<of_t, std::string> trouble{};              // told once by take()
+  sl::errc trouble_code = sl::errc::client_failed;
   std::set<of_t> leaderless{};
   std::vector<of_t> rejoins_with{};  // what a renewed client is assigned
   std::deque<sl::outcome> group_answers{};
@@ -267,6 +268,7 @@ class client {
     sl::client::taken result;
     if (auto const told = world_.trouble.find(q.of); told != world_.trouble.end()) {
       result.trouble = told->second;
+      result.code = world_.trouble_code;
       world_.trouble.erase(told);
     }
     auto& l = world_.logs[q.of];
@@ -302,6 +304,7 @@ class client {
 
   // the brokers
 
+  void reach(sl::time_point) { reach(); }
   std::int32_t partition_count(std::string const& topic, sl::time_point) {
     reach();
     auto const n = std::ranges::count_if(world_.logs, [&](auto const& one) { return one.first.topic == topic; });

@@ -31,6 +31,8 @@ enum class errc {
   closed,                 ///< the consumer is closed
   bad_statement,          ///< a statement of the handler's own that its database refuses
   conflict,               ///< another transaction was in the way of this one
+  login_failed,           ///< TLS or SASL: the brokers and this client don't accept each other
+  access_denied,          ///< the brokers know this user, who lacks a right
 };
 
 class error : public std::runtime_error {

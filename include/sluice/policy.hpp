@@ -1,5 +1,7 @@
 /// \file policy.hpp  What a policy is: a type that names the one slot it fills.
 #pragma once
+#include <sluice/access_token.hpp>
+
 #include <chrono>
 #include <concepts>
 #include <functional>
@@ -40,6 +42,7 @@ struct context {
   bool transactional_group = false;                 ///< results and offsets are one transaction of the group's cluster
   std::chrono::milliseconds batch_interval{0};      ///< 0: a batch is what has arrived
   std::function<void(int level, std::string_view line)> log{};  ///< any thread; syslog's levels, 7 is debug
+  token_source token{};                                         ///< the source's
 };
 
 }}  // namespace sluice::v0

@@ -9,6 +9,7 @@
 #include <sluice/policy.hpp>
 
 #include <sluice/source/kafka.hpp>
+#include <sluice/source/kafka_text.hpp>
 
 #include <sluice/rate_limit/max_rate_per_partition.hpp>
 #include <sluice/rate_limit/pid_backpressure.hpp>

@@ -11,6 +11,23 @@
 
 namespace servers {
 
+/// A way to a node besides the one in the clear: TLS, SASL.
+struct kafka_listener {
+  std::string name{};                   ///< small letters
+  std::string protocol{};               ///< SSL, SASL_SSL, SASL_PLAINTEXT
+  std::vector<std::string> settings{};  ///< broker properties of this listener, without `listener.name.NAME.`
+  int port = 0;                         ///< 0: a free one
+  int told = 0;                         ///< the port that clients are told, a proxy's; 0: its own
+};
+
+struct kafka_setup {
+  int nodes = 1;
+  std::vector<std::string> more{};          ///< lines of server.properties
+  std::vector<kafka_listener> listeners{};  ///< at localhost; of the first node
+  std::vector<std::string> format_with{};   ///< arguments for the storage tool
+  std::string version = "kafka";            ///< the folder with the pom.xml
+};
+
 /// Sessions of a group may be as short as 1 s, nothing waits for more members, topics are made by hand, deleted records
 /// are gone within a second. Topics of several nodes have three replicas, two of which must have a record.
 class kafka {
@@ -23,11 +40,19 @@ class kafka {
   };
 
   temporary_folder folder_{};
-  std::string jars_ = path_by("jars", "kafka");
-  std::vector<node> nodes_{};
+  kafka_setup setup_;
+  std::string jars_ = path_by("jars", setup_.version);
+  std::vector<node> nodes_{static_cast<std::size_t>(setup_.nodes)};
 
  public:
-  explicit kafka(int nodes = 1, std::vector<std::string> const& more = {}) : nodes_(static_cast<std::size_t>(nodes)) {
+  explicit kafka(int nodes = 1, std::vector<std::string> const& more = {}) : kafka(kafka_setup{nodes, more}) {}
+  explicit kafka(kafka_setup setup) : setup_(std::move(setup)) {
+    for (auto& l : setup_.listeners)
+      if (l.port == 0) l.port = free_port();
+    write_file(folder_.path / "log4j.properties",
+               "log4j.rootLogger=INFO,F\nlog4j.appender.F=org.apache.log4j.ConsoleAppender\n"
+               "log4j.appender.F.layout=org.apache.log4j.PatternLayout\n"
+               "log4j.appender.F.layout.ConversionPattern=[%d] %p %m (%c)%n\n");
     write_file(folder_.path / "log4j2.properties",
                "status=error\nappender.f.type=Console\nappender.f.name=F\nappender.f.layout.type=PatternLayout\n"
                "appender.f.layout.pattern=[%d] %p %m (%c)%n\nrootLogger.level=info\nrootLogger.appenderRef.f.ref=F\n");
@@ -40,7 +65,7 @@ class kafka {
       std::filesystem::create_directory(n.folder);
       voters += (i ? "," : "") + std::to_string(i + 1) + "@127.0.0.1:" + std::to_string(n.controller_port);
     }
-    for (std::size_t i = 0; i < nodes_.size(); ++i) configure(i, voters, more);
+    for (std::size_t i = 0; i < nodes_.size(); ++i) configure(i, voters);
     for (std::size_t i = 0; i < nodes_.size(); ++i) launch(nodes_[i]);
     for (auto& n : nodes_) wait_for(n);
   }
@@ -49,6 +74,12 @@ class kafka {
     std::string all;
     for (auto const& n : nodes_) all += (all.empty() ? "" : ",") + ("127.0.0.1:" + std::to_string(n.port));
     return all;
+  }
+  /// Where a listener is to be reached.
+  std::string address(std::string const& listener) const {
+    for (auto const& l : setup_.listeners)
+      if (l.name == listener) return "localhost:" + std::to_string(l.told ? l.told : l.port);
+    throw std::runtime_error("no listener " + listener);
   }
   std::size_t size() const { return nodes_.size(); }
   std::string log(std::size_t i) const { return nodes_.at(i).running.log(); }
@@ -68,51 +99,65 @@ class kafka {
                                  "-Xmx400m",
                                  "-XX:+UseSerialGC",
                                  "-XX:TieredStopAtLevel=1",
-                                 "-Dlog4j2.configurationFile=" + (folder_.path / "log4j2.properties").string(),
+                                 "-Dlog4j2.configurationFile=" + folder_.name() + "/log4j2.properties",
+                                 "-Dlog4j.configuration=file:" + folder_.name() + "/log4j.properties",
                                  "-cp",
                                  jars_ + "/*"};
     all.insert(all.end(), arguments.begin(), arguments.end());
     return all;
   }
-  void configure(std::size_t i, std::string const& voters, std::vector<std::string> const& more) {
+  void configure(std::size_t i, std::string const& voters) {
     auto const& n = nodes_[i];
-    auto const address = "PLAINTEXT://127.0.0.1:" + std::to_string(n.port);
+    auto const plain = "PLAINTEXT://127.0.0.1:" + std::to_string(n.port);
+    auto listening = plain + ",CONTROLLER://127.0.0.1:" + std::to_string(n.controller_port), told = plain;
+    std::string protocols = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT";
+    std::vector<std::string> more = setup_.more;
+    if (i == 0) {
+      for (auto const& l : setup_.listeners) {
+        std::string name = l.name;
+        for (auto& c : name) c = static_cast<char>(c - 'a' + 'A');
+        listening += "," + name + "://localhost:" + std::to_string(l.port);
+        told += "," + name + "://" + address(l.name);
+        protocols += "," + name + ":" + l.protocol;
+        for (auto const& s : l.settings) more.push_back("listener.name." + l.name + "." + s);
+      }
+    }
     std::string const replicas = nodes_.size() >= 3 ? "3" : "1", in_sync = nodes_.size() >= 3 ? "2" : "1";
-    std::vector<std::string> lines{
-        "process.roles=broker,controller",
-        "node.id=" + std::to_string(i + 1),
-        "controller.quorum.voters=" + voters,
-        "listeners=" + address + ",CONTROLLER://127.0.0.1:" + std::to_string(n.controller_port),
-        "advertised.listeners=" + address,
-        "controller.listener.names=CONTROLLER",
-        "inter.broker.listener.name=PLAINTEXT",
-        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "log.dirs=" + n.folder + "/data",
-        "default.replication.factor=" + replicas,
-        "min.insync.replicas=" + in_sync,
-        "offsets.topic.replication.factor=" + replicas,
-        "offsets.topic.num.partitions=4",
-        "transaction.state.log.replication.factor=" + replicas,
-        "transaction.state.log.min.isr=" + in_sync,
-        "transaction.state.log.num.partitions=4",
-        "group.min.session.timeout.ms=1000",
-        "group.initial.rebalance.delay.ms=0",
-        "auto.create.topics.enable=false",
-        "broker.session.timeout.ms=2000",
-        "broker.heartbeat.interval.ms=300",
-        "controller.quorum.fetch.timeout.ms=1000",
-        "controller.quorum.election.timeout.ms=500",
-        "controller.quorum.election.backoff.max.ms=300",
-        "log.retention.check.interval.ms=1000",
-        "log.initial.task.delay.ms=500",
-        "num.io.threads=4"};
+    std::vector<std::string> lines{"process.roles=broker,controller",
+                                   "node.id=" + std::to_string(i + 1),
+                                   "controller.quorum.voters=" + voters,
+                                   "listeners=" + listening,
+                                   "advertised.listeners=" + told,
+                                   "controller.listener.names=CONTROLLER",
+                                   "inter.broker.listener.name=PLAINTEXT",
+                                   "listener.security.protocol.map=" + protocols,
+                                   "log.dirs=" + n.folder + "/data",
+                                   "default.replication.factor=" + replicas,
+                                   "min.insync.replicas=" + in_sync,
+                                   "offsets.topic.replication.factor=" + replicas,
+                                   "offsets.topic.num.partitions=4",
+                                   "transaction.state.log.replication.factor=" + replicas,
+                                   "transaction.state.log.min.isr=" + in_sync,
+                                   "transaction.state.log.num.partitions=4",
+                                   "group.min.session.timeout.ms=1000",
+                                   "group.initial.rebalance.delay.ms=0",
+                                   "auto.create.topics.enable=false",
+                                   "broker.session.timeout.ms=2000",
+                                   "broker.heartbeat.interval.ms=300",
+                                   "controller.quorum.fetch.timeout.ms=1000",
+                                   "controller.quorum.election.timeout.ms=500",
+                                   "controller.quorum.election.backoff.max.ms=300",
+                                   "log.retention.check.interval.ms=1000",
+                                   "log.initial.task.delay.ms=500",
+                                   "num.io.threads=4"};
     lines.insert(lines.end(), more.begin(), more.end());
     std::string text;
     for (auto const& l : lines) text += l + "\n";
     write_file(n.folder + "/server.properties", text);
-    run(java({"kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c",
-              n.folder + "/server.properties"}),
-        n.folder + "/format.log");
+    std::vector<std::string> format{"kafka.tools.StorageTool", "format", "-t",
+                                    "MkU3OEVBNTcwNTJENDM2Qg",  "-c",     n.folder + "/server.properties"};
+    format.insert(format.end(), setup_.format_with.begin(), setup_.format_with.end());
+    run(java(format), n.folder + "/format.log");
   }
   void launch(node& n) {
     n.said = n.running.log().size();

@@ -1,9 +1,12 @@
 /// with_servers COMMAND...: runs a command while the servers are there that its arguments name, each with its address in
-/// the name's place: {kafka}, {kafka3} (of three nodes), {postgres}, {redis}. Passwords are in the command's environment,
-/// under the names that the servers' own clients look for. Its status is the command's.
+/// the name's place: {kafka}, {kafka3} (of three nodes), {postgres}, {redis}, {s3}, {webhdfs}, {zookeeper}. Passwords are in
+/// the command's environment, under the names that the servers' own clients look for. Its status is the command's.
+#include "servers/hdfs.hpp"
 #include "servers/kafka.hpp"
 #include "servers/postgres.hpp"
 #include "servers/redis.hpp"
+#include "servers/s3.hpp"
+#include "servers/zookeeper.hpp"
 
 #include <any>
 #include <functional>
@@ -38,6 +41,22 @@ std::map<std::string, starter> const starters{
        ::setenv("REDIS_PASSWORD", server->password().c_str(), 1);
        return "127.0.0.1:" + std::to_string(server->port());
      }},
+    {"{s3}",
+     [](auto& running) {
+       auto const server = keep<s3>(running);
+       ::setenv("AWS_ACCESS_KEY_ID", server->key().c_str(), 1);
+       ::setenv("AWS_SECRET_ACCESS_KEY", server->secret().c_str(), 1);
+       return server->endpoint() + "/offsets";
+     }},
+    {"{webhdfs}",
+     [](auto& running) {
+       auto const server = keep<hdfs>(running);
+       server->ask("PUT", "/course?op=MKDIRS");
+       server->ask("PUT", "/course?op=SETOWNER&owner=course");
+       ::setenv("HADOOP_USER_NAME", "course", 1);
+       return server->address() + "/course";
+     }},
+    {"{zookeeper}", [](auto& running) { return keep<zookeeper>(running)->address(); }},
 };
 
 }  // namespace

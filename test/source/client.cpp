@@ -18,6 +18,7 @@ struct least {
   void release(std::span<sl::detail::message const>) {}
   sl::detail::message_access const* access() const { return nullptr; }
   std::int64_t end(std::size_t) const { return -1; }
+  void reach(sl::time_point) {}
   std::int32_t partition_count(std::string const&, sl::time_point) { return 0; }
   std::vector<sl::client::watermarks> ends(std::vector<sl::topic_partition> const&, sl::time_point) { return {}; }
   std::vector<sl::offset> offsets_at(std::vector<sl::topic_partition> const&, sl::wall_time, sl::time_point) {

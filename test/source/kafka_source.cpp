@@ -442,6 +442,28 @@ TEST_CASE("trouble is told, fatal trouble thrown, the rest of the news is heard 
   CHECK(r.me.troubles[1] == "t/0: not authorized");
 }
 
+TEST_CASE("a right that is missing is thrown, whoever says so, and what is heard after it is not lost") {
+  rig r;
+  r.world.produce(a, 2);
+  r.world.tell(sl::client::trouble{sl::errc::access_denied, "no right to the group"});
+  r.world.assign({a});
+  CHECK(code([&] { r.serve(); }) == sl::errc::access_denied);
+  r.read();
+  CHECK(r.seen == numbers{0, 1});
+  r.world.trouble[a] = "no right to the topic";
+  r.world.trouble_code = sl::errc::access_denied;
+  r.read();
+  CHECK(code([&] { r.serve(); }) == sl::errc::access_denied);
+  CHECK(r.me.troubles.empty());
+}
+
+TEST_CASE("a pattern's topics are not asked for, but whether a broker is there") {
+  rig r{{.topics = {"^t.*"}}};
+  r.source.open(r.world.now + 1s);
+  r.world.reachable = false;
+  CHECK(code([&] { r.source.open(r.world.now + 1s); }) == sl::errc::no_broker);
+}
+
 TEST_CASE("a spent client is replaced: all is given up as lost, and claimed again with the new one") {
   rig r;
   r.world.produce(a, 4);

@@ -222,10 +222,21 @@ TEST_CASE("what lies behind an error is kept for the next take", "[client]") {
   for (auto& m : raw) from.push_back(&m);
   std::vector<detail::message> out(3);
   client::taken t;
-  auto const rest = detail::translate({"t", 0}, from, out, t);
+  auto const rest = detail::translate<void>(from, out, t);
   CHECK(t.count == 3);
   REQUIRE(rest.size() == 1);
   CHECK(rest[0] == &raw[3]);
+}
+
+TEST_CASE("a right that is missing is told, in the background too", "[client]") {
+  broker().create_topic("denied", 1);
+  reader r{by_hand("denied")};
+  broker().fail_next(request::offset_commit, {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED});
+  r.client.positions().store_later({{.of = {"denied", 0}, .next = offset{1}}});
+  REQUIRE(r.until([&] { return r.heard<client::trouble>() != nullptr; }));
+  auto const& told = *r.heard<client::trouble>();
+  CHECK(told.code == errc::access_denied);
+  CHECK_THAT(told.text, ContainsSubstring("\"denied\"") && ContainsSubstring("READ on the group"));
 }
 
 TEST_CASE("the brokers are asked for partitions, ends and times", "[client]") {

@@ -11,6 +11,8 @@ namespace {
 
 std::string const canary = "canary-5f3c91";
 
+using properties_t = std::map<std::string, std::string>;
+
 rdkafka_settings with(std::map<std::string, std::string> properties) {
   return {.brokers = "localhost:1", .group = "g", .properties = std::move(properties)};
 }
@@ -141,6 +143,32 @@ TEST_CASE("passwords do not travel in the clear unless that was said", "[config]
     given["security.protocol"] = "SASL_SSL";
     CHECK_NOTHROW(detail::make_rdkafka_conf(with(given)));
   }
+}
+
+TEST_CASE("tokens need somebody who gives them, and TLS; nothing else needs either", "[config]") {
+  properties_t const bearer{{"security.protocol", "sasl_ssl"}, {"sasl.mechanism", "OAUTHBEARER"}};
+  auto const check = [](properties_t const& given, bool gives_tokens) {
+    detail::check_credentials(given, gives_tokens);
+  };
+  auto const and_also = [&](properties_t more) {
+    more.insert(bearer.begin(), bearer.end());
+    return more;
+  };
+  CHECK_NOTHROW(check(bearer, true));
+  CHECK_NOTHROW(check(and_also({{"sasl.oauthbearer.method", "OIDC"}}), false));
+  CHECK_NOTHROW(check(and_also({{"enable.sasl.oauthbearer.unsecure.jwt", "true"}}), false));
+  CHECK_THAT(refused([&] { check(bearer, false); }).text, ContainsSubstring("kafka{.token}"));
+  for (auto const& given : {properties_t{}, and_also({{"sasl.oauthbearer.method", "oidc"}}),
+                            and_also({{"enable.sasl.oauthbearer.unsecure.jwt", "1"}}),
+                            properties_t{{"security.protocol", "sasl_ssl"}, {"sasl.mechanisms", "PLAIN"}}})
+    CHECK_THAT(refused([&] { check(given, true); }).text, ContainsSubstring(".token"));
+  auto plain = and_also({});
+  plain["security.protocol"] = "SASL_PLAINTEXT";
+  CHECK_THAT(refused([&] { check(plain, true); }).text, ContainsSubstring("the token without TLS"));
+  plain[detail::plaintext_credentials] = "true";
+  CHECK_NOTHROW(check(plain, true));
+  CHECK_THAT(refused([&] { check({{"security.protocol", "SASL_SSL"}}, false); }).text,
+             ContainsSubstring("needs sasl.mechanism"));
 }
 
 TEST_CASE("cooperative assignment depends on the library that runs", "[config]") {

@@ -181,8 +181,9 @@ TEST_CASE("a producer that may not begin says so") {
     f.producer.ready(within(5s));
     FAIL("ready");
   } catch (sl::store_error const& e) {
-    CHECK(e.code() == sl::errc::store_unavailable);
+    CHECK(e.code() == sl::errc::access_denied);
     CHECK(std::string(e.what()).find("transactional_id \"id") != std::string::npos);
+    CHECK(std::string(e.what()).find("WRITE on the transactional id") != std::string::npos);
   }
   f.producer.ready(within(5s));
 }

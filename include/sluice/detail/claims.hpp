@@ -61,8 +61,11 @@ class claims final : public source_owner {
     try {
       bind_anew();
       answers = claim_at_home(set, resolve, all_.by());
-    } catch (store_error const& e) { answers = all_failed(set, e.what()); } catch (error const& e) {
-      if (e.code() != errc::no_broker) throw;
+    } catch (store_error const& e) {
+      if (e.code() == errc::access_denied) throw;
+      answers = all_failed(set, e.what());
+    } catch (error const& e) {
+      if (e.code() != errc::no_broker && e.code() != errc::login_failed) throw;
       answers = all_failed(set, e.what());
     }
     for (auto const& c : answers) all_.tell().on_claim(c);

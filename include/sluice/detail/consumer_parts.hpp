@@ -114,6 +114,7 @@ struct consumer_parts {
     x.brokers = c.source.brokers;
     x.group = c.source.group;
     x.properties = c.source.properties;
+    if constexpr (requires { c.source.token; }) x.token = c.source.token;
     x.keeps_in_group = store_in_group || requires { c.store.mirror; };
     x.transactional_group = traits::in_transaction && store_in_group;
     x.batch_interval = c.batching.interval;

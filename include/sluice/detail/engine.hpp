@@ -196,7 +196,8 @@ class engine {
       Slots::delivery::deliver(turn);
     } catch (store_conflict const& e) { turn.store_failed(e); } catch (store_error const& e) {
       turn.store_failed(e);
-      if constexpr (parts_of::failure_ends_in_stop) throw;
+      // A right that is missing is not had by trying again.
+      if (parts_of::failure_ends_in_stop || e.code() == errc::access_denied) throw;
     }
   }
 

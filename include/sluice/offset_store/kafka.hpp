@@ -56,7 +56,8 @@ class kafka_offsets::basic_runtime {
         producer_{.brokers = c.brokers,
                   .properties = detail::connection_properties(c.properties),
                   .owned = {},
-                  .log = c.log} {}
+                  .log = c.log,
+                  .token = c.token} {}
   basic_runtime(basic_runtime const&) = delete;
   basic_runtime& operator=(basic_runtime const&) = delete;
 

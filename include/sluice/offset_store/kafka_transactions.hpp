@@ -96,7 +96,7 @@ class basic_kafka_transactions {
     }
     if (end.what == transaction_end::aborted) {
       if (end.fenced || end.moved_on) return outcome::refused;
-      throw store_error(errc::store_unavailable, "the transaction was rolled back: " + end.why);
+      throw store_error(end.code, "the transaction was rolled back: " + end.why);
     }
     out_of_reach_ = false;
     for (auto const& m : pending_) {

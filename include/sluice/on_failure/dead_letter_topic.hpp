@@ -35,7 +35,8 @@ struct dead_letter_topic {
           settings_{.brokers = c.brokers,
                     .properties = detail::connection_properties(c.properties),
                     .owned = {{"enable.idempotence", "true"}},
-                    .log = c.log} {}
+                    .log = c.log,
+                    .token = c.token} {}
 
     std::string const& topic() const { return topic_; }
 
@@ -51,7 +52,7 @@ struct dead_letter_topic {
       if (!producer_) return;
       bool const all = producer_->flush(by);
       if (auto const failure = producer_->take_failure()) fail(failure.why);
-      if (!all) fail("the brokers did not acknowledge it in time");
+      if (!all) fail("the brokers did not acknowledge it in time" + producer_->not_connected());
     }
   };
   using runtime = basic_runtime<void>;

@@ -16,7 +16,7 @@ namespace sluice { inline namespace v0 {
 ///     });
 ///
 /// What is the record's fault (too large, no such partition) throws error(client_failed); what is the brokers' throws
-/// store_error(client_failed), which no retry, skip or dead letter takes for a poison record. One thread.
+/// store_error(client_failed, access_denied), which no retry, skip or dead letter takes for a poison record. One thread.
 template <class Late>
 class basic_kafka_output {
  public:
@@ -25,6 +25,7 @@ class basic_kafka_output {
     std::map<std::string, std::string> properties{};  ///< librdkafka's; acks and idempotence are the library's
     std::chrono::milliseconds timeout{30'000};        ///< for flush(), and for room in the queue
     std::function<void(int level, std::string_view line)> log{};
+    token_source token{};  ///< for sasl.mechanism=OAUTHBEARER; called on the thread that calls produce() and flush()
   };
 
  private:
@@ -55,9 +56,10 @@ class basic_kafka_output {
     bool const all = producer_->flush(std::chrono::steady_clock::now() + timeout);
     raise(producer_->take_failure());
     if (!all) {
-      throw store_error(errc::client_failed,
-                        std::to_string(producer_->not_reported()) + " records were not acknowledged within " +
-                            std::to_string(timeout.count()) + " ms; brokers: " + settings_.brokers);
+      throw store_error(errc::client_failed, std::to_string(producer_->not_reported()) +
+                                                 " records were not acknowledged within " +
+                                                 std::to_string(timeout.count()) +
+                                                 " ms; brokers: " + settings_.brokers + producer_->not_connected());
     }
   }
 
@@ -74,6 +76,7 @@ class basic_kafka_output {
         .properties = settings_.properties,
         .owned = {{"enable.idempotence", "true"}},
         .log = settings_.log,
+        .token = settings_.token,
     });
   }
   void raise(detail::delivery_failure const& failure) {
@@ -81,7 +84,7 @@ class basic_kafka_output {
     if (producer_->fatal()) producer_.reset();
     auto const text = "not delivered to " + failure.why;
     if (detail::is_the_records_fault(failure.code)) throw error(errc::client_failed, text);
-    throw store_error(errc::client_failed, text);
+    throw store_error(detail::is_denied(failure.code) ? errc::access_denied : errc::client_failed, text);
   }
 };
 using kafka_output = basic_kafka_output<void>;

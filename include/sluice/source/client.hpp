@@ -22,6 +22,7 @@ struct out_of_range {
   topic_partition of{};
 };
 /// A failure that needs no action (the client goes on by itself), or is `fatal`: then this client is of no more use.
+/// errc::access_denied is the user's to mend.
 struct trouble {
   errc code = errc::client_failed;
   std::string text{};
@@ -42,8 +43,9 @@ struct watermarks {
 /// What one take() brought.
 struct taken {
   std::size_t count = 0;
-  bool out_of_range = false;  ///< the partition's queue said so, behind the messages
-  std::string trouble{};      ///< another error of this partition, reported
+  bool out_of_range = false;        ///< the partition's queue said so, behind the messages
+  std::string trouble{};            ///< another error of this partition, reported
+  errc code = errc::client_failed;  ///< of that
 };
 
 /// `poll`: the next event, if one is there; never waits.
@@ -54,7 +56,9 @@ struct taken {
 /// `wait` ends when a queue goes from empty to not empty: whoever leaves records in one must come again unasked.
 /// `take`: what has arrived, never waits. Messages live until release().
 /// `end`: the end of the partition as last heard of; -1: not known.
-/// `partition_count`, `watermarks`, `offsets_at`: ask the brokers; throw error(unknown_topic, no_broker) in time.
+/// `reach`: returns once a broker answers.
+/// `partition_count`, `ends`, `offsets_at`: ask the brokers. All four throw error(no_broker, login_failed, access_denied,
+///   unknown_topic) in time.
 ///   offsets_at: the first record at or after `t` in each partition; the end where there is none.
 /// `subscribe` takes effect once; with kafka_partitions it isn't called.
 /// `spent()`: the client is of no more use. `renew()`: a new one; the old goes to the reaper.
@@ -75,6 +79,7 @@ concept kafka_client = requires(
   c.release(back);
   { cc.access() } -> std::same_as<detail::message_access const*>;
   { cc.end(handle) } -> std::same_as<std::int64_t>;
+  c.reach(by);
   { c.partition_count(topic, by) } -> std::same_as<std::int32_t>;
   { c.ends(set, by) } -> std::same_as<std::vector<watermarks>>;
   { c.offsets_at(set, t, by) } -> std::same_as<std::vector<offset>>;

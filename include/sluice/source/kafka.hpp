@@ -16,7 +16,8 @@ rdkafka_settings settings_of(Config const& c, context const& around, bool subscr
           .committed_only = around.transactional_group,
           .max_buffered = c.max_buffered,
           .expected_partitions = c.expected_partitions,
-          .log = around.log};
+          .log = around.log,
+          .token = c.token};
 }
 
 }  // namespace detail

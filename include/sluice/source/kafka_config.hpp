@@ -1,5 +1,6 @@
 /// \file source/kafka_config.hpp  The two Kafka sources as a user configures them: subscribed, or assigned by hand.
 #pragma once
+#include <sluice/access_token.hpp>
 #include <sluice/detail/late.hpp>
 #include <sluice/error.hpp>
 #include <sluice/offset.hpp>
@@ -80,6 +81,7 @@ struct kafka {
   std::vector<position> start_from{};    ///< for a first claim: given offsets, before `start`
   std::map<std::string, std::string> properties{};  ///< librdkafka's own
   std::chrono::milliseconds timeout{10'000};        ///< for what brokers are asked: at construction, and in a claim
+  token_source token{};                             ///< for sasl.mechanism=OAUTHBEARER
 
   template <class Context>
   static detail::late<runtime, Context> open(kafka const& self, Context const& c);
@@ -105,6 +107,7 @@ struct kafka_partitions {
   std::vector<position> start_from{};
   std::map<std::string, std::string> properties{};
   std::chrono::milliseconds timeout{10'000};
+  token_source token{};
 
   template <class Context>
   static detail::late<runtime, Context> open(kafka_partitions const& self, Context const& c);

@@ -24,6 +24,7 @@ struct kafka_lane_state {
   bool outside = false;    ///< the broker refused the offset
   bool gone = false;       ///< the fingerprint's record was not there to be compared: to be reported
   std::string trouble{};   ///< what else its queue said: to be reported
+  errc trouble_code = errc::client_failed;
 };
 
 /// The lanes that are ours, each beside its state: two arrays, since the consumer sees the first.

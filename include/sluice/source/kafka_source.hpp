@@ -41,7 +41,10 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
 
   void open(time_point by) {
     for (auto const& topic : plan_.topics)
-      if (!topic.starts_with('^')) (void)client_.partition_count(topic, by);
+      if (topic.starts_with('^'))
+        client_.reach(by);
+      else
+        (void)client_.partition_count(topic, by);
     for (auto const& of : plan_.by_hand)
       if (auto const n = client_.partition_count(of.topic, by); of.partition < 0 || of.partition >= n)
         throw error(errc::unknown_topic,
@@ -165,7 +168,13 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
 
   void on(client::trouble const& e, source_owner& owner, time_point) {
     if (e.fatal) throw error(e.code, e.text);
-    owner.troubled(e.code, e.text);
+    tell(owner, e.code, e.text);
+  }
+
+  /// A right that is missing is not mended by trying again.
+  static void tell(source_owner& owner, errc code, std::string const& text) {
+    if (code == errc::access_denied) throw error(code, text);
+    owner.troubled(code, text);
   }
 
   void on(client::poll_exceeded const& e, source_owner& owner, time_point) { owner.put_out(e.text); }
@@ -251,7 +260,7 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
     try {
       return client_.ends(set, now + plan_.timeout);
     } catch (error const& e) {
-      if (e.code() != errc::no_broker) throw;
+      if (e.code() != errc::no_broker && e.code() != errc::login_failed) throw;
       owner.troubled(e.code(), e.what());
       return detail::late<std::vector<client::watermarks>, Client>(set.size());
     }
@@ -311,7 +320,7 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
     detail::late<std::vector<topic_partition>, Client> truncated;
     for (std::size_t i = 0; i < lanes_.size(); ++i) {
       auto& s = states_[i];
-      if (!s.trouble.empty()) owner.troubled(errc::client_failed, std::exchange(s.trouble, {}));
+      if (!s.trouble.empty()) tell(owner, s.trouble_code, std::exchange(s.trouble, {}));
       if (std::exchange(s.gone, false))
         owner.found({lanes_[i].of, position_event::fingerprint_gone, lanes_[i].next, lanes_[i].next,
                      to_string(lanes_[i].of) +
@@ -364,7 +373,10 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
       auto const kept = detail::keep_expected(l, s, room.first(got.count), client_, in.bytes);
       in.messages.keep(kept);
       quota -= kept;
-      if (!got.trouble.empty()) s.trouble = to_string(l.of) + ": " + got.trouble;
+      if (!got.trouble.empty()) {
+        s.trouble = to_string(l.of) + ": " + got.trouble;
+        s.trouble_code = got.code;
+      }
       if (got.out_of_range) mark_outside(i, time_point{});
       if (s.truncated || got.out_of_range || got.count < want) break;
     }

@@ -4,10 +4,12 @@
 #include <sluice/detail/rdkafka.hpp>
 #include <sluice/error.hpp>
 #include <sluice/source/client.hpp>
+#include <sluice/source/rdkafka_trouble.hpp>
 
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace sluice { inline namespace v0 { namespace detail {
@@ -51,13 +53,45 @@ inline void pause_before_asking_again(time_point by) {
   throw error(errc::no_broker, "no broker answered in time: " + question);
 }
 
-/// Throws error(unknown_topic), error(no_broker).
-inline std::int32_t ask_partition_count(rd_kafka_t& client, std::string const& topic, time_point by) {
+template <class Text>
+void throw_if_denied(rd_kafka_resp_err_t e, Text const& what) {
+  if (is_denied(e)) throw error(errc::access_denied, what + ": " + rd_kafka_err2str(e) + missing_right(e));
+}
+
+/// For how long an answer is waited for before what came meanwhile is heard: longer each time, since an answer that comes
+/// later is lost.
+class patience {
+  int wait_ = 500;
+  time_point by_;
+
+ public:
+  explicit patience(time_point by) : by_(by) {}
+  int next() { return std::max(1, std::min(std::exchange(wait_, 2 * wait_), milliseconds_until(by_))); }
+};
+
+/// Returns once a broker answers, whatever the answer. `meanwhile` is called before each attempt and may throw.
+/// Throws error(no_broker).
+template <class Meanwhile>
+void ask_for_an_answer(rd_kafka_t& client, time_point by, Meanwhile meanwhile) {
+  for (patience wait{by};; pause_before_asking_again(by)) {
+    meanwhile();
+    struct rd_kafka_metadata const* found = nullptr;
+    auto const e = rd_kafka_metadata(&client, 0, nullptr, &found, wait.next());
+    if (found) rd_kafka_metadata_destroy(found);
+    if (!unreachable(e)) return;
+    if (milliseconds_until(by) == 0) throw_no_broker("is anybody there?");
+  }
+}
+
+/// `meanwhile` is called before each attempt and may throw. Throws error(unknown_topic, access_denied, no_broker).
+template <class Meanwhile>
+std::int32_t ask_partition_count(rd_kafka_t& client, std::string const& topic, time_point by, Meanwhile meanwhile) {
   rdkafka_topic const asked{rd_kafka_topic_new(&client, topic.c_str(), nullptr)};
   if (!asked) throw error(errc::unknown_topic, "\"" + topic + "\" can't be the name of a topic");
-  for (;;) {
+  for (patience wait{by};;) {
+    meanwhile();
     struct rd_kafka_metadata const* found = nullptr;
-    auto e = rd_kafka_metadata(&client, 0, asked.get(), &found, std::max(1, milliseconds_until(by)));
+    auto e = rd_kafka_metadata(&client, 0, asked.get(), &found, wait.next());
     std::int32_t count = 0;
     if (e == RD_KAFKA_RESP_ERR_NO_ERROR) {
       if (found->topic_cnt == 1) {
@@ -66,6 +100,7 @@ inline std::int32_t ask_partition_count(rd_kafka_t& client, std::string const& t
       }
       rd_kafka_metadata_destroy(found);
       if (e == RD_KAFKA_RESP_ERR_NO_ERROR && count > 0) return count;
+      throw_if_denied(e, "topic \"" + topic + "\" can't be read");
       if (e != RD_KAFKA_RESP_ERR_NO_ERROR && !passes(e))
         throw error(errc::unknown_topic, "topic \"" + topic + "\" can't be read: " + rd_kafka_err2str(e) +
                                              "; check its name, that it was created, and that this user may see it");
@@ -87,7 +122,7 @@ inline constexpr std::int64_t first_offset = RD_KAFKA_OFFSET_BEGINNING;
 inline constexpr std::int64_t end_offset = RD_KAFKA_OFFSET_END;
 
 /// One request to each broker. For each partition the offset at `time` (ms since 1970, or one of the two above); -1:
-/// none so late; -2: not known, its leader is away. Throws error(no_broker).
+/// none so late; -2: not known, its leader is away. Throws error(no_broker, access_denied).
 template <class Set>
 std::vector<std::int64_t> ask_offsets(rd_kafka_t& client, Set const& set, std::int64_t time, time_point by) {
   late<std::vector<std::int64_t>, Set> answers(set.size(), -2);
@@ -104,6 +139,7 @@ std::vector<std::int64_t> ask_offsets(rd_kafka_t& client, Set const& set, std::i
     for (auto i : open) {
       auto const* one = rd_kafka_topic_partition_list_find(list.get(), set[i].topic.c_str(), set[i].partition);
       if (one->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        throw_if_denied(one->err, "the ends of " + to_string(set[i]) + " can't be asked for");
         if (!passes(one->err)) continue;
         again.push_back(i);
         leaderless.insert(set[i].topic);

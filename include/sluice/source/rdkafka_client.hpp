@@ -17,7 +17,7 @@
 namespace sluice { inline namespace v0 {
 
 /// Models client::kafka_client. One thread, except wake(). The constructor throws error (unknown_property,
-/// owned_property, bad_configuration); it does not wait for a broker.
+/// owned_property, bad_configuration; login_failed where no token can be had); it does not wait for a broker.
 ///
 /// Memory behind messages lives until release(), past renew() even. A partition's queue ends wait() when it goes
 /// from empty to not empty: whoever leaves records in a queue (take() filled all of `out`) must come again unasked.
@@ -37,7 +37,7 @@ class basic_rdkafka_client {
   detail::late<std::vector<rd_kafka_message_t*>, Late> fetched_{};
   std::vector<std::string> topics_{};
   bool owes_unassign_ = false;  // a revocation was told and not answered yet
-  std::string last_connection_error_{};
+  detail::basic_connection_trouble<Late> connecting_{};
   bool failed_ = false;  // a fatal error was heard
 
  public:
@@ -45,6 +45,7 @@ class basic_rdkafka_client {
       : settings_(std::move(settings)), now_(std::make_shared<instance>(settings_, bell_)), fetched_(1024) {
     positions_.use(now_);
     log(7, "Kafka client: " + describe(settings_));
+    if (!now_->token_failure.empty()) throw error(errc::login_failed, clean(now_->token_failure));
   }
   ~basic_rdkafka_client() {
     positions_.let_go();
@@ -59,7 +60,7 @@ class basic_rdkafka_client {
     topics_ = topics;
     auto list = detail::make_rdkafka_list(topics.size());
     for (auto const& t : topics) detail::append(*list, {t, RD_KAFKA_PARTITION_UA});
-    check(rd_kafka_subscribe(now_->client, list.get()), "subscribe");
+    detail::check(rd_kafka_subscribe(now_->client, list.get()), "subscribe");
   }
 
   detail::late<std::optional<client::event>, Late> poll() {
@@ -77,16 +78,16 @@ class basic_rdkafka_client {
     auto const list = detail::to_rdkafka(from);
     bool const unassign = from.empty() && std::exchange(owes_unassign_, false);
     forget_what_was_held_back();
-    check(rd_kafka_assign(now_->client, unassign ? nullptr : list.get()), "assign");
+    detail::check(rd_kafka_assign(now_->client, unassign ? nullptr : list.get()), "assign");
   }
   void incremental_assign(std::vector<position> const& from) {
     auto const list = detail::to_rdkafka(from);
-    check(detail::rdkafka_error{rd_kafka_incremental_assign(now_->client, list.get())}, "assign");
+    detail::check(detail::rdkafka_error{rd_kafka_incremental_assign(now_->client, list.get())}, "assign");
   }
   void incremental_unassign(std::vector<topic_partition> const& set) {
     owes_unassign_ = false;
     auto const list = detail::to_rdkafka(set);
-    check(detail::rdkafka_error{rd_kafka_incremental_unassign(now_->client, list.get())}, "give up partitions");
+    detail::check(detail::rdkafka_error{rd_kafka_incremental_unassign(now_->client, list.get())}, "give up partitions");
   }
   bool cooperative() const { return detail::is_cooperative(settings_); }
   group_positions& positions() { return positions_; }
@@ -158,8 +159,16 @@ class basic_rdkafka_client {
 
   // The brokers
 
+  void reach(time_point by) {
+    explained([&] {
+      detail::ask_for_an_answer(*now_->client, by, [this] { hear_meanwhile(); });
+      return true;
+    });
+  }
+
   std::int32_t partition_count(std::string const& topic, time_point by) {
-    return explained([&] { return detail::ask_partition_count(*now_->client, topic, by); });
+    return explained(
+        [&] { return detail::ask_partition_count(*now_->client, topic, by, [this] { hear_meanwhile(); }); });
   }
 
   /// `high` is the end that readers see (with read_committed the last stable offset). Not known: the leader is away.
@@ -213,6 +222,7 @@ class basic_rdkafka_client {
     positions_.use(now_);
     heard_.clear();
     owes_unassign_ = failed_ = false;
+    note_token(now_->token_failure);
     if (old->in_hand > 0) buried_.push_back(old);
     detail::bury(std::move(old), last_words);
     if (!topics_.empty()) subscribe(topics_);
@@ -239,7 +249,9 @@ class basic_rdkafka_client {
   }
   /// Up to the first error; what came behind it is kept for the next take().
   void translate(partition_queue& p, native_messages from, std::span<detail::message> out, client::taken& result) {
-    auto const rest = detail::translate<Late>(p.of, from, out, result);
+    auto const rest = detail::translate<Late>(from, out, result);
+    if (!result.trouble.empty()) [[unlikely]]
+      result.trouble = clean(std::move(result.trouble));
     if (rest.empty()) [[likely]]
       return;
     p.held_back.assign(rest.begin(), rest.end());
@@ -284,7 +296,7 @@ class basic_rdkafka_client {
     }
     auto& complaints = positions_.complaints();
     for (; !complaints.empty(); complaints.pop_front())
-      heard_.push_back(client::trouble{errc::store_unavailable, std::move(complaints.front())});
+      heard_.push_back(client::trouble{complaints.front().code, std::move(complaints.front().text)});
   }
 
   void hear(rd_kafka_event_t& e) {
@@ -293,6 +305,8 @@ class basic_rdkafka_client {
         return hear_rebalance(e);
       case RD_KAFKA_EVENT_ERROR:
         return hear_error(e);
+      case RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH:
+        return note_token(now_->tokens.give(*now_->client));
       case RD_KAFKA_EVENT_STATS:
         return log(7, std::string("statistics: ") + rd_kafka_event_stats(&e));
       case RD_KAFKA_EVENT_LOG: {
@@ -332,7 +346,8 @@ class basic_rdkafka_client {
     if (what == RD_KAFKA_RESP_ERR__PARTITION_EOF) return;
     // There is no group: nobody gave one.
     if (what == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED && settings_.group.empty()) return;
-    auto text = detail::without_secrets(rd_kafka_event_error_string(&e), settings_.properties);
+    auto text = clean(rd_kafka_event_error_string(&e));
+    if (detail::is_told_by_tokens(text)) return;
     if (what == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
       if (detail::rdkafka_one const one{rd_kafka_event_topic_partition(&e)}) {
         heard_.push_back(client::out_of_range{{one->topic, one->partition}});
@@ -344,37 +359,39 @@ class basic_rdkafka_client {
       return;
     }
     failed_ = failed_ || fatal;
-    if (detail::says_why_not_connected(what)) last_connection_error_ = text + detail::remedy(what, settings_);
-    heard_.push_back(client::trouble{detail::code_of(what), text + detail::remedy(what, settings_), fatal});
+    auto const remedy = detail::remedy(what, text, settings_);
+    connecting_.hear(what, text, remedy);
+    heard_.push_back(client::trouble{detail::code_of(what, text), text + remedy, fatal});
+  }
+
+  void note_token(std::string failure) {
+    if (failure.empty()) return;
+    failure = clean(std::move(failure));
+    connecting_.has_no_token(failure);
+    heard_.push_back(client::trouble{errc::login_failed, std::move(failure)});
+  }
+
+  /// While the brokers are asked for the first time.
+  void hear_meanwhile() {
+    collect(heard_.max_size());
+    connecting_.throw_if_all_refuse(settings_.brokers);
   }
 
   // Errors
 
-  void log(int level, std::string const& line) const {
-    if (settings_.log) settings_.log(level, detail::without_secrets(line, settings_.properties));
+  std::string clean(std::string text) const {
+    text = detail::without_secrets(std::move(text), settings_.properties);
+    return now_ ? now_->tokens.strike_out(std::move(text)) : text;
   }
 
-  static void check(rd_kafka_resp_err_t e, char const* what) {
-    if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
-      throw error(errc::client_failed, std::string("can't ") + what + ": " + rd_kafka_err2str(e));
-  }
-  static void check(detail::rdkafka_error const& e, char const* what) {
-    if (e) throw error(errc::client_failed, std::string("can't ") + what + ": " + rd_kafka_error_string(e.get()));
+  void log(int level, std::string const& line) const {
+    if (settings_.log) settings_.log(level, clean(line));
   }
 
   /// Where no broker answers: with the last thing heard of one, which says why.
   template <class Ask>
   std::invoke_result_t<Ask> explained(Ask ask) {
-    try {
-      return ask();
-    } catch (error const& e) {
-      if (e.code() != errc::no_broker) throw;
-      collect(heard_.max_size());
-      throw error(errc::no_broker, std::string(e.what()).substr(std::string_view("sluice: ").size()) +
-                                       " (brokers: " + settings_.brokers +
-                                       (last_connection_error_.empty() ? "" : "; " + last_connection_error_) +
-                                       "); check kafka{.brokers} and the way there");
-    }
+    return connecting_.explained(ask, [this] { collect(heard_.max_size()); }, settings_.brokers);
   }
 };
 

@@ -1,5 +1,6 @@
 /// \file source/rdkafka_config.hpp  From what the user wrote to librdkafka's configuration, refused where it can't hold.
 #pragma once
+#include <sluice/access_token.hpp>
 #include <sluice/detail/rdkafka.hpp>
 #include <sluice/source/rdkafka_properties.hpp>
 
@@ -11,7 +12,7 @@
 namespace sluice { inline namespace v0 {
 
 /// What the source tells the client. `properties` are librdkafka's, as the user gave them, and one of our own:
-/// `sluice.allow.plaintext.credentials` = `true` lets SASL PLAIN and SCRAM go without TLS.
+/// `sluice.allow.plaintext.credentials` = `true` lets passwords and tokens go without TLS.
 struct rdkafka_settings {
   std::string brokers{};
   std::string group{};  ///< may be empty where partitions are assigned by hand and nothing is kept in the group
@@ -22,6 +23,7 @@ struct rdkafka_settings {
   std::size_t max_buffered = 256 << 20;  ///< bytes of fetched records, over all partitions
   int expected_partitions = 64;          ///< max_buffered is shared by so many
   std::function<void(int level, std::string_view line)> log{};  ///< on the thread that polls; syslog's levels
+  token_source token{};
 };
 
 namespace detail {
@@ -65,17 +67,38 @@ void check_strategy(Properties const& properties, bool commits, int version) {
            "before that a commit during a rebalance loses the assignment");
 }
 
-/// A password must not travel in the clear unless somebody said so.
 template <class Properties>
-void check_credentials(Properties const& properties) {
-  auto const mechanism = upper(value_of(properties, "sasl.mechanisms", "sasl.mechanism"));
-  bool const password = mechanism == "PLAIN" || mechanism.starts_with("SCRAM");
-  if (!password || lower(value_of(properties, "security.protocol")) != "sasl_plaintext") return;
-  if (value_of(properties, plaintext_credentials) == "true") return;
+std::string mechanism_of(Properties const& properties) {
+  return upper(value_of(properties, "sasl.mechanisms", "sasl.mechanism"));
+}
+
+/// A password or token must not travel in the clear unless somebody said so; and OAUTHBEARER needs somebody who gives
+/// tokens, whom nothing else needs.
+template <class Properties>
+void check_credentials(Properties const& properties, bool gives_tokens) {
+  auto const protocol = lower(value_of(properties, "security.protocol"));
+  auto const mechanism = mechanism_of(properties);
+  if (protocol.starts_with("sasl_") && mechanism.empty())
+    throw error(errc::bad_configuration, "security.protocol=" + protocol +
+                                             " needs sasl.mechanism: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER "
+                                             "or GSSAPI");
+  bool const bearer = mechanism == "OAUTHBEARER" && protocol.starts_with("sasl_");
+  auto const unsecure = lower(value_of(properties, "enable.sasl.oauthbearer.unsecure.jwt"));
+  bool const by_librdkafka = lower(value_of(properties, "sasl.oauthbearer.method")) == "oidc" || unsecure == "true" ||
+                             unsecure == "t" || unsecure == "1";
+  if (gives_tokens && (!bearer || by_librdkafka))
+    throw error(errc::bad_configuration,
+                ".token is given, which is for security.protocol=sasl_ssl with sasl.mechanism=OAUTHBEARER and without "
+                "sasl.oauthbearer.method or enable.sasl.oauthbearer.unsecure.jwt: set these so, or leave .token out");
+  if (bearer && !gives_tokens && !by_librdkafka)
+    throw error(errc::bad_configuration,
+                "sasl.mechanism=OAUTHBEARER needs tokens: give kafka{.token}, a function, or let librdkafka fetch them "
+                "with sasl.oauthbearer.method=oidc");
+  bool const secret = mechanism == "PLAIN" || mechanism.starts_with("SCRAM") || bearer;
+  if (!secret || protocol != "sasl_plaintext" || value_of(properties, plaintext_credentials) == "true") return;
   throw error(errc::bad_configuration,
-              "security.protocol=sasl_plaintext would send the password without TLS: use "
-              "sasl_ssl, or say {\"" +
-                  std::string(plaintext_credentials) + "\", \"true\"} in properties");
+              "security.protocol=sasl_plaintext would send the " + std::string(bearer ? "token" : "password") +
+                  " without TLS: use sasl_ssl, or say {\"" + plaintext_credentials + "\", \"true\"} in properties");
 }
 
 /// True where the group's protocol moves partitions one by one.
@@ -102,7 +125,7 @@ rdkafka_conf make_rdkafka_conf(Settings const& settings) {
     if (!key.starts_with(own_prefix)) set(*conf, key, value);
   }
   check_strategy(given, settings.commits, running_rdkafka());
-  check_credentials(given);
+  check_credentials(given, static_cast<bool>(settings.token));
 
   auto const unless_given = [&](std::initializer_list<char const*> names, char const* value) {
     for (auto const* name : names)
@@ -133,7 +156,8 @@ rdkafka_conf make_rdkafka_conf(Settings const& settings) {
   auto const each = settings.max_buffered / static_cast<std::size_t>(settings.expected_partitions) / 1024;
   set(*conf, "queued.max.messages.kbytes", std::to_string(std::clamp<std::size_t>(each, 1, 2097151)));
   rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG |
-                                           RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_STATS);
+                                           RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_STATS |
+                                           (settings.token ? RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH : 0));
   return conf;
 }
 
@@ -142,10 +166,8 @@ rdkafka_conf make_rdkafka_conf(Settings const& settings) {
 /// The settings for a log: values only of keys that hold no secret, `***` for all others.
 template <class Settings = rdkafka_settings>
 std::string describe(Settings const& settings) {
-  auto text = "brokers=" + settings.brokers + " group=" + settings.group;
-  for (auto const& [key, value] : settings.properties)
-    text += " " + key + "=" + (detail::may_be_printed(key, value) ? value : "***");
-  return text;
+  auto const text = "brokers=" + settings.brokers + " group=" + settings.group;
+  return settings.properties.empty() ? text : text + " " + detail::printed(settings.properties, " ");
 }
 
 }}  // namespace sluice::v0

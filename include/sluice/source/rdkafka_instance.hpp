@@ -7,6 +7,7 @@
 #include <sluice/detail/wake.hpp>
 #include <sluice/source/rdkafka_config.hpp>
 #include <sluice/source/rdkafka_sockets.hpp>
+#include <sluice/source/rdkafka_token.hpp>
 
 #include <atomic>
 #include <future>
@@ -36,12 +37,15 @@ struct basic_rdkafka_instance {
   std::vector<partition_queue> partitions{};
   late<std::vector<rd_kafka_topic_t const*>, Late> topics{};
   std::atomic<std::size_t> in_hand{0};  // messages that the user still holds
+  std::string group;
   bool member = false;
+  basic_rdkafka_tokens<Late> tokens;
+  std::string token_failure{};  ///< why the client began without a token
 
   static void ring(rd_kafka_t*, void* b) { static_cast<bell*>(b)->ring(); }
 
   basic_rdkafka_instance(rdkafka_settings const& settings, std::shared_ptr<late<bell, Late>> b)
-      : wake(std::move(b)), member(settings.subscribe) {
+      : wake(std::move(b)), group(settings.group), member(settings.subscribe), tokens(settings.token) {
     auto conf = make_rdkafka_conf(settings);
     sockets.use_in(*conf);
     char why[512] = "";
@@ -56,6 +60,7 @@ struct basic_rdkafka_instance {
     answers.reset(rd_kafka_queue_new(client));
     listen(events, true);
     listen(answers, true);
+    token_failure = tokens.give(*client);
   }
 
   /// Destroys the client: nobody may hold a message of it, and no thread but this one may use it. Blocks as long as

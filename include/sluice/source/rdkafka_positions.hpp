@@ -2,6 +2,7 @@
 #pragma once
 #include <sluice/source/concept.hpp>
 #include <sluice/source/rdkafka_instance.hpp>
+#include <sluice/source/rdkafka_trouble.hpp>
 
 #include <cstring>
 #include <deque>
@@ -39,7 +40,11 @@ inline std::optional<outcome> commit_outcome(rd_kafka_resp_err_t e) {
 /// One thread, that of the client. Never calls rd_kafka_commit, which has no time limit.
 template <class Late>
 class basic_rdkafka_positions final : public group_positions {
-  using texts = late<std::deque<std::string>, Late>;
+  struct complaint {
+    errc code = errc::store_unavailable;
+    std::string text{};
+  };
+  using list_of_complaints = late<std::deque<complaint>, Late>;
 
   std::shared_ptr<basic_rdkafka_instance<Late>> at_{};
   bool abandoned_ = false;
@@ -47,7 +52,7 @@ class basic_rdkafka_positions final : public group_positions {
   std::uint64_t in_background_ = 0;  // request that is in flight, 0: none
   late<std::map<topic_partition, group_position>, Late> waiting_{};
   std::string failed_{};
-  texts complaints_{};
+  list_of_complaints complaints_{};
 
  public:
   void use(std::shared_ptr<basic_rdkafka_instance<Late>> instance) {
@@ -63,20 +68,19 @@ class basic_rdkafka_positions final : public group_positions {
   bool abandoned() const { return abandoned_; }
 
   /// Refusals that the user should hear of, since no position tells him.
-  texts& complaints() { return complaints_; }
+  list_of_complaints& complaints() { return complaints_; }
 
   std::vector<group_position> read(std::vector<topic_partition> const& set, time_point by) override {
     if (set.empty()) return {};
     must_be_usable();
     auto list = to_rdkafka(set);
     auto const e = rd_kafka_committed(at_->client, list.get(), std::max(1, milliseconds_until(by)));
-    if (e != RD_KAFKA_RESP_ERR_NO_ERROR)
-      throw store_error(errc::store_unavailable,
-                        std::string("the group's positions can't be read: ") + rd_kafka_err2str(e));
+    if (e != RD_KAFKA_RESP_ERR_NO_ERROR) throw_not_read(e);
     late<std::vector<group_position>, Late> found;
     found.reserve(set.size());
     for (auto const& of : set) {
       auto const* p = rd_kafka_topic_partition_list_find(list.get(), of.topic.c_str(), of.partition);
+      if (is_denied(p->err)) throw_not_read(p->err);
       group_position one{.of = of};
       one.failed = p->err != RD_KAFKA_RESP_ERR_NO_ERROR;
       one.there = !one.failed && p->offset >= 0;
@@ -154,6 +158,12 @@ class basic_rdkafka_positions final : public group_positions {
       throw store_error(errc::store_unavailable, "the client was thrown away after a request without an answer");
   }
 
+  [[noreturn]] void throw_not_read(rd_kafka_resp_err_t e) const {
+    throw store_error(
+        is_denied(e) ? errc::access_denied : errc::store_unavailable,
+        "the positions of the group \"" + at_->group + "\" can't be read: " + rd_kafka_err2str(e) + missing_right(e));
+  }
+
   bool is_member() const {
     char* const id = rd_kafka_memberid(at_->client);
     bool const member = id && *id;
@@ -198,6 +208,7 @@ class basic_rdkafka_positions final : public group_positions {
     in_background_ = 0;
     auto const e = rd_kafka_event_error(&answer);
     failed_ = e == RD_KAFKA_RESP_ERR_NO_ERROR ? std::string{} : rd_kafka_err2str(e);
+    if (is_denied(e)) not_stored("positions of the group \"" + at_->group + "\" were", e);
   }
 
   std::vector<outcome> outcomes_of(std::vector<group_position> const& set, rd_kafka_event_t& answer, time_point by) {
@@ -212,11 +223,16 @@ class basic_rdkafka_positions final : public group_positions {
       auto const what = commit_outcome(e);
       if (!what) unclear.push_back(p.of);
       if (!what || e == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED || e == RD_KAFKA_RESP_ERR_INVALID_GROUP_ID)
-        complaints_.push_back("the position of " + to_string(p.of) + " was not stored: " + rd_kafka_err2str(e));
+        not_stored("the position of " + to_string(p.of) + " was", e);
       outcomes.push_back(what.value_or(outcome::unknown));
     }
     if (!unclear.empty()) read_back(set, unclear, outcomes, by);
     return outcomes;
+  }
+
+  void not_stored(std::string const& what, rd_kafka_resp_err_t e) {
+    complaints_.push_back({is_denied(e) ? errc::access_denied : errc::store_unavailable,
+                           what + " not stored: " + rd_kafka_err2str(e) + missing_right(e)});
   }
 
   void read_back(std::vector<group_position> const& set, std::vector<topic_partition> const& unclear,

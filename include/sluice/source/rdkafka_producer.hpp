@@ -3,7 +3,8 @@
 #include <sluice/detail/late.hpp>
 #include <sluice/detail/rdkafka.hpp>
 #include <sluice/source/outgoing.hpp>
-#include <sluice/source/rdkafka_config.hpp>
+#include <sluice/source/rdkafka_token.hpp>
+#include <sluice/source/rdkafka_trouble.hpp>
 
 #include <functional>
 #include <map>
@@ -58,12 +59,15 @@ class basic_rdkafka_producer {
     std::map<std::string, std::string> properties{};              ///< the user's
     std::map<std::string, std::string> owned{};                   ///< ours: refused among the user's
     std::function<void(int level, std::string_view line)> log{};  ///< must not throw
+    token_source token{};
   };
 
  private:
   settings settings_;
   rd_kafka_t* client_ = nullptr;
   rdkafka_queue events_{};
+  basic_rdkafka_tokens<Late> tokens_{settings_.token};
+  std::string not_connected_{};
   using topics = late<std::map<std::string, rdkafka_topic, std::less<>>, Late>;
   topics topics_{};
   typename topics::value_type const* last_topic_ = nullptr;
@@ -84,13 +88,14 @@ class basic_rdkafka_producer {
       }
       set(*conf, key, value);
     }
-    check_credentials(settings_.properties);
+    check_credentials(settings_.properties, static_cast<bool>(settings_.token));
     set(*conf, "bootstrap.servers", settings_.brokers);
     set(*conf, "log.queue", "true");
     set(*conf, "enable.idempotence", "true");
     set(*conf, "acks", "all");
     for (auto const& [key, value] : settings_.owned) set(*conf, key, value);
-    rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
+    rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG |
+                                             (settings_.token ? RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH : 0));
     char why[512] = "";
     client_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), why, sizeof why);
     if (!client_) {
@@ -100,6 +105,7 @@ class basic_rdkafka_producer {
     static_cast<void>(conf.release());
     rd_kafka_set_log_queue(client_, nullptr);
     events_.reset(rd_kafka_queue_get_main(client_));
+    give_token();
   }
   /// What was not delivered is thrown away.
   ~basic_rdkafka_producer() {
@@ -116,7 +122,8 @@ class basic_rdkafka_producer {
   /// Takes a copy and sends it in the background. Waits until `by` for room in the queue.
   delivery_failure produce(std::string_view topic, payload const& key, payload const& value, header_list const& headers,
                            std::int32_t partition, time_point by) {
-    if (open_ % 1024 == 1023) serve(0);
+    // After a pause too: the token may be old.
+    if (open_ % 1024 == 0 && rd_kafka_queue_length(events_.get()) > 0) serve(0);
     auto* const handle = topic_handle(topic);
     if (!handle) return {RD_KAFKA_RESP_ERR__INVALID_ARG, "\"" + std::string(topic) + "\" can't be a topic's name"};
     for (;;) {
@@ -128,7 +135,7 @@ class basic_rdkafka_producer {
       auto const code = rd_kafka_error_code(failed.get());
       auto const left = milliseconds_until(by);
       if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || left == 0) {
-        return {code, std::string(topic) + ": " + rd_kafka_error_string(failed.get())};
+        return not_delivered(code, std::string(topic), rd_kafka_error_string(failed.get()));
       }
       serve(std::min(left, 50));
     }
@@ -148,8 +155,11 @@ class basic_rdkafka_producer {
           if (rd_kafka_event_log(e.get(), &facility, &line, &level) == 0) log(level, line);
           break;
         }
+        case RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH:
+          give_token();
+          break;
         case RD_KAFKA_EVENT_ERROR:
-          log(3, rd_kafka_event_error_string(e.get()));
+          hear_error(*e);
           break;
         default:
           break;
@@ -173,6 +183,8 @@ class basic_rdkafka_producer {
   /// The first failure since the last call.
   delivery_failure take_failure() { return std::exchange(failure_, {}); }
   std::size_t not_reported() const { return open_; }
+  /// "; " and why the brokers can't be reached; empty where nothing is known.
+  std::string not_connected() const { return not_connected_.empty() ? not_connected_ : "; " + not_connected_; }
 
   /// Of no more use: a new producer must be made.
   delivery_failure fatal() const {
@@ -182,8 +194,26 @@ class basic_rdkafka_producer {
   }
 
  private:
+  std::string clean(std::string text) const {
+    return tokens_.strike_out(without_secrets(std::move(text), settings_.properties));
+  }
   void log(int level, std::string_view line) const {
-    if (settings_.log) settings_.log(level, without_secrets(std::string(line), settings_.properties));
+    if (settings_.log) settings_.log(level, clean(std::string(line)));
+  }
+
+  void give_token() {
+    auto failure = tokens_.give(*client_);
+    if (failure.empty()) return;
+    not_connected_ = clean(std::move(failure));
+    log(3, not_connected_);
+  }
+
+  void hear_error(rd_kafka_event_t& e) {
+    auto const what = rd_kafka_event_error(&e);
+    auto text = clean(rd_kafka_event_error_string(&e));
+    if (is_told_by_tokens(text)) return;
+    if (says_why_not_connected(what)) not_connected_ = text;
+    log(3, text);
   }
 
   rd_kafka_topic_t* topic_handle(std::string_view name) {
@@ -230,9 +260,17 @@ class basic_rdkafka_producer {
 
   void reported(rd_kafka_message_t const& m) {
     --open_;
+    if (m.err == RD_KAFKA_RESP_ERR_NO_ERROR && !not_connected_.empty()) not_connected_.clear();
     if (m.err == RD_KAFKA_RESP_ERR_NO_ERROR || failure_) return;
-    failure_ = {m.err, std::string(rd_kafka_topic_name(m.rkt)) + "/" + std::to_string(m.partition) + ": " +
-                           rd_kafka_err2str(m.err)};
+    failure_ = not_delivered(m.err, std::string(rd_kafka_topic_name(m.rkt)) + "/" + std::to_string(m.partition),
+                             rd_kafka_err2str(m.err));
+  }
+
+  /// After a fatal error librdkafka says no more than that there was one.
+  delivery_failure not_delivered(rd_kafka_resp_err_t code, std::string const& where, char const* why) const {
+    if (auto const end = fatal(); end && !is_the_records_fault(code))
+      return {end.code, where + ": " + clean(end.why) + missing_right(end.code, true)};
+    return {code, where + ": " + why + missing_right(code, true)};
   }
 };
 using rdkafka_producer = basic_rdkafka_producer<void>;

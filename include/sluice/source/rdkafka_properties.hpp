@@ -113,6 +113,15 @@ inline bool may_be_printed(std::string_view key, std::string_view value) {
   return is_numeric(key) && is_number(value);
 }
 
+/// "client.id=a sasl.password=***", with `between` between them.
+template <class Properties>
+std::string printed(Properties const& properties, char const* between) {
+  std::string text;
+  for (auto const& [key, value] : properties)
+    text += (text.empty() ? "" : between) + key + "=" + (may_be_printed(key, value) ? value : "***");
+  return text;
+}
+
 template <class Table>
 std::string_view instead_of(Table const& table, std::string_view key) {
   for (auto const& row : table)

@@ -3,6 +3,7 @@
 #include <sluice/detail/late.hpp>
 #include <sluice/detail/rdkafka.hpp>
 #include <sluice/source/client.hpp>
+#include <sluice/source/rdkafka_trouble.hpp>
 
 #include <span>
 
@@ -37,8 +38,7 @@ inline bool stopped(client::taken const& t) { return t.out_of_range || !t.troubl
 /// Appends to `out` behind result.count, up to the first error, which is told and destroyed. Answers what lies behind
 /// it, or found no room.
 template <class Late = void>
-native_messages<Late> translate(topic_partition const& of, native_messages<Late> from, std::span<message> out,
-                                client::taken& result) {
+native_messages<Late> translate(native_messages<Late> from, std::span<message> out, client::taken& result) {
   auto const room = std::min(from.size(), out.size() - result.count);
   auto* to = out.data() + result.count;
   std::size_t i = 0;
@@ -47,8 +47,10 @@ native_messages<Late> translate(topic_partition const& of, native_messages<Late>
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) [[unlikely]] {
       if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
         result.out_of_range = true;
-      else
-        result.trouble = to_string(of) + ": " + rd_kafka_message_errstr(m);
+      else {
+        result.trouble = rd_kafka_message_errstr(m) + std::string(missing_right(m->err));
+        result.code = code_of(m->err);
+      }
       rd_kafka_message_destroy(m);
       break;
     }

@@ -16,6 +16,7 @@ struct transaction_end {
   bool fenced =
       false;  ///< another producer has taken over the transactional id, or the coordinator ran out of patience
   bool moved_on = false;  ///< the group refused the offsets: member or generation are not the group's any more
+  errc code = errc::store_unavailable;  ///< of `why`: also access_denied
   std::string why{};
 };
 
@@ -54,6 +55,7 @@ class basic_transactional_producer {
   void ready(time_point by) {
     if (ready_) return;
     if (!producer_) make();
+    producer_->serve(0);  // the token may be old
     rdkafka_error const failed{rd_kafka_init_transactions(producer_->native_handle(), milliseconds_until(by))};
     producer_->serve(0);
     if (!failed) {
@@ -63,10 +65,11 @@ class basic_transactional_producer {
     auto const code = rd_kafka_error_code(failed.get());
     std::string const why = rd_kafka_error_string(failed.get());
     bool const resumes = rd_kafka_error_is_retriable(failed.get()) && !producer_->fatal();
+    auto const connection = producer_->not_connected();
     if (!resumes) discard();
-    throw store_error(
-        code == RD_KAFKA_RESP_ERR__FENCED ? errc::fenced : errc::store_unavailable,
-        "no transaction can begin as transactional_id \"" + settings_.owned.at("transactional.id") + "\": " + why);
+    throw store_error(code == RD_KAFKA_RESP_ERR__FENCED ? errc::fenced : unavailable_or_denied(code),
+                      "no transaction can begin as transactional_id \"" + settings_.owned.at("transactional.id") +
+                          "\": " + why + missing_right(code, true) + connection);
   }
 
   void begin(time_point by) {
@@ -99,8 +102,9 @@ class basic_transactional_producer {
   transaction_end commit(rd_kafka_topic_partition_list_t const& offsets,
                          rd_kafka_consumer_group_metadata_t const& group, time_point by) {
     by = std::max(by, end_);
-    if (!producer_->flush(by)) return abort("the results were not acknowledged in time");
-    if (auto const failure = producer_->take_failure()) return abort("a result was not delivered to " + failure.why);
+    if (!producer_->flush(by)) return abort("the results were not acknowledged in time" + producer_->not_connected());
+    if (auto const failure = producer_->take_failure())
+      return abort("a result was not delivered to " + failure.why, unavailable_or_denied(failure.code));
     if (!doomed_.empty()) return abort(doomed_);
     if (rdkafka_error const failed{rd_kafka_send_offsets_to_transaction(producer_->native_handle(), &offsets, &group,
                                                                         milliseconds_until(by))}) {
@@ -150,11 +154,15 @@ class basic_transactional_producer {
            code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED;
   }
 
-  transaction_end abort(std::string const& why) {
+  static errc unavailable_or_denied(rd_kafka_resp_err_t e) {
+    return is_denied(e) ? errc::access_denied : errc::store_unavailable;
+  }
+
+  transaction_end abort(std::string const& why, errc code = errc::store_unavailable) {
     bool const fenced = producer_->fatal().code == RD_KAFKA_RESP_ERR__FENCED;
     abort();
     discard();
-    return {.what = transaction_end::aborted, .fenced = fenced, .why = why};
+    return {.what = transaction_end::aborted, .fenced = fenced, .code = code, .why = why};
   }
   transaction_end not_sent(rd_kafka_error_t const& failed) {
     auto const code = rd_kafka_error_code(&failed);
@@ -163,7 +171,8 @@ class basic_transactional_producer {
         .fenced = is_fenced(failed),
         .moved_on = code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION || code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
                     code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID || code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS,
-        .why = rd_kafka_error_string(&failed)};
+        .code = unavailable_or_denied(code),
+        .why = rd_kafka_error_string(&failed) + std::string(missing_right(code, true))};
     abort();
     return end;
   }

@@ -1,0 +1,83 @@
+#include <sluice/source/rdkafka_token.hpp>
+
+#include "catch.hpp"
+
+namespace sl = sluice;
+using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
+using tokens = sl::detail::rdkafka_tokens;
+
+namespace {
+
+/// A client that waits for tokens; its brokers are nowhere.
+struct client {
+  rd_kafka_t* it = nullptr;
+
+  client() {
+    auto* conf = rd_kafka_conf_new();
+    char why[512] = "";
+    for (auto const& [name, value] :
+         {std::pair{"security.protocol", "sasl_plaintext"}, {"sasl.mechanism", "OAUTHBEARER"}, {"log_level", "0"}})
+      REQUIRE(rd_kafka_conf_set(conf, name, value, why, sizeof why) == RD_KAFKA_CONF_OK);
+    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH);
+    it = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+    REQUIRE(it != nullptr);
+  }
+  client(client const&) = delete;
+  client& operator=(client const&) = delete;
+  ~client() { rd_kafka_destroy(it); }
+};
+
+sl::access_token token(std::string value, std::chrono::milliseconds life) {
+  return {.value = std::move(value), .expires = std::chrono::system_clock::now() + life};
+}
+
+}  // namespace
+
+TEST_CASE("without somebody who gives tokens nothing is done") {
+  client c;
+  CHECK(tokens{{}}.give(*c.it).empty());
+}
+
+TEST_CASE("a token is asked for again once it is old, not before") {
+  client c;
+  int asked = 0;
+  tokens t{[&] { return ++asked == 1 ? token("first", 40ms) : token("second", 1h); }};
+  CHECK(t.give(*c.it).empty());
+  auto const by = std::chrono::steady_clock::now() + 5s;
+  while (asked < 2 && std::chrono::steady_clock::now() < by)
+    if (!t.give(*c.it).empty()) FAIL("not given");
+  for (int i = 0; i < 10; ++i) CHECK(t.give(*c.it).empty());
+  CHECK(asked == 2);
+}
+
+TEST_CASE("the token in use and the one before are struck out, with their extensions") {
+  client c;
+  int asked = 0;
+  tokens t{[&] {
+    auto one = token("canary-" + std::to_string(++asked), 1ms);
+    one.extensions = {{"cluster", "secret-extension"}};
+    return one;
+  }};
+  while (asked < 3) CHECK(t.give(*c.it).empty());
+  CHECK(t.strike_out("canary-1 canary-2 canary-3 secret-extension") == "canary-1 *** *** ***");
+}
+
+TEST_CASE("what goes wrong is a sentence without the token") {
+  client c;
+  auto const failure = [&](sl::token_source from) { return tokens{std::move(from)}.give(*c.it); };
+  CHECK_THAT(failure([]() -> sl::access_token { throw std::runtime_error("out of order"); }),
+             ContainsSubstring("kafka{.token} threw: out of order"));
+  CHECK_THAT(failure([]() -> sl::access_token { throw 1; }), ContainsSubstring("std::exception"));
+  CHECK_THAT(failure([] { return token("", 1h); }), ContainsSubstring("empty"));
+  auto const silent = [](std::string const& what, char const* part) {
+    CHECK_THAT(what, ContainsSubstring(part) && !ContainsSubstring("canary"));
+  };
+  silent(failure([] { return token("canary", -1ms); }), "expired");
+  silent(failure([] { return token("canary\n", 1h); }), "character");
+  auto extended = token("canary", 1h);
+  extended.extensions = {{"with space", "canary"}};
+  silent(failure([&] { return extended; }), "extensions");
+  extended.extensions = {{"cluster", "canary\x01"}};
+  silent(failure([&] { return extended; }), "extensions");
+}
