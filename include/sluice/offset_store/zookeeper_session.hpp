@@ -257,7 +257,10 @@ class session {
   static void set_code(change& c, std::size_t, int code) { c.code = code; }
 
   ACL_vector const& acl() const { return config_.creator_all ? ZOO_CREATOR_ALL_ACL : ZOO_OPEN_ACL_UNSAFE; }
-  bool connected() const { return z_ && zoo_state(z_) == ZOO_CONNECTED_STATE; }
+  /// Another kind of server may say what the C client takes for a session.
+  bool connected() const {
+    return z_ && zoo_state(z_) == ZOO_CONNECTED_STATE && zoo_client_id(z_)->client_id != 0 && zoo_recv_timeout(z_) > 0;
+  }
 
   void start() {
     authenticated_ = false;
