@@ -159,7 +159,13 @@ class proxy {
       ++cuts_;
       if (l.with == trouble::cut_before) return false;
       if (l.with == trouble::hold) {
-        held_.emplace(std::move(l.server), text);
+        auto all = text;  // it may come in pieces
+        for (pollfd p{l.client.fd, POLLIN, 0}; ::poll(&p, 1, 20) > 0;) {
+          auto const more = receive(l.client.fd);
+          if (more.empty()) break;
+          all += more;
+        }
+        held_.emplace(std::move(l.server), all);
         return false;
       }
     }
