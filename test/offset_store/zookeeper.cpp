@@ -90,13 +90,13 @@ TEST_CASE_METHOD(zookeeper_fixture,
   servers::proxy p{port()};
   auto r = orders();
   auto const set = partitions("orders", {0});
-  config.session_timeout = 10s;  // nobody comes back at once: the server would end the late one's connection
+  config.session_timeout = 10s;
   auto const s = open(p.port());
   auto const c = claim(*s, "billing", set, r);
   std::vector const moves{to(c[0], 15)};
-  p.arrange(servers::proxy::trouble::hold);
+  p.arrange(servers::proxy::trouble::hold, 0,
+            true);  // if it came back, the server would end the connection of the late one
   CHECK(advance(*s, moves) == all{outcome::unknown});
-  p.refuse(true);
   auto const other = open();
   auto const now = [&] { return the_zookeeper().get(offset_of(set[0])); };
   SECTION("a request that may be carried out is") {

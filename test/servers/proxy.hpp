@@ -37,6 +37,7 @@ class proxy {
   std::mutex mutex_{};
   trouble next_ = trouble::none;
   unsigned after_ = 0;
+  bool for_good_ = false;
   bool refusing_ = false;
   std::chrono::milliseconds length_{0};
   std::atomic<std::size_t> round_trips_{0}, cuts_{0}, bytes_asked_{0};
@@ -65,11 +66,12 @@ class proxy {
   /// How many connections trouble has ended.
   std::size_t cuts() const { return cuts_; }
 
-  /// Once, on the first request after `after` others, of any connection.
-  void arrange(trouble what, unsigned after = 0) {
+  /// Once, on the first request after `after` others, of any connection. `for_good`: nobody can connect from then on.
+  void arrange(trouble what, unsigned after = 0, bool for_good = false) {
     std::lock_guard const lock{mutex_};
     next_ = what;
     after_ = after;
+    for_good_ = for_good;
   }
   /// What was held reaches the server now, as from a client that is gone. False: nothing is held. Waits for the answer.
   bool deliver() {
@@ -157,10 +159,11 @@ class proxy {
     if (!l.asked && next_ != trouble::none && after_-- == 0) {
       l.with = std::exchange(next_, trouble::none);
       ++cuts_;
+      refusing_ = refusing_ || for_good_;
       if (l.with == trouble::cut_before) return false;
       if (l.with == trouble::hold) {
         auto all = text;  // it may come in pieces
-        for (pollfd p{l.client.fd, POLLIN, 0}; ::poll(&p, 1, 20) > 0;) {
+        for (pollfd p{l.client.fd, POLLIN, 0}; ::poll(&p, 1, 100) > 0;) {
           auto const more = receive(l.client.fd);
           if (more.empty()) break;
           all += more;
