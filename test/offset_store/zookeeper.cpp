@@ -85,20 +85,71 @@ TEST_CASE_METHOD(zookeeper_fixture, "another program that writes the same number
   CHECK(the_zookeeper().get(offset_of({"orders", 0})) == "15");
 }
 
-TEST_CASE_METHOD(zookeeper_fixture, "what settle has refused stays refused when the late request comes") {
+TEST_CASE_METHOD(zookeeper_fixture,
+                 "what settle has answered stays so when the late request of a client that is gone comes") {
   servers::proxy p{port()};
   auto r = orders();
   auto const set = partitions("orders", {0});
+  config.session_timeout = 10s;
   auto const s = open(p.port());
   auto const c = claim(*s, "billing", set, r);
   std::vector const moves{to(c[0], 15)};
-  p.arrange(servers::proxy::trouble::hold);
+  p.arrange(servers::proxy::trouble::hold, 0,
+            true);  // if it came back, the server would end the connection of the late one
   CHECK(advance(*s, moves) == all{outcome::unknown});
-  the_zookeeper().remove(offset_of(set[0]));
-  the_zookeeper().put(offset_of(set[0]), "12");  // of the same version
-  CHECK(contract::copy(s->settle(moves, soon())) == all{outcome::refused});
-  CHECK(p.deliver());
-  CHECK(the_zookeeper().get(offset_of(set[0])) == "12");
+  auto const other = open();
+  auto const now = [&] { return the_zookeeper().get(offset_of(set[0])); };
+  SECTION("a request that may be carried out is") {
+    CHECK(p.deliver());
+    CHECK(now() == "15");
+    CHECK(contract::copy(other->settle(moves, soon())) == all{outcome::applied});
+  }
+  SECTION("applied, and further") {
+    CHECK(contract::copy(other->settle(moves, soon())) == all{outcome::applied});
+    auto next = moves[0];
+    next.from = offset{15};
+    next.until = offset{16};
+    CHECK(advance(*other, {next}) == all{outcome::applied});
+    CHECK(p.deliver());
+    CHECK(now() == "16");
+  }
+  SECTION("refused, since another program has made the node anew, with the same version") {
+    the_zookeeper().remove(offset_of(set[0]));
+    the_zookeeper().put(offset_of(set[0]), "12");
+    CHECK(contract::copy(other->settle(moves, soon())) == all{outcome::refused});
+    CHECK(p.deliver());
+    CHECK(now() == "12");
+  }
+  SECTION("refused, since somebody else owns it") {
+    claim(*other, "billing", set, r);
+    CHECK(contract::copy(other->settle(moves, soon())) == all{outcome::refused});
+    CHECK(p.deliver());
+    CHECK(now() == "10");
+  }
+}
+
+TEST_CASE_METHOD(zookeeper_fixture, "a claim amid advances begins where the last one that was applied has ended") {
+  resolver r{{{"orders", {offset{0}}}}};
+  auto const set = partitions("orders", {0});
+  auto const a = open(), b = open();
+  std::int64_t stood = 0;
+  for (int round = 0; round < 40; ++round) {
+    auto const mine = claim(*a, "billing", set, r);
+    REQUIRE(mine[0].next == offset{stood});
+    std::latch begun{2};
+    std::thread other{[&] {
+      begun.arrive_and_wait();
+      for (auto m = to(mine[0], stood + 1); advance(*a, {m}) == all{outcome::applied}; m.until = m.from.next())
+        m.from = offset{++stood};
+    }};
+    begun.arrive_and_wait();
+    std::this_thread::sleep_for(std::chrono::microseconds{round * 100});
+    auto const theirs = b->claim("billing", set, r, soon());
+    other.join();
+    CHECK(theirs[0].next == offset{stood});
+  }
+  CHECK(causes().empty());
+  CHECK(told.empty());
 }
 
 TEST_CASE_METHOD(zookeeper_fixture, "nobody owns what was made or released, and a fence of nobody advances nothing") {

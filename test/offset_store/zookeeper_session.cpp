@@ -21,9 +21,10 @@ zk::settings settings_of(int port) {
 }
 
 thrown opening(zk::settings const& s, std::chrono::milliseconds limit = 10s) {
+  zk::session session{s};
   auto const begun = std::chrono::steady_clock::now();
-  auto const e = error_of([&] { zk::session{s}.ready(in(limit)); });
-  CHECK(std::chrono::steady_clock::now() - begun < limit + 2s);
+  auto const e = error_of([&] { session.ready(in(limit)); });
+  CHECK(std::chrono::steady_clock::now() - begun < limit + 1s);
   return e;
 }
 void refused(zk::settings const& s, errc code, std::string const& part, std::chrono::milliseconds limit = 10s) {

@@ -38,7 +38,7 @@ struct zookeeper_fixture {
     return open(c);
   }
   std::unique_ptr<store> open(sl::zookeeper_offsets const& c) {
-    sl::context around;
+    sl::context around{.group = "billing"};
     around.log = [this](int, std::string_view line) { told.emplace_back(line); };
     return std::unique_ptr<store>{new store(sl::zookeeper_offsets::open(c, around))};
   }

@@ -40,6 +40,7 @@ class proxy {
   unsigned after_ = 0;
   std::function<void()> call_{};
   unsigned call_after_ = 0;
+  bool for_good_ = false;
   bool refusing_ = false;
   std::chrono::milliseconds length_{0};
   std::atomic<std::size_t> round_trips_{0}, cuts_{0}, bytes_asked_{0};
@@ -68,11 +69,12 @@ class proxy {
   /// How many connections trouble has ended.
   std::size_t cuts() const { return cuts_; }
 
-  /// Once, on the first request after `after` others, of any connection.
-  void arrange(trouble what, unsigned after = 0) {
+  /// Once, on the first request after `after` others, of any connection. `for_good`: nobody can connect from then on.
+  void arrange(trouble what, unsigned after = 0, bool for_good = false) {
     std::lock_guard const lock{mutex_};
     next_ = what;
     after_ = after;
+    for_good_ = for_good;
   }
   /// Calls `what` once, on a thread of its own, while the first request after `after` others waits. It must not use the proxy.
   void before(unsigned after, std::function<void()> what) {
@@ -167,9 +169,16 @@ class proxy {
     if (!l.asked && next_ != trouble::none && after_-- == 0) {
       l.with = std::exchange(next_, trouble::none);
       ++cuts_;
+      refusing_ = refusing_ || for_good_;
       if (l.with == trouble::cut_before) return false;
       if (l.with == trouble::hold) {
-        held_.emplace(std::move(l.server), text);
+        auto all = text;  // it may come in pieces
+        for (pollfd p{l.client.fd, POLLIN, 0}; ::poll(&p, 1, 100) > 0;) {
+          auto const more = receive(l.client.fd);
+          if (more.empty()) break;
+          all += more;
+        }
+        held_.emplace(std::move(l.server), all);
         return false;
       }
     }

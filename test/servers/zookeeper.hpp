@@ -47,7 +47,7 @@ class zookeeper {
   void start() {
     std::string text =
         "tickTime=500\nclientPortAddress=127.0.0.1\nmaxClientCnxns=0\nadmin.enableServer=false\n"
-        "4lw.commands.whitelist=ruok\nforceSync=yes\ndataDir=" +
+        "4lw.commands.whitelist=ruok,srvr\nforceSync=yes\ndataDir=" +
         folder_.name() + "/data\nclientPort=" + std::to_string(port_) + "\n";
     for (auto const& line : more_) text += line + "\n";
     write_file(folder_.path / "zoo.cfg", text);
@@ -55,7 +55,7 @@ class zookeeper {
                         folder_.name() + ":/usr/share/java/zookeeper.jar",
                         "org.apache.zookeeper.server.quorum.QuorumPeerMain", folder_.name() + "/zoo.cfg"},
                        folder_.name() + "/log"};
-    process_.wait_until([&] { return four_letters("ruok") == "imok"; });
+    process_.wait_until([&] { return four_letters("srvr").find("Mode:") != std::string::npos; });
   }
   void kill() { process_.end(SIGKILL); }
   void restart() {
@@ -72,7 +72,7 @@ class zookeeper {
     ::setsockopt(s.fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
     if (::connect(s.fd, reinterpret_cast<sockaddr const*>(&a), sizeof a) != 0) return {};
     if (::send(s.fd, word.data(), word.size(), MSG_NOSIGNAL) < 0) return {};
-    char answer[64];
+    char answer[4096];
     auto const n = ::recv(s.fd, answer, sizeof answer, 0);
     return {answer, static_cast<std::size_t>(std::max<ssize_t>(n, 0))};
   }

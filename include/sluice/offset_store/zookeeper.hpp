@@ -43,8 +43,10 @@ struct zookeeper_offsets {
   bool create = true;  ///< make nodes above {group} and {topic}, and .state; otherwise say which are to be made
   bool mirror = true;  ///< progress is shown in the source's group too, best effort
   std::chrono::milliseconds connect_timeout{5000};
-  std::chrono::milliseconds session_timeout{10'000};  ///< a server that says nothing for two thirds of it is left
-  std::size_t max_request = 1'048'575;                ///< bytes; the servers' jute.maxbuffer
+  /// A server that says nothing for two thirds of it is left for the next one; so two thirds of it should be less than
+  /// connect_timeout, and than the time that a batch may wait for its store (5 s).
+  std::chrono::milliseconds session_timeout{6000};
+  std::size_t max_request = 1'048'575;  ///< bytes; the servers' jute.maxbuffer
 
   /// Throws error(bad_configuration), store_error(store_unavailable, bad_configuration).
   static runtime open(zookeeper_offsets const& self, context const& c);

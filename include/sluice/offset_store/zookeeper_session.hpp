@@ -257,7 +257,7 @@ class session {
   static void set_code(change& c, std::size_t, int code) { c.code = code; }
 
   ACL_vector const& acl() const { return config_.creator_all ? ZOO_CREATOR_ALL_ACL : ZOO_OPEN_ACL_UNSAFE; }
-  /// The client takes whatever has the length of an answer for one; no ZooKeeper gives these.
+  /// Another kind of server may say what the C client takes for a session.
   bool connected() const {
     if (!z_ || zoo_state(z_) != ZOO_CONNECTED_STATE) return false;
     auto const id = zoo_client_id(z_)->client_id;
