@@ -160,4 +160,10 @@ TEST_CASE("plain commits in Kafka are read, and written without a note") {
   done(words{"set"} + plain.as_store() + with + words{"orders:1=4"});
   auto const bare = json::parse(done(words{"export", "kafka:", "--group", "plain"} + look));
   CHECK_FALSE(bare.at("positions").at(0).contains("incarnation"));
+
+  // A partition that nobody has committed for, in a topic of which only another is known.
+  done(words{"set"} + plain.as_store() + words{"--group", "sparse"} + all().by_kafka() + words{"orders:2=4"});
+  done(words{"set"} + noted.as_store() + words{"--group", "sparse", "--timeout", "5s"} + all().by_kafka() +
+       words{"orders:1=6"});
+  CHECK(at(noted, "sparse", look) == words{"orders:1=6", "orders:2=4"});
 }
