@@ -15,8 +15,8 @@ class Sluice(ConanFile):
     package_type = "header-library"
     settings = "os", "arch", "compiler", "build_type"
     # One option for each component: its store's client library becomes a requirement.
-    options = {"sqlite": [True, False], "postgres": [True, False], "redis": [True, False]}
-    default_options = {"sqlite": True, "postgres": False, "redis": False, "boost/*:header_only": True}
+    options = {"sqlite": [True, False], "postgres": [True, False], "mysql": [True, False], "redis": [True, False]}
+    default_options = {"sqlite": True, "postgres": False, "mysql": False, "redis": False, "boost/*:header_only": True}
     exports_sources = "CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "packaging/sluice.pc.in"
     test_package_folder = "packaging/conan/test_package"
 
@@ -32,6 +32,8 @@ class Sluice(ConanFile):
             self.requires("sqlite3/[>=3.40 <4]", **headers_too)
         if self.options.postgres:
             self.requires("libpq/[>=14]", **headers_too)
+        if self.options.mysql:
+            self.requires("mariadb-connector-c/[>=3.3 <4]", **headers_too)
         if self.options.redis:
             self.requires("hiredis/[>=0.14 <2]", **headers_too)
 

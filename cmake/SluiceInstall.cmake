@@ -31,5 +31,6 @@ configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/sluiceConfig.cmake.in
 # Before 1.0 a minor version may change the API: CHANGELOG.md says what counts as API.
 write_basic_package_version_file("${made}/sluiceConfigVersion.cmake" COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES "${made}/sluiceConfig.cmake" "${made}/sluiceConfigVersion.cmake"
-  cmake/FindRdKafka.cmake cmake/FindBoostHeaders.cmake cmake/FindLibHiredis.cmake DESTINATION "${package_dir}")
+  cmake/FindRdKafka.cmake cmake/FindBoostHeaders.cmake cmake/FindLibHiredis.cmake
+  cmake/FindLibMariaDB.cmake DESTINATION "${package_dir}")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
