@@ -310,9 +310,7 @@ settings settings_of(char const* who, Policy const& p) {
              .host = p.host,
              .port = p.port,
              .user = p.user,
-             .password = p.password,
-             .password_file = p.password_file,
-             .password_variable = p.password_variable,
+             .password = {p.password, p.password_file, p.password_variable},
              .database = p.database,
              .prefix = p.prefix,
              .timeout = p.timeout};

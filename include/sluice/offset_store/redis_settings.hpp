@@ -1,14 +1,12 @@
 /// \file offset_store/redis_settings.hpp  How a Redis server is reached, and what it must be before offsets are entrusted to it.
 #pragma once
+#include <sluice/detail/password.hpp>
 #include <sluice/offset.hpp>
 #include <sluice/offset_store/redis_errors.hpp>
 
 #include <hiredis/hiredis.h>
 
 #include <array>
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 namespace sluice { inline namespace v0 { namespace detail::redis {
@@ -18,9 +16,7 @@ struct settings {
   std::string host{};
   int port = 0;
   std::string user{};
-  std::string password{};
-  std::string password_file{};
-  std::string password_variable{};
+  password_source password{};
   int database = 0;
   std::string prefix{};
   std::chrono::milliseconds timeout{};
@@ -43,7 +39,7 @@ inline void check(settings const& s) {
   if (s.prefix.empty() || s.prefix.size() > 64 || !std::all_of(s.prefix.begin(), s.prefix.end(), plain))
     bad("prefix", "must be 1 to 64 letters, digits and any of _ - . :");
   if (s.timeout.count() <= 0) bad("timeout", "must be above 0");
-  auto const passwords = !s.password.empty() + !s.password_file.empty() + !s.password_variable.empty();
+  auto const passwords = s.password.ways();
   if (passwords > 1)
     bad("password", "is given in more than one way: name one of password, password_file, password_variable");
   if (!s.user.empty() && passwords == 0)
@@ -90,22 +86,7 @@ class introduction {
  public:
   /// Reads the password anew, so that it may be changed while the program runs.
   introduction(settings const& config, std::string where)
-      : config_(config), where_(std::move(where)), password_(config.password) {
-    if (!config_.password_variable.empty()) {
-      auto const* const found = std::getenv(config_.password_variable.c_str());
-      if (!found || !*found)
-        throw store_error(errc::bad_configuration, config_.who + ".password_variable: the environment has no " +
-                                                       config_.password_variable + ", or it is empty");
-      password_ = found;
-    } else if (!config_.password_file.empty()) {
-      std::ifstream in{config_.password_file, std::ios::binary};
-      password_.assign(std::istreambuf_iterator<char>{in}, {});
-      while (password_.ends_with('\n') || password_.ends_with('\r')) password_.pop_back();
-      if (password_.empty())
-        throw store_error(errc::bad_configuration,
-                          config_.who + ".password_file = " + config_.password_file + " can't be read, or is empty");
-    }
-  }
+      : config_(config), where_(std::move(where)), password_(config.password.read(config.who)) {}
   bool has_password() const { return !password_.empty(); }
   std::string const& password() const { return password_; }
 
