@@ -6,6 +6,7 @@
 
 #include "contract.hpp"
 #include "redis_support.hpp"
+#include "servers/other_server.hpp"
 
 namespace {
 
@@ -38,39 +39,9 @@ void switch_on(servers::redis& r) {
   FAIL("the append-only file was not made");
 }
 
-/// A server of something else: answers whatever it gets with `say(what it got)`; nothing: closes the connection.
-class other_server {
-  std::pair<servers::descriptor, int> listening_ = servers::bound_socket();
-  std::function<std::optional<std::string>(std::string const&)> say_;
-  std::atomic<bool> done_{false};
-  std::thread thread_;
-
- public:
-  explicit other_server(std::function<std::optional<std::string>(std::string const&)> say) : say_(std::move(say)) {
-    ::listen(listening_.first.fd, 8);
-    thread_ = std::thread{[this] {
-      std::vector<servers::descriptor> silent;
-      while (!done_) {
-        pollfd p{listening_.first.fd, POLLIN, 0};
-        if (::poll(&p, 1, 5) <= 0) continue;
-        servers::descriptor c{::accept(listening_.first.fd, nullptr, nullptr)};
-        char got[65536];
-        auto const n = ::recv(c.fd, got, sizeof got, 0);
-        auto const answer = say_({got, static_cast<std::size_t>(std::max<ssize_t>(n, 0))});
-        if (!answer) continue;
-        ::send(c.fd, answer->data(), answer->size(), MSG_NOSIGNAL);
-        silent.push_back(std::move(c));
-      }
-    }};
-  }
-  ~other_server() {
-    done_ = true;
-    thread_.join();
-  }
-  sl::redis_offsets config() const {
-    return {.host = "127.0.0.1", .port = listening_.second, .password = "canary", .timeout = 300ms};
-  }
-};
+sl::redis_offsets config_of(servers::other_server const& s) {
+  return {.host = "127.0.0.1", .port = s.port(), .password = "canary", .timeout = 300ms};
+}
 
 }  // namespace
 
@@ -106,28 +77,29 @@ TEST_CASE("no server, and servers of something else") {
   refused(sl::redis_offsets{.host = "no.such.host.invalid"}, errc::store_unavailable, "no.such.host.invalid");
   refused(sl::redis_offsets{.host = "/no/such/socket"}, errc::store_unavailable, "/no/such/socket");
   SECTION("HTTP") {
-    other_server const http{[](auto const&) { return "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"; }};
-    refused(http.config(), errc::store_unavailable, "does not speak Redis's protocol");
+    servers::other_server const http{
+        [](auto const&) { return "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"; }};
+    refused(config_of(http), errc::store_unavailable, "does not speak Redis's protocol");
   }
   SECTION("one that closes what it does not understand, as PostgreSQL does") {
-    other_server const postgres{[](auto const&) { return std::nullopt; }};
-    refused(postgres.config(), errc::store_unavailable, "another kind of server");
+    servers::other_server const postgres{[](auto const&) { return std::nullopt; }};
+    refused(config_of(postgres), errc::store_unavailable, "another kind of server");
   }
   SECTION("one that says nothing") {
-    other_server const silent{[](auto const&) { return ""; }};
+    servers::other_server const silent{[](auto const&) { return ""; }};
     auto const begun = std::chrono::steady_clock::now();
-    refused(silent.config(), errc::store_unavailable, "no answer in time");
+    refused(config_of(silent), errc::store_unavailable, "no answer in time");
     CHECK(std::chrono::steady_clock::now() - begun < 2s);
   }
   SECTION("one that repeats what it was sent, the password too") {
-    other_server const echo{[](std::string got) {
+    servers::other_server const echo{[](std::string got) {
       std::erase_if(got, [](char c) { return c == '\r' || c == '\n'; });
       std::string all;
       for (int i = 0; i < 9; ++i) all += "-ERR unknown command `AUTH`, with args beginning with: `" + got + "`\r\n";
       return all;
     }};
-    CHECK(opening(echo.config()).code == errc::bad_configuration);
-    auto without = echo.config();
+    CHECK(opening(config_of(echo)).code == errc::bad_configuration);
+    auto without = config_of(echo);
     without.password.clear();
     CHECK(opening(without).code == errc::store_unavailable);
   }

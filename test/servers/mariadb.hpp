@@ -16,7 +16,7 @@ namespace servers {
 
 /// Ends with the object. Not for two threads, but restart() may run beside clients.
 class mariadb {
-  temporary_folder folder_{};
+  temporary_folder folder_{roomy()};
   std::string password_ = "CANARY" + std::to_string(std::random_device{}()) + std::to_string(std::random_device{}());
   std::vector<std::string> more_;
   int port_ = free_port();
@@ -55,6 +55,12 @@ class mariadb {
   }
 
  private:
+  /// In memory, where there is room: what tests kill is the process, not its host, and a disk may take 10 s for a new server.
+  static std::filesystem::path roomy() {
+    std::error_code none;
+    auto const memory = std::filesystem::space("/dev/shm", none);
+    return !none && memory.available > (512u << 20) ? "/dev/shm" : std::filesystem::temp_directory_path();
+  }
   std::string data() const { return folder_.name() + "/data"; }
   void start() {
     std::vector<std::string> command{std::filesystem::exists("/usr/sbin/mariadbd") ? "/usr/sbin/mariadbd" : "mariadbd",

@@ -85,8 +85,13 @@ class row_writer {
   template <class... A>
   void add(std::string const& who, time_point by, A const&... values) {
     check_size(who, columns_.size(), sizeof...(A));
+    row(who, by, [&](auto put) { (put(values), ...); });
+  }
+  /// The same, where `fill` calls put(value) for each column, in order.
+  template <class Fill>
+  void row(std::string const& who, time_point by, Fill fill) {
     std::size_t i = 0, bytes = 0;
-    ((bytes += 16 + columns_[i++].add(values)), ...);
+    fill([&](auto const& v) { bytes += 16 + columns_.at(i++).add(v); });
     if (bytes + 64 * 1024 > db_.most_bytes())
       throw error(errc::bad_statement, who + ": a row has " + std::to_string(bytes) +
                                            " bytes, and the server's max_allowed_packet is " +

@@ -38,18 +38,20 @@ struct session_options {
 /// The policy's fields of these names.
 template <class Policy>
 session_options options_of(char const* who, Policy const& p) {
-  return {who,
-          p.host,
-          p.port,
-          p.user,
-          {p.password, p.password_file, p.password_variable},
-          p.database,
-          p.tls_ca,
-          p.assume_durable,
-          p.connect_timeout,
-          p.statement_timeout,
-          p.lock_timeout,
-          p.idle_transaction_timeout};
+  session_options o{.who = who,
+                    .host = p.host,
+                    .port = p.port,
+                    .user = p.user,
+                    .password = {p.password, p.password_file, p.password_variable},
+                    .database = p.database,
+                    .tls_ca = p.tls_ca,
+                    .assume_durable = p.assume_durable,
+                    .connect_timeout = p.connect_timeout,
+                    .statement_timeout = p.statement_timeout,
+                    .lock_timeout = p.lock_timeout,
+                    .idle_transaction_timeout = std::chrono::ceil<std::chrono::seconds>(p.statement_timeout)};
+  if constexpr (requires { p.idle_transaction_timeout; }) o.idle_transaction_timeout = p.idle_transaction_timeout;
+  return o;
 }
 
 /// The answer to one statement.

@@ -102,11 +102,13 @@ class tables {
     auto const a = db_.ask(all, by);
     if (a.good()) return;
     if (is_missing_right(a.failed.code))
-      throw error(errc::bad_configuration, db_.at()
-                                               .append("the user may not create the table ")
-                                               .append(table + " (" + a.failed.message)
-                                               .append("). Have this run by one who may: ")
-                                               .append(all));
+      throw error(
+          errc::bad_configuration,
+          db_.at()
+              .append("the user may not create the table ")
+              .append(table + " (" + a.failed.message)
+              .append("). Have one who may run this, and grant the user select, insert, update on what it makes: ")
+              .append(all));
     db_.fail(a.failed, "creating tables");
   }
 
