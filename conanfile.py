@@ -15,10 +15,10 @@ class Sluice(ConanFile):
     package_type = "header-library"
     settings = "os", "arch", "compiler", "build_type"
     # One option for each component: its store's client library becomes a requirement.
-    options = {"sqlite": [True, False], "postgres": [True, False], "redis": [True, False], "zookeeper": [True, False],
-               "s3": [True, False], "webhdfs": [True, False]}
-    default_options = {"sqlite": True, "postgres": False, "redis": False, "zookeeper": False, "s3": False,
-                       "webhdfs": False, "boost/*:header_only": True}
+    options = {"sqlite": [True, False], "postgres": [True, False], "mysql": [True, False], "redis": [True, False],
+               "zookeeper": [True, False], "s3": [True, False], "webhdfs": [True, False]}
+    default_options = {"sqlite": True, "postgres": False, "mysql": False, "redis": False, "zookeeper": False,
+                       "s3": False, "webhdfs": False, "boost/*:header_only": True}
     exports_sources = "CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "packaging/sluice.pc.in"
     test_package_folder = "packaging/conan/test_package"
 
@@ -34,6 +34,8 @@ class Sluice(ConanFile):
             self.requires("sqlite3/[>=3.40 <4]", **headers_too)
         if self.options.postgres:
             self.requires("libpq/[>=14]", **headers_too)
+        if self.options.mysql:
+            self.requires("mariadb-connector-c/[>=3.3 <4]", **headers_too)
         if self.options.redis:
             self.requires("hiredis/[>=0.14 <2]", **headers_too)
         if self.options.zookeeper:

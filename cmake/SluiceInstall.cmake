@@ -32,5 +32,5 @@ configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/sluiceConfig.cmake.in
 write_basic_package_version_file("${made}/sluiceConfigVersion.cmake" COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES "${made}/sluiceConfig.cmake" "${made}/sluiceConfigVersion.cmake"
   cmake/FindRdKafka.cmake cmake/FindBoostHeaders.cmake cmake/FindLibHiredis.cmake
-  cmake/FindLibZooKeeper.cmake DESTINATION "${package_dir}")
+  cmake/FindLibMariaDB.cmake cmake/FindLibZooKeeper.cmake DESTINATION "${package_dir}")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")

@@ -29,3 +29,23 @@ TEST_CASE("a number in hexadecimal digits, always sixteen") {
   CHECK(sl::detail::hex(0) == "0000000000000000");
   CHECK(sl::detail::hex(0xfedcba9876543210u) == "fedcba9876543210");
 }
+
+TEST_CASE("the first words of a statement, whatever comments are before them") {
+  using words = std::array<std::string, 3>;
+  auto const of = [](std::string_view sql, bool nested, bool hash) {
+    return sl::detail::first_words(sql, {.nested = nested, .hash = hash});
+  };
+  CHECK(of("SELECT  a from", true, false) == words{"select", "a", "from"});
+  CHECK(of("-- x\n/* y */ commit;", false, false) == words{"commit", "", ""});
+  CHECK(of("/* /* */ */ commit", true, false) == words{"commit", "", ""});
+  CHECK(of("/* /* */ commit", false, false) == words{"commit", "", ""});
+  CHECK(of("# x\ncommit", false, true) == words{"commit", "", ""});
+  CHECK(of("# x\ncommit", false, false) == words{"", "", ""});
+}
+
+TEST_CASE("what is no UTF-8 is replaced") {
+  using sl::detail::as_utf8;
+  CHECK(as_utf8("na\xc3\xafve \xf0\x9f\x90\xb3") == "na\xc3\xafve \xf0\x9f\x90\xb3");
+  for (auto const* bad : {"\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc3"})
+    CHECK_THAT(as_utf8(bad), Catch::Matchers::StartsWith("?"));
+}

@@ -24,3 +24,13 @@ TEST_CASE("a row is read as a tuple, column by column") {
   CHECK(b == 11.0);
   CHECK(sl::detail::row_as<>(row{}) == std::tuple<>{});
 }
+
+TEST_CASE("numbers as SQL reads them") {
+  using sl::detail::number_text;
+  CHECK(number_text(-7) == "-7");
+  CHECK(number_text(0.1) == "0.1");
+  CHECK(number_text(18446744073709551615u) == "18446744073709551615");
+  CHECK(number_text(true) == "1");
+  CHECK(number_text(sl::offset{5}) == "5");
+  CHECK(number_text(sl::wall_time{std::chrono::milliseconds{99}}) == "99");
+}

@@ -9,8 +9,8 @@
 
 struct temporary_folder {
   std::filesystem::path path{};
-  temporary_folder() {
-    auto pattern = (std::filesystem::temp_directory_path() / "sluice.XXXXXX").string();
+  explicit temporary_folder(std::filesystem::path const& within = std::filesystem::temp_directory_path()) {
+    auto pattern = (within / "sluice.XXXXXX").string();
     if (!::mkdtemp(pattern.data())) throw std::runtime_error("no temporary folder");
     path = pattern;
   }

@@ -2,6 +2,7 @@
 
 #include "contract_network.hpp"
 #include "postgres_support.hpp"
+#include "servers/other_server.hpp"
 #include "sql_cases.hpp"
 
 namespace {
@@ -16,34 +17,6 @@ thrown refused(fixture& f) {
   CHECK_THAT(e.text, !ContainsSubstring(server().password()) && !ContainsSubstring("CANARY"));
   return e;
 }
-
-/// Answers whatever it is asked with the same text.
-class another_server {
-  std::pair<servers::descriptor, int> listening_ = servers::bound_socket();
-  std::atomic<bool> done_{false};
-  std::thread thread_;
-
- public:
-  explicit another_server(std::string answer) {
-    ::listen(listening_.first.fd, 8);
-    thread_ = std::thread{[this, answer = std::move(answer)] {
-      while (!done_) {
-        pollfd p{listening_.first.fd, POLLIN, 0};
-        if (::poll(&p, 1, 10) <= 0) continue;
-        servers::descriptor const c{::accept(listening_.first.fd, nullptr, nullptr)};
-        char buffer[4096];
-        if (::recv(c.fd, buffer, sizeof buffer, 0) > 0) ::send(c.fd, answer.data(), answer.size(), MSG_NOSIGNAL);
-        while (!done_ && !answer.empty() && ::recv(c.fd, buffer, sizeof buffer, 0) > 0) {}
-        while (!done_ && answer.empty()) std::this_thread::sleep_for(5ms);
-      }
-    }};
-  }
-  ~another_server() {
-    done_ = true;
-    thread_.join();
-  }
-  int port() const { return listening_.second; }
-};
 
 }  // namespace
 
@@ -100,12 +73,12 @@ TEST_CASE("a server that can't be had is told with its place") {
     told("127.0.0.1:" + std::to_string(port));
   }
   SECTION("another kind of server") {
-    another_server const http{"HTTP/1.1 400 Bad Request\r\n\r\n"};
+    servers::other_server const http{[](auto const&) { return "HTTP/1.1 400 Bad Request\r\n\r\n"; }};
     at(http.port());
     told("127.0.0.1:" + std::to_string(http.port()));
   }
   SECTION("a server that never says a word") {
-    another_server const silent{""};
+    servers::other_server const silent{[](auto const&) { return ""; }};
     at(silent.port());
     told("no answer in time");
   }

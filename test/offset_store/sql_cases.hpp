@@ -56,7 +56,7 @@ template <class F>
 void rewinds_as_rows(F& f) {
   auto [r, set, s, c] = claim_orders(f, {1});
   s->record({{set[0], offset{3}, c[0].mine, "out of range"}}, soon());
-  CHECK(f.look("select grp, topic, partition, cause, from_offset, to_offset from sluice_offsets_rewinds") ==
+  CHECK(f.look("select grp, topic, w.partition, cause, from_offset, to_offset from sluice_offsets_rewinds w") ==
         texts{"billing|orders|1|out of range|20|3"});
 }
 

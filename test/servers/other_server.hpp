@@ -1,4 +1,4 @@
-/// \file other_server.hpp  A server of something else than a test wants: what it gets it answers as it is told to.
+/// \file other_server.hpp  A server of something else: what it says to a client is the test's to choose.
 #pragma once
 #include <poll.h>
 
@@ -11,15 +11,18 @@
 
 namespace servers {
 
-/// Answers whatever it gets with `say(what it got)`; nothing: closes the connection.
+/// Answers the first that each client sends with `say(what it got)`, or says it at once where it speaks first. Nothing: it
+/// closes the connection.
 class other_server {
+  using words = std::function<std::optional<std::string>(std::string const&)>;
   std::pair<descriptor, int> listening_ = bound_socket();
-  std::function<std::optional<std::string>(std::string const&)> say_;
+  words say_;
+  bool speaks_first_;
   std::atomic<bool> done_{false};
   std::thread thread_;
 
  public:
-  explicit other_server(std::function<std::optional<std::string>(std::string const&)> say) : say_(std::move(say)) {
+  explicit other_server(words say, bool speaks_first = false) : say_(std::move(say)), speaks_first_(speaks_first) {
     ::listen(listening_.first.fd, 8);
     thread_ = std::thread{[this] {
       std::vector<descriptor> silent;
@@ -28,7 +31,7 @@ class other_server {
         if (::poll(&p, 1, 5) <= 0) continue;
         descriptor c{::accept(listening_.first.fd, nullptr, nullptr)};
         char got[65536];
-        auto const n = ::recv(c.fd, got, sizeof got, 0);
+        auto const n = speaks_first_ ? 0 : ::recv(c.fd, got, sizeof got, 0);
         auto const answer = say_({got, static_cast<std::size_t>(std::max<ssize_t>(n, 0))});
         if (!answer) continue;
         ::send(c.fd, answer->data(), answer->size(), MSG_NOSIGNAL);
@@ -36,6 +39,8 @@ class other_server {
       }
     }};
   }
+  other_server(other_server const&) = delete;
+  other_server& operator=(other_server const&) = delete;
   ~other_server() {
     done_ = true;
     thread_.join();

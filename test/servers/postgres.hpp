@@ -1,7 +1,5 @@
 /// \file postgres.hpp  A PostgreSQL server of a test's own: its data in a folder, reached by loopback, with a random password.
 #pragma once
-#include <pwd.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <random>
@@ -27,11 +25,9 @@ class postgres {
     std::random_device random;
     password_ = "CANARY" + std::to_string(random()) + std::to_string(random());
     std::ofstream{folder_ / "password"} << password_ << '\n';
-    if (auto const* owner = ::getpwnam("postgres"); owner && ::geteuid() == 0)
-      for (auto const& path : {folder_, folder_ / "password"})
-        if (::chown(path.c_str(), owner->pw_uid, owner->pw_gid) != 0) throw std::runtime_error("can't give it away");
-    run(as_owner({programs_ / "initdb", "-D", folder_ / "data", "-A", "scram-sha-256", "-U", "owner", "-E", "UTF8",
-                  "--locale=C", "--no-sync", "--pwfile", folder_ / "password"}),
+    give_to("postgres", {folder_, folder_ / "password"});
+    run(as_user("postgres", {programs_ / "initdb", "-D", folder_ / "data", "-A", "scram-sha-256", "-U", "owner", "-E",
+                             "UTF8", "--locale=C", "--no-sync", "--pwfile", folder_ / "password"}),
         folder_ / "initdb.log");
     start();
   }
@@ -79,21 +75,14 @@ class postgres {
     if (version == 0) throw std::runtime_error("no PostgreSQL server here: install the package postgresql");
     return newest;
   }
-  /// The server refuses to run as root.
-  static std::vector<std::string> as_owner(std::vector<std::string> command) {
-    if (::geteuid() != 0) return command;
-    std::vector<std::string> all{"setpriv",  "--reuid",        "postgres",    "--regid",
-                                 "postgres", "--clear-groups", "--pdeathsig", "KILL"};
-    all.insert(all.end(), command.begin(), command.end());
-    return all;
-  }
   void start() {
     auto const ready = [this] { return server_.log().find("ready to accept connections") != std::string::npos; };
     std::filesystem::remove(folder_ / "server.log");
-    server_ = process{as_owner({programs_ / "postgres", "-D", folder_ / "data", "-p", std::to_string(port_), "-k",
-                                folder_, "-c", "listen_addresses=127.0.0.1", "-c", "shared_buffers=16MB", "-c",
-                                "max_connections=40", "-c", "autovacuum=off", "-c", "restart_after_crash=off"}),
-                      folder_ / "server.log"};
+    server_ =
+        process{as_user("postgres", {programs_ / "postgres", "-D", folder_ / "data", "-p", std::to_string(port_), "-k",
+                                     folder_, "-c", "listen_addresses=127.0.0.1", "-c", "shared_buffers=16MB", "-c",
+                                     "max_connections=40", "-c", "autovacuum=off", "-c", "restart_after_crash=off"}),
+                folder_ / "server.log"};
     server_.wait_until([&] { return ready() && listens(port_); });
   }
   void stop() {

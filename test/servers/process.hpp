@@ -2,6 +2,7 @@
 #pragma once
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -9,6 +10,7 @@
 #include <csignal>
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -168,6 +170,21 @@ inline void run(std::vector<std::string> command, std::string const& log) {
   ::waitpid(p.pid(), &status, 0);
   auto const printed = p.log();
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw std::runtime_error(name + " failed:\n" + printed);
+}
+
+/// For servers that refuse to run as root: runs as `user` then, and still dies with this process.
+inline std::vector<std::string> as_user(std::string const& user, std::vector<std::string> const& command) {
+  if (::geteuid() != 0) return command;
+  std::vector<std::string> all{"setpriv", "--reuid", user, "--regid", user, "--clear-groups", "--pdeathsig", "KILL"};
+  all.insert(all.end(), command.begin(), command.end());
+  return all;
+}
+/// Where root runs the test, the files are `user`'s.
+inline void give_to(char const* user, std::vector<std::filesystem::path> const& files) {
+  auto const* owner = ::geteuid() == 0 ? ::getpwnam(user) : nullptr;
+  for (auto const& path : files)
+    if (owner && ::chown(path.c_str(), owner->pw_uid, owner->pw_gid) != 0)
+      throw std::runtime_error(path.string() + " can't be given to " + user);
 }
 
 }  // namespace servers

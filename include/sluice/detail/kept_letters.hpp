@@ -57,4 +57,32 @@ class kept_letters {
   }
 };
 
+/// The same for a store that writes them into tables, each prepared beforehand.
+class table_letters {
+  std::vector<std::string> known_{};
+  kept_letters waiting_{};
+
+ public:
+  void known(std::string const& table) { known_.push_back(table); }
+  bool is_known(std::string const& table) const {
+    return std::find(known_.begin(), known_.end(), table) != known_.end();
+  }
+  void must_be_known(std::string const& table) const {
+    if (!is_known(table))
+      throw error(errc::bad_configuration, "a record is to be set aside in a table that was not prepared");
+  }
+
+  /// For the next advance of its partition.
+  void keep(std::string const& table, dead_letter const& l) {
+    must_be_known(table);
+    waiting_.keep(table, l);
+  }
+  bool empty() const { return waiting_.empty(); }
+  void forget(topic_partition const& of) { waiting_.forget(of); }
+  template <class F>
+  void each_of(topic_partition const& of, F f) const {
+    waiting_.each_of(of, f);
+  }
+};
+
 }}}  // namespace sluice::v0::detail

@@ -1,6 +1,11 @@
-/// \file detail/sql_values.hpp  What the SQL stores share of values: how optional ones are told, and rows read as tuples.
+/// \file detail/sql_values.hpp  What the SQL stores share of values: numbers as text, optional ones, rows as tuples.
 #pragma once
+#include <sluice/record.hpp>
+
+#include <charconv>
+#include <concepts>
 #include <optional>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -21,6 +26,24 @@ std::tuple<T...> row_as(Row const& row) {
   return [&row]<std::size_t... I>(std::index_sequence<I...>) {
     return std::tuple<T...>{row.template get<T>(static_cast<int>(I))...};
   }(std::index_sequence_for<T...>{});
+}
+
+/// A number as SQL takes it for a text: integers, floating point, offsets, times in ms since 1970.
+template <class T>
+concept sql_number =
+    std::integral<T> || std::floating_point<T> || std::same_as<T, offset> || std::same_as<T, wall_time>;
+template <sql_number T>
+std::string number_text(T v) {
+  if constexpr (std::floating_point<T>) {
+    char text[64];
+    return {text, std::to_chars(text, text + sizeof text, v).ptr};
+  } else if constexpr (std::same_as<T, offset>) {
+    return std::to_string(v.value());
+  } else if constexpr (std::same_as<T, wall_time>) {
+    return std::to_string(v.time_since_epoch().count());
+  } else {
+    return std::to_string(v);
+  }
 }
 
 }}}  // namespace sluice::v0::detail

@@ -1,6 +1,5 @@
 /// \file offset_store/postgres.hpp  Offsets in a PostgreSQL database, and the handler's results in the same transaction.
 #pragma once
-#include <sluice/offset_store/claim_answers.hpp>
 #include <sluice/offset_store/postgres_claiming.hpp>
 #include <sluice/offset_store/postgres_letters.hpp>
 #include <sluice/offset_store/postgres_transaction.hpp>
@@ -82,22 +81,24 @@ class postgres_offset_store {
 
   std::vector<claimed> claim(std::string const& group, std::vector<topic_partition> const& set, start_resolver& resolve,
                              time_point by) {
-    return answer(set, by, [&](std::vector<claimed>& answers) {
+    return detail::answered(db_, set, by, [&](std::vector<claimed>& answers) {
+      ready(by);
       positions_.of_group(group);
       for (auto const& of : set) letters_.forget(of);
-      detail::postgres::claiming{db_, positions_, answers}.run(resolve, by);
+      detail::postgres::claims claims{db_, positions_};
+      detail::claiming{claims, answers}.run(resolve, by);
     });
   }
 
   std::span<outcome const> advance(std::span<move const> moves, time_point by) {
     was_transaction_ = false;
     if (moves.empty()) return answers(0, outcome::refused);
-    until_no_conflict(by, [&] {
+    detail::until_no_conflict(db_, by, [&] {
       ready(by);
       answers(moves.size(), outcome::refused);
       try {
         letters_.empty() ? advance_alone(moves, by) : advance_with_letters(moves, by);
-      } catch (detail::postgres::lost const&) { answers(moves.size(), outcome::unknown); }
+      } catch (detail::lost const&) { answers(moves.size(), outcome::unknown); }
     });
     for (std::size_t i = 0; i < moves.size() && !letters_.empty(); ++i)
       if (outcomes_[i] != outcome::unknown) letters_.forget(moves[i].of);
@@ -120,11 +121,12 @@ class postgres_offset_store {
   std::vector<claimed> record(std::vector<rewind> const& rewinds, time_point by) {
     auto const set = detail::partitions_of(rewinds);
     for (auto const& of : set) letters_.forget(of);  // what it was set aside for comes again
-    return answer(set, by, [&](std::vector<claimed>& answers) {
+    return detail::answered(db_, set, by, [&](std::vector<claimed>& answers) {
+      ready(by);
       for (auto& a : answers) a.why = detail::claimed_by_another(a.of);
       auto const done = db_.must_one(positions_.rewind(rewinds), "a rewind", by);
-      positions_of::each(done, [&](std::size_t i, detail::postgres::stored_position const& p) {
-        detail::postgres::fill(answers[i], p, claimed::stored);
+      positions_of::each(done, [&](std::size_t i, detail::stored_position const& p) {
+        detail::fill(answers[i], p, claimed::stored);
         answers[i].why.clear();
       });
     });
@@ -186,7 +188,7 @@ class postgres_offset_store {
       db_.rollback();
       if (detail::postgres::connection::is_conflict(r.state())) return outcome::refused;
       detail::postgres::refused_to_run(db_, r, "commit");
-    } catch (detail::postgres::lost const& e) {
+    } catch (detail::lost const& e) {
       told(e);
       return outcome::unknown;
     }
@@ -249,23 +251,6 @@ class postgres_offset_store {
                       db_.at() + "the session ended within the transaction: nothing of it is kept");
   }
 
-  /// Two that lock the same rows in another order: the server ends one of them, which tries again.
-  template <class F>
-  void until_no_conflict(time_point by, F f) {
-    for (;;) try {
-        return f();
-      } catch (detail::postgres::locked const&) {
-        db_.rollback();
-        throw;
-      } catch (store_conflict const&) {
-        db_.rollback();
-        if (std::chrono::steady_clock::now() >= by) throw;
-      } catch (...) {
-        db_.rollback();
-        throw;
-      }
-  }
-
   void mark_made(detail::postgres::result const& r) {
     for (int i = 0; i < r.rows(); ++i) outcomes_[static_cast<std::size_t>(r.number(i, 0) - 1)] = outcome::applied;
   }
@@ -278,8 +263,8 @@ class postgres_offset_store {
   void mark_applied(std::span<move const> moves, bool wait, time_point by) {
     if (std::find(outcomes_.begin(), outcomes_.end(), outcome::refused) == outcomes_.end()) return;
     auto const found = db_.must_one(positions_.find(moves, wait), "reading positions", by);
-    positions_of::each(found, [&](std::size_t i, detail::postgres::stored_position const& p) {
-      if (positions_of::was_applied(p, moves[i])) outcomes_[i] = outcome::applied;
+    positions_of::each(found, [&](std::size_t i, detail::stored_position const& p) {
+      if (p.was_applied(moves[i])) outcomes_[i] = outcome::applied;
     });
   }
   void advance_with_letters(std::span<move const> moves, time_point by) {
@@ -297,27 +282,9 @@ class postgres_offset_store {
   void look_what_was_in_the_way(std::span<move const> moves, time_point by) {
     rollback(tx_);
     auto const found = db_.must_one(positions_.find(moves, false), "reading positions", by);
-    positions_of::each(found, [&](std::size_t i, detail::postgres::stored_position const& p) {
-      if (positions_of::fits(p, moves[i])) outcomes_[i] = outcome::applied;
+    positions_of::each(found, [&](std::size_t i, detail::stored_position const& p) {
+      if (p.fits(moves[i])) outcomes_[i] = outcome::applied;
     });
-  }
-
-  /// Answers for each of `set`, busy or failed where the rows can't be had.
-  template <class F>
-  std::vector<claimed> answer(std::vector<topic_partition> const& set, time_point by, F ask) {
-    auto answers = detail::all_alike(set);
-    if (set.empty()) return answers;
-    try {
-      until_no_conflict(by, [&] {
-        ready(by);
-        ask(answers);
-      });
-    } catch (detail::postgres::locked const& e) {
-      return detail::all_alike(set, claimed::busy, e.what());
-    } catch (store_conflict const& e) {
-      return detail::all_alike(set, claimed::busy, e.what());
-    } catch (detail::postgres::lost const& e) { return detail::all_alike(set, claimed::failed, e.what()); }
-    return answers;
   }
 };
 

@@ -1,9 +1,9 @@
 /// \file offset_store/postgres_connection.hpp  A session with PostgreSQL: every call has a deadline, errors say what they mean, and no secret is in them.
 #pragma once
+#include <sluice/detail/socket_wait.hpp>
 #include <sluice/detail/sql_text.hpp>
 #include <sluice/offset_store/postgres_result.hpp>
-
-#include <poll.h>
+#include <sluice/offset_store/sql_sessions.hpp>
 
 #include <functional>
 #include <memory>
@@ -11,18 +11,6 @@
 #include <vector>
 
 namespace sluice { inline namespace v0 { namespace detail::postgres {
-
-/// A lock was not to be had in time: nothing was done.
-class locked : public store_conflict {
- public:
-  using store_conflict::store_conflict;
-};
-
-/// The session has ended, or its time was up: what was asked last may have been done, or may yet be.
-class lost : public store_error {
- public:
-  using store_error::store_error;
-};
 
 /// What the policy says about sessions.
 struct session_options {
@@ -340,17 +328,7 @@ class connection {
     if (!found) lose("no answer in time");
     return found;
   }
-  short wait_for(int events, time_point by) const {
-    for (;;) {
-      auto const left = by - std::chrono::steady_clock::now();
-      auto const ms = std::chrono::ceil<std::chrono::milliseconds>(
-          std::clamp<time_point::duration>(left, time_point::duration::zero(), std::chrono::hours{1}));
-      pollfd p{PQsocket(c_.get()), static_cast<short>(events), 0};
-      auto const n = ::poll(&p, 1, static_cast<int>(ms.count()));
-      if (n > 0) return p.revents & (POLLERR | POLLHUP) ? static_cast<short>(events) : p.revents;
-      if (n == 0 && left <= std::chrono::hours{1}) return 0;
-    }
-  }
+  short wait_for(int events, time_point by) const { return socket_wait(PQsocket(c_.get()), events, by); }
 
   /// What libpq says, without line breaks and without the password.
   std::string in_one_line(std::string text) const {

@@ -4,7 +4,6 @@
 #include <sluice/error.hpp>
 #include <sluice/record.hpp>
 
-#include <charconv>
 #include <concepts>
 #include <optional>
 #include <string>
@@ -46,16 +45,8 @@ std::optional<std::string> text_of(T const& v) {
     return v ? text_of(*v) : std::nullopt;
   } else if constexpr (std::same_as<T, bool>) {
     return v ? "t" : "f";
-  } else if constexpr (std::integral<T>) {
-    return std::to_string(v);
-  } else if constexpr (std::floating_point<T>) {
-    char text[64];
-    auto const end = std::to_chars(text, text + sizeof text, v).ptr;
-    return std::string(text, end);
-  } else if constexpr (std::same_as<T, offset>) {
-    return std::to_string(v.value());
-  } else if constexpr (std::same_as<T, wall_time>) {
-    return std::to_string(v.time_since_epoch().count());
+  } else if constexpr (sql_number<T>) {
+    return number_text(v);
   } else if constexpr (std::same_as<T, char const*> || std::same_as<T, char*>) {
     if (!v) return std::nullopt;
     return std::string(v);

@@ -1,22 +1,9 @@
 /// \file offset_store/postgres_positions.hpp  The statements on positions in PostgreSQL: each for many partitions at once.
 #pragma once
-#include <sluice/offset_store/concept.hpp>
 #include <sluice/offset_store/postgres_tables.hpp>
+#include <sluice/offset_store/sql_claiming.hpp>
 
 namespace sluice { inline namespace v0 { namespace detail::postgres {
-
-inline std::int64_t bits(std::uint64_t n) { return static_cast<std::int64_t>(n); }
-inline std::uint64_t bits(std::int64_t n) { return static_cast<std::uint64_t>(n); }
-
-inline constexpr std::int64_t gone = -1;  // `next` of a position that was claimed while it was missing
-
-/// A position as it is stored.
-struct stored_position {
-  std::int64_t next = gone;
-  fence mine{};
-  log_state log{};
-  bool owned = false;  ///< has a fence that someone may hold
-};
 
 /// All of one group's positions.
 class positions {
@@ -73,12 +60,6 @@ class positions {
                 " on p.grp = $1 and p.topic = m.topic and p.partition = m.partition" +
                 (wait ? " for update of p" : ""),
             parameters::of(group_, topics.text(), numbers.text())};
-  }
-  static bool was_applied(stored_position const& p, move const& m) {
-    return p.owned && p.mine == m.mine && p.next == m.until.value();
-  }
-  static bool fits(stored_position const& p, move const& m) {
-    return p.owned && p.mine == m.mine && p.next == m.from.value();
   }
 
   /// All of the group's; behind what each() reads come topic and partition.

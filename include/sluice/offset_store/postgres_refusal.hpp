@@ -2,8 +2,6 @@
 #pragma once
 #include <sluice/offset_store/postgres_connection.hpp>
 
-#include <array>
-
 namespace sluice { inline namespace v0 { namespace detail::postgres {
 
 [[noreturn]] inline void bad_statement(std::string const& why, std::string_view sql) {
@@ -23,47 +21,10 @@ namespace sluice { inline namespace v0 { namespace detail::postgres {
       sql);
 }
 
-/// The first words of a statement, in small letters, without comments.
-inline std::array<std::string, 3> first_words(std::string_view sql) {
-  std::array<std::string, 3> words;
-  std::size_t i = 0;
-  auto const skip = [&] {
-    while (i < sql.size()) {
-      if (std::string_view{" \t\r\n\f\v;"}.find(sql[i]) != std::string_view::npos) {
-        ++i;
-      } else if (sql.substr(i, 2) == "--") {
-        i = std::min(sql.find('\n', i), sql.size());
-      } else if (sql.substr(i, 2) == "/*") {
-        int depth = 1;
-        for (i += 2; depth > 0 && i < sql.size();) {
-          auto const two = sql.substr(i, 2);
-          depth += two == "/*" ? 1 : two == "*/" ? -1 : 0;
-          i += two == "/*" || two == "*/" ? 2 : 1;
-        }
-      } else
-        return;
-    }
-  };
-  for (auto& word : words) {
-    skip();
-    for (; i < sql.size(); ++i) {
-      auto const c = sql[i];
-      if ((c >= 'a' && c <= 'z') || c == '_' || (c >= '0' && c <= '9'))
-        word += c;
-      else if (c >= 'A' && c <= 'Z')
-        word += static_cast<char>(c - 'A' + 'a');
-      else
-        break;
-    }
-    if (word.empty()) break;
-  }
-  return words;
-}
-
 /// Beginning and ending the transaction is the store's; so are the settings that make it safe. One statement at a time is
 /// the protocol's own rule, and procedures can't end a transaction that is open.
 inline void check_handlers(std::string_view sql) {
-  auto const [first, second, third] = first_words(sql);
+  auto const [first, second, third] = first_words(sql, {.nested = true, .hash = false});
   auto const is = [](std::string const& w, std::initializer_list<char const*> all) {
     return std::any_of(all.begin(), all.end(), [&](char const* a) { return w == a; });
   };

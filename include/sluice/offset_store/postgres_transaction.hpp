@@ -120,7 +120,7 @@ class postgres_transaction {
         if (text.size() > 60'000) put(text);
       }
       put(text);
-    } catch (detail::postgres::lost const&) { throw; } catch (...) {
+    } catch (detail::lost const&) { throw; } catch (...) {
       end_copy("given up", sql);
       throw;
     }

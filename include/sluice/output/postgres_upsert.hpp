@@ -1,7 +1,7 @@
 /// \file output/postgres_upsert.hpp  The newest value of each key in a PostgreSQL table, whatever is repeated or comes late: for `idempotent`.
 #pragma once
-#include <sluice/batch.hpp>
 #include <sluice/offset_store/postgres_columns.hpp>
+#include <sluice/output/upsert_records.hpp>
 
 #include <functional>
 #include <memory>
@@ -35,8 +35,7 @@ class postgres_upsert_row {
   std::string write_{}, check_{};
   std::vector<array> arrays_{};
   std::size_t rows_ = 0;
-  record now_{};
-  std::string partition_{};  // of the record
+  detail::mapped_record at_{};
 
  public:
   explicit postgres_upsert_row(postgres_upsert_into c)
@@ -53,7 +52,7 @@ class postgres_upsert_row {
   template <class... A>
   void operator()(A const&... values) {
     detail::postgres::check_size(who, into_.key.size() + into_.columns.size(), sizeof...(A));
-    add(now_.is_tombstone(), values...);
+    add(at_.now.is_tombstone(), values...);
   }
   /// Marks the key as deleted, for records that say so in another way than by being a tombstone.
   template <class... K>
@@ -77,10 +76,10 @@ class postgres_upsert_row {
     };
     (one(values), ...);
     for (auto const own = into_.key.size() + into_.columns.size(); i < own; ++i) arrays_[i].add(nullptr);
-    arrays_[i++].add(partition_);
-    arrays_[i++].add(now_.incarnation());
-    arrays_[i++].add(now_.offset());
-    arrays_[i++].add(into_.version ? into_.version(now_) : 0);
+    arrays_[i++].add(at_.partition);
+    arrays_[i++].add(at_.now.incarnation());
+    arrays_[i++].add(at_.now.offset());
+    arrays_[i++].add(into_.version ? into_.version(at_.now) : 0);
     arrays_[i++].add(deleted ? 1 : 0);
     ++rows_;
   }
@@ -103,33 +102,20 @@ class postgres_upsert_row {
     if (!into_.version && answers[2].rows() > 0) {
       auto const& a = answers[2];
       db_.rollback();
-      throw error(errc::bad_statement, std::string(who) + ": a key of " + std::string(a.text(0, 2)) +
-                                           " bytes comes from " + std::string(a.text(0, 0)) + " and came from " +
-                                           std::string(a.text(0, 1)) +
-                                           ", so which is newer can't be told by the offset: give .version");
+      detail::of_two_partitions(who, std::string(a.text(0, 2)), std::string(a.text(0, 0)), std::string(a.text(0, 1)));
     }
     db_.must_one({"commit"}, "writing", by);
   }
 
   static postgres_upsert_into checked(postgres_upsert_into c) {
     detail::postgres::check_name(std::string(who) + ".table", c.table, 63);
-    if (c.key.empty())
-      throw error(errc::bad_configuration, std::string(who) + ".key names no column: name those that tell rows apart");
-    auto const all = own(c);
-    for (auto const& n : all) {
-      detail::postgres::check_name(std::string(who) + ", a column's name", n, 63);
-      if (n.starts_with("sluice_"))
-        throw error(errc::bad_configuration,
-                    std::string(who) + ": a column's name begins with sluice_, which is the library's own");
-      if (std::count(all.begin(), all.end(), n) != 1)
-        throw error(errc::bad_configuration, std::string(who) + ": the column " + n + " is named twice");
-    }
+    own(c);
     return c;
   }
   static std::vector<std::string> own(postgres_upsert_into const& c) {
-    auto all = c.key;
-    all.insert(all.end(), c.columns.begin(), c.columns.end());
-    return all;
+    return detail::upsert_names(who, c.key, c.columns, [](std::string const& what, std::string const& n) {
+      detail::postgres::check_name(what, n, 63);
+    });
   }
   static std::vector<std::string> ours() {
     return {"sluice_partition", "sluice_incarnation", "sluice_offset", "sluice_version", "sluice_deleted"};
@@ -169,13 +155,7 @@ class postgres_upsert_row {
     auto const table = detail::postgres::in_quotes(into_.table);
     auto const key = list(into_.key);
     std::string const place = "(sluice_version, sluice_partition, sluice_incarnation, sluice_offset)";
-    auto const lacks = [&](std::string const& why) {
-      throw error(errc::bad_configuration,
-                  std::string(who) + ".table = " + into_.table +
-                      ": that table is there and lacks the columns, or the key, that this output writes: choose"
-                      " another, or move its rows into one that the library makes (" +
-                      why + ")");
-    };
+    auto const lacks = [&](std::string const& why) { detail::lacks_columns(who, into_.table, why); };
     std::string rows;
     try {
       rows = detail::postgres::rows_of_arrays(db_, who, into_.table, all, by);
@@ -247,13 +227,7 @@ class postgres_upsert {
   void operator()(batch const& b) {
     if (b.size() == 0) return;
     row_->clear();
-    for (auto const part : b.partitions()) {
-      row_->partition_ = to_string((*part.ranges().begin()).of);
-      for (record r : part) {
-        row_->now_ = r;
-        map_(r, *row_);
-      }
-    }
+    detail::map_batch(b, row_->at_, map_, *row_);
     row_->write();
   }
 };

@@ -1,6 +1,7 @@
 /// \file output/sqlite_upsert.hpp  The newest value of each key in an SQLite table, whatever is repeated or comes late.
 #pragma once
 #include <sluice/output/sqlite_table.hpp>
+#include <sluice/output/upsert_records.hpp>
 
 #include <memory>
 
@@ -27,8 +28,7 @@ class sqlite_upsert_row {
   std::size_t keys_;
   std::size_t columns_;
   std::function<std::int64_t(record)> version_;
-  record now_{};
-  std::string partition_{};  // of the record
+  detail::mapped_record at_{};
 
  public:
   explicit sqlite_upsert_row(sqlite_upsert_into c)
@@ -40,7 +40,7 @@ class sqlite_upsert_row {
   template <class... A>
   void operator()(A const&... values) {
     if (sizeof...(A) != keys_ + columns_) table_.wrong_number(keys_ + columns_, sizeof...(A));
-    write(now_.is_tombstone() ? delete_row : write_row, values...);
+    write(at_.now.is_tombstone() ? delete_row : write_row, values...);
   }
   /// Marks the key as deleted, for records that say so in another way than by being a tombstone.
   template <class... K>
@@ -58,10 +58,10 @@ class sqlite_upsert_row {
     auto const bind = [&](int i, auto const& v) {
       table_.checked(detail::sqlite::bind(s, own + i, v, SQLITE_STATIC), how);
     };
-    bind(1, partition_);
-    bind(2, now_.incarnation());
-    bind(3, now_.offset());
-    bind(4, version_ ? version_(now_) : 0);
+    bind(1, at_.partition);
+    bind(2, at_.now.incarnation());
+    bind(3, at_.now.offset());
+    bind(4, version_ ? version_(at_.now) : 0);
     if (table_.run(how) == 0 && !version_) refuse_another_partition(values...);
   }
   template <class... A>
@@ -81,10 +81,8 @@ class sqlite_upsert_row {
       from = r.get<std::string>(0);
       length = r.get<std::int64_t>(1);
     });
-    if (from == partition_) return;
-    throw error(errc::bad_statement, "sqlite_upsert: a key of " + std::to_string(length) + " bytes comes from " +
-                                         partition_ + " and came from " + from +
-                                         " before, so which is newer can't be told by the offset: give .version");
+    if (from == at_.partition) return;
+    detail::of_two_partitions("sqlite_upsert", std::to_string(length), at_.partition, from);
   }
 
   static std::string create(sqlite_upsert_into const& c) {
@@ -163,15 +161,7 @@ class sqlite_upsert {
 
   void operator()(batch const& b) {
     if (b.size() == 0) return;
-    row_->table_.in_transaction([&] {
-      for (auto const part : b.partitions()) {
-        row_->partition_ = to_string((*part.ranges().begin()).of);
-        for (record r : part) {
-          row_->now_ = r;
-          map_(r, *row_);
-        }
-      }
-    });
+    row_->table_.in_transaction([&] { detail::map_batch(b, row_->at_, map_, *row_); });
   }
 };
 

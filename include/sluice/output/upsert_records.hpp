@@ -1,0 +1,66 @@
+/// \file output/upsert_records.hpp  What all upserts share: names of columns, and how a batch's records reach the mapping.
+#pragma once
+#include <sluice/batch.hpp>
+#include <sluice/error.hpp>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace sluice { inline namespace v0 { namespace detail {
+
+/// The record that the mapping is at.
+struct mapped_record {
+  record now{};
+  std::string partition{};  // as "topic/0"
+};
+
+template <class Map, class Row>
+void map_batch(batch const& b, mapped_record& at, Map& map, Row& row) {
+  for (auto const part : b.partitions()) {
+    at.partition = to_string((*part.ranges().begin()).of);
+    for (record r : part) {
+      at.now = r;
+      map(r, row);
+    }
+  }
+}
+
+/// Key and other columns, in order. Each must be one name, and none of the library's own. Throws
+/// error(bad_configuration); `check` has looked at what SQL takes.
+template <class Check>
+std::vector<std::string> upsert_names(std::string const& who, std::vector<std::string> const& key,
+                                      std::vector<std::string> const& columns, Check check) {
+  if (key.empty()) throw error(errc::bad_configuration, who + ".key names no column: name those that tell rows apart");
+  auto all = key;
+  all.insert(all.end(), columns.begin(), columns.end());
+  for (auto const& n : all) {
+    check(who + ", a column's name", n);
+    if (n.starts_with("sluice_"))
+      throw error(errc::bad_configuration, who + ": a column's name begins with sluice_, which is the library's own");
+    if (std::count(all.begin(), all.end(), n) != 1)
+      throw error(errc::bad_configuration,
+                  std::string(who).append(": the column ").append(n).append(" is named twice"));
+  }
+  return all;
+}
+
+[[noreturn]] inline void lacks_columns(std::string const& who, std::string const& table, std::string const& why) {
+  throw error(
+      errc::bad_configuration,
+      std::string(who)
+              .append(".table = ")
+              .append(table)
+              .append(
+                  ": that table is there and lacks the columns, or the key, that this output writes: choose another,"
+                  " or move its rows into one that the library makes (") +
+          why + ")");
+}
+
+[[noreturn]] inline void of_two_partitions(std::string const& who, std::string const& bytes, std::string const& comes,
+                                           std::string const& came) {
+  throw error(errc::bad_statement, who + ": a key of " + bytes + " bytes comes from " + comes + " and came from " +
+                                       came + ", so which is newer can't be told by the offset: give .version");
+}
+
+}}}  // namespace sluice::v0::detail

@@ -1,0 +1,23 @@
+#include <sluice/detail/socket_wait.hpp>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "catch.hpp"
+
+namespace sl = sluice;
+using namespace std::chrono_literals;
+
+TEST_CASE("a socket is waited for until it is ready, has ended, or the time is up") {
+  int pair[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+  auto const now = std::chrono::steady_clock::now();
+  CHECK(sl::detail::socket_wait(pair[0], POLLIN, now + 30ms) == 0);
+  CHECK(std::chrono::steady_clock::now() - now >= 30ms);
+  CHECK(sl::detail::socket_wait(pair[0], POLLIN | POLLOUT, now + 10s) == POLLOUT);
+  REQUIRE(::write(pair[1], "x", 1) == 1);
+  CHECK(sl::detail::socket_wait(pair[0], POLLIN, sl::time_point{}) == POLLIN);
+  ::close(pair[1]);
+  CHECK(sl::detail::socket_wait(pair[0], POLLIN | POLLOUT, sl::time_point::max()) == (POLLIN | POLLOUT));
+  ::close(pair[0]);
+}
