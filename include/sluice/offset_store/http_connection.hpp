@@ -187,7 +187,6 @@ class connection {
     set(CURLOPT_PROTOCOLS_STR, "http,https");
     set(CURLOPT_URL, r.url.c_str());
     set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-    set(CURLOPT_PATH_AS_IS, 1L);
     set(CURLOPT_FOLLOWLOCATION, 0L);
     set(CURLOPT_NOSIGNAL, 1L);
     set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
