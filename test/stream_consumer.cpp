@@ -378,6 +378,24 @@ TEST_CASE("a mirror is best effort, and can be left out") {
   CHECK(o.world.committed.empty());
 }
 
+namespace {
+std::size_t handled_by_name = 0;
+void by_name(sl::batch const& batch) { handled_by_name += batch.size(); }
+}  // namespace
+
+TEST_CASE("a handler may be a function, by its name or its address") {
+  outside o;
+  o.world.produce(p0, 3);
+  auto c = o.start<sl::at_least_once>();
+  o.world.assign({p0});
+  handled_by_name = 0;
+  for (int i = 0; i < 5; ++i) c.step(by_name);
+  CHECK(handled_by_name == 3);
+  o.world.produce(p0, 2);
+  for (int i = 0; i < 5; ++i) c.step(&by_name);
+  CHECK(handled_by_name == 5);
+}
+
 TEST_CASE("what can't be configured is refused at construction, with the key") {
   outside o;
   auto const refused = [&](auto config) {

@@ -102,7 +102,10 @@ class stream_consumer {
  private:
   template <class Handler, class Call>
   step_result with(Handler& handler, Call call) {
-    if constexpr (legal<Ps...>) {
+    if constexpr (std::is_function_v<Handler>) {
+      auto* const named = &handler;
+      return with(named, call);
+    } else if constexpr (legal<Ps...>) {
       constexpr auto fault = detail::fault_of<Handler&, typename slots::delivery, transaction>();
       if constexpr (detail::handler_fits<fault, Handler>())
         return call(detail::refer_to<std::same_as<typename slots::delivery, transactional>, transaction>(handler));
