@@ -1,7 +1,7 @@
 /// \file reading.hpp  What read_positions() must do, written once and run on each store.
 ///
 /// A fixture stands for one store, fresh for each object: `config` is the policy, `context()` what open and read_positions are
-/// given, `open()` a runtime as contract.hpp wants it, `newer()` makes what is stored look like a later version's.
+/// given, `open()` a runtime as contract.hpp wants it, `newer()`, where it can, makes what is stored look like a later version's.
 #pragma once
 #include <sluice/offset_store/kept_position.hpp>
 
@@ -76,11 +76,13 @@ void holds() {
     CHECK(read(f).size() == 2);
   }
 
-  f.newer();
-  try {
-    read(f);
-    FAIL("a later version's format was read");
-  } catch (sl::store_error const& e) { CHECK(e.code() == sl::errc::store_newer); }
+  if constexpr (requires { f.newer(); }) {
+    f.newer();
+    try {
+      read(f);
+      FAIL("a later version's format was read");
+    } catch (sl::store_error const& e) { CHECK(e.code() == sl::errc::store_newer); }
+  }
 }
 
 }  // namespace reading

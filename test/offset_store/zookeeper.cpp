@@ -152,6 +152,23 @@ TEST_CASE_METHOD(zookeeper_fixture, "a claim amid advances begins where the last
   CHECK(told.empty());
 }
 
+TEST_CASE_METHOD(zookeeper_fixture,
+                 "counters of 64 bits are kept, and a rewind raises a life that began in the future") {
+  auto r = orders();
+  auto const set = partitions("orders", {0});
+  claim(*open(), "billing", set, r);
+  auto const far = contract::wall_ms() + 1'000'000;
+  the_zookeeper().remove(state_of(set[0]));
+  sl::fence const last{18446744073709551614u, 18446744073709551615u};
+  the_zookeeper().put(at().state_of(zk::state_name(0, last)),
+                      sl::detail::position_words(offset{10}, last, {.incarnation = far}));
+  auto const s = open();
+  auto const c = claim(*s, "billing", set, r);
+  CHECK(c[0].mine.turn == 18446744073709551615u);
+  CHECK(c[0].log.incarnation == far);
+  CHECK(s->record({{set[0], offset{1}, c[0].mine, "seek"}}, soon())[0].log.incarnation == far + 1);
+}
+
 TEST_CASE_METHOD(zookeeper_fixture, "nobody owns what was made or released, and a fence of nobody advances nothing") {
   auto r = orders();
   auto const set = partitions("orders", {0});

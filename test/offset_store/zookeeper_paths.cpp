@@ -98,3 +98,9 @@ TEST_CASE("offsets and partitions as others write them") {
   CHECK(zk::read_partition("10") == 10);
   for (auto const* bad : {"", "-1", "01", "x", "2147483648", "1 "}) CHECK_FALSE(zk::read_partition(bad));
 }
+
+TEST_CASE("a node's name gives the text back that it was made from, and no other name does") {
+  for (std::string const text : {"", "orders", ".", "..", "zookeeper", "a/b", "100%", "%", "\xc3\xa9", "a b"})
+    CHECK(zk::text_of_node_name(zk::node_name(text)) == text);
+  for (auto const* name : {"%4", "%zz", "%41", "a/b", "%2e", "."}) CHECK_FALSE(zk::text_of_node_name(name));
+}

@@ -115,15 +115,21 @@ struct store_arguments {
     text("group-column", words.group_column, "Your own table: its column for the group", "NAME");
     text("key", words.key, "Your own Redis hashes: field partition, value offset; key such as offsets:{group}:{topic}",
          "PATTERN");
+    text(
+        "path", words.path,
+        "ZooKeeper: where offsets lie (default /consumers/offsets/{group}/{topic}/{partition}, as Spark users have it; "
+        "Kafka before 0.9: /consumers/{group}/offsets/{topic}/{partition})",
+        "PATTERN");
     text("stored-offset-is", words.stored_offset_is,
          "Your own layout: the offset is the next to be read, or the last that was", "next|last")
         ->check(CLI::IsMember({"next", "last"}));
     flag("plain", words.plain, "Kafka: commit without the library's note, as other programs do");
-    text("user", words.user, "Redis: not the server's default user", "NAME");
+    text("user", words.user, "Redis, ZooKeeper, HDFS: who logs in", "NAME");
     text("password-file", words.password_file, "A file that holds the password", "FILE");
     text("password-variable", words.password_variable, "The environment variable that holds the password", "NAME");
     add(group->add_option("--" + before + "database", words.database, "Redis: its number")->type_name("N"), "database");
-    text("prefix", words.prefix, "Redis: of the library's keys (default sluice)", "TEXT");
+    text("prefix", words.prefix, "Redis, S3: of the library's keys (default sluice, sluice/)", "TEXT");
+    text("region", words.region, "S3: default us-east-1", "NAME");
     flag("lossy", words.lossy, "Redis: it need not be durable");
     flag("assume-durable", words.assume_durable, "A server whose durability can't be seen");
   }

@@ -1,7 +1,7 @@
 /// \file offset_store/file_read.hpp  A group's positions in a folder of file_offsets, read without claiming them.
 #pragma once
 #include <sluice/offset_store/file.hpp>
-#include <sluice/offset_store/kept_position.hpp>
+#include <sluice/offset_store/state_read.hpp>
 
 namespace sluice { inline namespace v0 {
 
@@ -14,16 +14,8 @@ detail::late<std::vector<kept_position>, Context> read_positions(file_offsets co
                 "file_offsets.directory is empty; name a folder, such as \"/var/lib/billing\""};
   detail::generation_folder<detail::late<detail::posix_files, Context>> folder{{}, config.directory};
   auto const& state = folder.newest();
-  detail::late<std::vector<kept_position>, Context> all;
-  if (folder.number() == 0) return all;
-  auto const id = detail::hex16(state.id[0]) + detail::hex16(state.id[1]);
-  for (auto const& [key, partitions] : state.topics) {
-    if (key.group != c.group) continue;
-    for (std::size_t i = 0; i < partitions.size(); ++i)
-      if (auto const& p = partitions[i]; p.there)
-        all.push_back({{key.topic, static_cast<std::int32_t>(i)}, p.next, p.log, p.owner.nonce != 0, id});
-  }
-  return all;
+  if (folder.number() == 0) return {};
+  return detail::positions_in(state, c.group, detail::hex16(state.id[0]) + detail::hex16(state.id[1]));
 }
 
 }}  // namespace sluice::v0

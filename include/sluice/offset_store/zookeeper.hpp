@@ -154,7 +154,7 @@ class zookeeper_offset_store {
     } catch (store_error const& e) { told(e); }
   }
 
- private:
+  /// Throws error(bad_configuration) for what can be told without the servers.
   static zookeeper_offsets checked(zookeeper_offsets const& c) {
     auto const bad = [](char const* key, std::string const& why) {
       throw error(errc::bad_configuration, std::string{"zookeeper_offsets."} + key + " " + why);
@@ -193,6 +193,8 @@ class zookeeper_offset_store {
             .connect_timeout = c.connect_timeout,
             .session_timeout = c.session_timeout};
   }
+
+ private:
   void told(error const& e) const {
     if (log_) log_(5, e.what());
   }

@@ -26,6 +26,26 @@ inline std::string node_name(std::string_view text) {
   return out;
 }
 
+/// The text that node_name() gave this name; absent: it never does.
+inline std::optional<std::string> text_of_node_name(std::string_view name) {
+  std::string text;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    if (name[i] != '%' || name == "%") {
+      if (name[i] != '%') text += name[i];
+      continue;
+    }
+    unsigned byte = 0;
+    auto const two = name.substr(i + 1, 2);
+    if (auto const [end, trouble] = std::from_chars(two.data(), two.data() + two.size(), byte, 16);
+        two.size() != 2 || trouble != std::errc{} || end != two.data() + 2)
+      return {};
+    text += static_cast<char>(static_cast<unsigned char>(byte));
+    i += 2;
+  }
+  if (node_name(text) != name) return {};
+  return text;
+}
+
 /// The elements of a path; empty ones too.
 inline std::vector<std::string> elements_of(std::string_view path) {
   std::vector<std::string> all;
@@ -84,13 +104,11 @@ class group_paths {
   group_paths of(std::string_view group) const { return {chroot_, pattern_, state_, group}; }
 
   topic_paths topic(std::string_view topic) const {
-    std::string path;
-    for (auto const& e : elements_of(pattern_)) {
-      if (e == "{partition}") break;
-      path += "/" + (e == "{group}" ? group_ : e == "{topic}" ? node_name(topic) : e);
-    }
+    auto const path = until("{partition}", topic);
     return {chroot_ + path, chroot_ + state_ + path};
   }
+  /// The node above the topics'.
+  std::string topics() const { return chroot_ + until("{topic}", {}); }
 
   /// The nodes that all groups share: what comes before a group or topic in the pattern, and where the state begins.
   std::vector<std::string> shared() const {
@@ -106,6 +124,16 @@ class group_paths {
     add(chroot_ + pattern_);
     add(chroot_ + state_);
     return all;
+  }
+
+ private:
+  std::string until(std::string_view mark, std::string_view topic) const {
+    std::string path;
+    for (auto const& e : elements_of(pattern_)) {
+      if (e == mark) break;
+      path += "/" + (e == "{group}" ? group_ : e == "{topic}" ? node_name(topic) : e);
+    }
+    return path;
   }
 };
 
