@@ -1,6 +1,7 @@
 /// counter STORE BROKERS ADDRESS: one member of the group `counters-STORE`, which counts the keys of the topic `in` in one
-/// transaction with the offsets, until SIGTERM. ADDRESS: PostgreSQL's connection string, Redis's port (its password is in
-/// REDIS_PASSWORD), SQLite's file.
+/// transaction with the offsets, until SIGTERM. ADDRESS: PostgreSQL's connection string, MariaDB's or
+/// Redis's port (the password is in PASSWORD), SQLite's file.
+#include <sluice/offset_store/mysql.hpp>
 #include <sluice/offset_store/postgres.hpp>
 #include <sluice/offset_store/redis.hpp>
 #include <sluice/offset_store/sqlite.hpp>
@@ -51,9 +52,20 @@ int main(int argc, char** argv) {
       run(argv[2], "counters-" + store,
           sl::postgres_offsets{.connection = address, .idle_in_transaction_timeout = 1500ms},
           [&](auto& tx, std::string_view key) { tx.execute(count, key); });
+    if (store == "mysql")
+      run(argv[2], "counters-" + store,
+          sl::mysql_offsets{.host = "127.0.0.1",
+                            .port = std::stoi(address),
+                            .user = "owner",
+                            .password_variable = "PASSWORD",
+                            .database = "counts",
+                            .idle_transaction_timeout = 1s},
+          [](auto& tx, std::string_view key) {
+            tx.execute("insert into hits values (?, 1) on duplicate key update n = n + 1", key);
+          });
     if (store == "redis")
       run(argv[2], "counters-" + store,
-          sl::redis_offsets{.host = "127.0.0.1", .port = std::stoi(address), .password_variable = "REDIS_PASSWORD"},
+          sl::redis_offsets{.host = "127.0.0.1", .port = std::stoi(address), .password_variable = "PASSWORD"},
           [](auto& tx, std::string_view key) { tx.hincr_by("hits", key, 1); });
     if (store == "sqlite")
       run(argv[2], "counters-" + store, sl::sqlite_offsets{.path = address},

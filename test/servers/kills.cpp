@@ -10,6 +10,7 @@
 #include "seed.hpp"
 #include "servers/kafka.hpp"
 #include "servers/kafka_topics.hpp"
+#include "servers/mariadb.hpp"
 #include "servers/postgres.hpp"
 #include "servers/redis.hpp"
 
@@ -115,6 +116,24 @@ void counts_each_once(std::string const& store, std::string const& address, std:
 
 }  // namespace
 
+TEST_CASE("MariaDB: each record counts once, through 10 kills and 2 zombies") {
+  mariadb server;
+  std::unique_ptr<MYSQL, void (*)(MYSQL*)> const db{mysql_init(nullptr), mysql_close};
+  auto const port = static_cast<unsigned>(server.port());
+  REQUIRE(mysql_real_connect(db.get(), "127.0.0.1", "owner", server.password().c_str(), nullptr, port, nullptr, 0));
+  for (auto const* sql : {"create database counts", "use counts",
+                          "create table hits (name varchar(99) primary key, n bigint not null) engine = InnoDB"})
+    REQUIRE(mysql_query(db.get(), sql) == 0);
+  auto const read = [&] {
+    counts all;
+    mysql_query(db.get(), "select name, n from hits");
+    std::unique_ptr<MYSQL_RES, void (*)(MYSQL_RES*)> const rows{mysql_store_result(db.get()), mysql_free_result};
+    while (auto* row = rows ? mysql_fetch_row(rows.get()) : nullptr) all[row[0]] = std::stoll(row[1]);
+    return all;
+  };
+  counts_each_once("mysql", std::to_string(server.port()), read, {"PASSWORD=" + server.password()});
+}
+
 TEST_CASE("PostgreSQL: each record counts once, through 10 kills and 2 zombies") {
   postgres server;
   std::unique_ptr<PGconn, void (*)(PGconn*)> const db{PQconnectdb(server.connection().c_str()), PQfinish};
@@ -138,7 +157,7 @@ TEST_CASE("Redis: each record counts once, through 10 kills and 2 zombies") {
     for (std::size_t i = 0; i + 1 < words.size(); i += 2) all[words[i]] = std::stoll(words[i + 1]);
     return all;
   };
-  counts_each_once("redis", std::to_string(server.port()), read, {"REDIS_PASSWORD=" + server.password()});
+  counts_each_once("redis", std::to_string(server.port()), read, {"PASSWORD=" + server.password()});
 }
 
 TEST_CASE("SQLite: each record counts once, through 10 kills and 2 zombies") {
