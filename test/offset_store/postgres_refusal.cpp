@@ -6,8 +6,6 @@
 namespace {
 
 namespace pg = sl::detail::postgres;
-using words = std::array<std::string, 3>;
-
 bool may(std::string const& sql) {
   auto const e = error_of([&] { pg::check_handlers(sql); });
   if (e.text.empty()) return true;
@@ -17,17 +15,6 @@ bool may(std::string const& sql) {
 }
 
 }  // namespace
-
-TEST_CASE("a statement's first words, whatever stands before and between them") {
-  CHECK(pg::first_words("SELECT 1") == words{"select", "1"});
-  CHECK(pg::first_words("  ;\n\t Set\fLOCAL x = 1") == words{"set", "local", "x"});
-  CHECK(pg::first_words("-- begin\ncommit") == words{"commit"});
-  CHECK(pg::first_words("/* a /* b */ c */ roll/**/back") == words{"roll", "back"});
-  CHECK(pg::first_words("-- no end") == words{});
-  CHECK(pg::first_words("/* no end") == words{});
-  CHECK(pg::first_words("") == words{});
-  CHECK(pg::first_words("(select 1)") == words{});
-}
 
 TEST_CASE("a handler may not begin, end or unsettle the transaction") {
   for (auto const* sql : {"begin",

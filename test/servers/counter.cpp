@@ -1,8 +1,9 @@
 /// counter STORE BROKERS ADDRESS [FILE]: one member of the group `counters-STORE`, which counts the keys of the topic `in` until
 /// SIGTERM: in one transaction with the offsets, or as rows of the SQLite database FILE that repetition can't harm, or
-/// (zookeeper-DELIVERY) as lines of the file NOTES, PARTITION OFFSET KEY. ADDRESS: PostgreSQL's connection string, Redis's
-/// port (its password is in REDIS_PASSWORD), SQLite's file, S3's endpoint (its keys are in AWS_ACCESS_KEY_ID and
+/// (zookeeper-DELIVERY) as lines of the file NOTES, PARTITION OFFSET KEY. ADDRESS: PostgreSQL's connection string, MariaDB's
+/// or Redis's port (the password is in PASSWORD), SQLite's file, S3's endpoint (its keys are in AWS_ACCESS_KEY_ID and
 /// AWS_SECRET_ACCESS_KEY), WebHDFS's address, ZooKeeper's servers.
+#include <sluice/offset_store/mysql.hpp>
 #include <sluice/offset_store/postgres.hpp>
 #include <sluice/offset_store/redis.hpp>
 #include <sluice/offset_store/s3.hpp>
@@ -85,9 +86,20 @@ int main(int argc, char** argv) {
       run(argv[2], "counters-" + store,
           sl::postgres_offsets{.connection = address, .idle_in_transaction_timeout = 1500ms},
           [&](auto& tx, std::string_view key) { tx.execute(count, key); });
+    if (store == "mysql")
+      run(argv[2], "counters-" + store,
+          sl::mysql_offsets{.host = "127.0.0.1",
+                            .port = std::stoi(address),
+                            .user = "owner",
+                            .password_variable = "PASSWORD",
+                            .database = "counts",
+                            .idle_transaction_timeout = 1s},
+          [](auto& tx, std::string_view key) {
+            tx.execute("insert into hits values (?, 1) on duplicate key update n = n + 1", key);
+          });
     if (store == "redis")
       run(argv[2], "counters-" + store,
-          sl::redis_offsets{.host = "127.0.0.1", .port = std::stoi(address), .password_variable = "REDIS_PASSWORD"},
+          sl::redis_offsets{.host = "127.0.0.1", .port = std::stoi(address), .password_variable = "PASSWORD"},
           [](auto& tx, std::string_view key) { tx.hincr_by("hits", key, 1); });
     if (store == "sqlite")
       run(argv[2], "counters-" + store, sl::sqlite_offsets{.path = address},

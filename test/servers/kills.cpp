@@ -13,6 +13,7 @@
 #include "servers/hdfs.hpp"
 #include "servers/kafka.hpp"
 #include "servers/kafka_topics.hpp"
+#include "servers/mariadb.hpp"
 #include "servers/postgres.hpp"
 #include "servers/redis.hpp"
 #include "servers/s3.hpp"
@@ -152,6 +153,24 @@ std::map<std::pair<int, int>, int> notes_of(std::string const& delivery) {
 
 }  // namespace
 
+TEST_CASE("MariaDB: each record counts once, through 10 kills and 2 zombies") {
+  mariadb server;
+  std::unique_ptr<MYSQL, void (*)(MYSQL*)> const db{mysql_init(nullptr), mysql_close};
+  auto const port = static_cast<unsigned>(server.port());
+  REQUIRE(mysql_real_connect(db.get(), "127.0.0.1", "owner", server.password().c_str(), nullptr, port, nullptr, 0));
+  for (auto const* sql : {"create database counts", "use counts",
+                          "create table hits (name varchar(99) primary key, n bigint not null) engine = InnoDB"})
+    REQUIRE(mysql_query(db.get(), sql) == 0);
+  auto const read = [&] {
+    counts all;
+    mysql_query(db.get(), "select name, n from hits");
+    std::unique_ptr<MYSQL_RES, void (*)(MYSQL_RES*)> const rows{mysql_store_result(db.get()), mysql_free_result};
+    while (auto* row = rows ? mysql_fetch_row(rows.get()) : nullptr) all[row[0]] = std::stoll(row[1]);
+    return all;
+  };
+  counts_each_once("mysql", {std::to_string(server.port())}, read, {"PASSWORD=" + server.password()});
+}
+
 TEST_CASE("PostgreSQL: each record counts once, through 10 kills and 2 zombies") {
   postgres server;
   std::unique_ptr<PGconn, void (*)(PGconn*)> const db{PQconnectdb(server.connection().c_str()), PQfinish};
@@ -175,7 +194,7 @@ TEST_CASE("Redis: each record counts once, through 10 kills and 2 zombies") {
     for (std::size_t i = 0; i + 1 < words.size(); i += 2) all[words[i]] = std::stoll(words[i + 1]);
     return all;
   };
-  counts_each_once("redis", {std::to_string(server.port())}, read, {"REDIS_PASSWORD=" + server.password()});
+  counts_each_once("redis", {std::to_string(server.port())}, read, {"PASSWORD=" + server.password()});
 }
 
 namespace {
