@@ -1,12 +1,19 @@
 /// with_servers COMMAND...: runs a command while the servers are there that its arguments name, each with its address in
-/// the name's place: {kafka}, {kafka3} (of three nodes), {postgres}, {redis}, {s3}, {webhdfs}, {zookeeper}. Passwords are in
+/// the name's place: {kafka}, {kafka3} (of three nodes), {mysql}, {postgres}, {redis}, {s3}, {webhdfs}, {zookeeper}. Passwords are in
 /// the command's environment, under the names that the servers' own clients look for. Its status is the command's.
 #include "servers/hdfs.hpp"
 #include "servers/kafka.hpp"
+#include "servers/mariadb.hpp"
 #include "servers/postgres.hpp"
 #include "servers/redis.hpp"
 #include "servers/s3.hpp"
 #include "servers/zookeeper.hpp"
+
+#if __has_include(<mysql.h>)
+#include <mysql.h>
+#else
+#include <mariadb/mysql.h>
+#endif
 
 #include <any>
 #include <functional>
@@ -29,6 +36,17 @@ using starter = std::function<std::string(std::vector<std::any>&)>;
 std::map<std::string, starter> const starters{
     {"{kafka}", [](auto& running) { return keep<kafka>(running)->bootstrap(); }},
     {"{kafka3}", [](auto& running) { return keep<kafka>(running, 3)->bootstrap(); }},
+    {"{mysql}",
+     [](auto& running) {
+       auto const server = keep<mariadb>(running);
+       ::setenv("MYSQL_PWD", server->password().c_str(), 1);
+       std::unique_ptr<MYSQL, void (*)(MYSQL*)> const db{mysql_init(nullptr), mysql_close};
+       auto const port = static_cast<unsigned>(server->port());
+       if (!mysql_real_connect(db.get(), "127.0.0.1", "owner", server->password().c_str(), nullptr, port, nullptr, 0) ||
+           mysql_query(db.get(), "create database course"))
+         throw std::runtime_error(mysql_error(db.get()));
+       return "owner@127.0.0.1:" + std::to_string(server->port()) + "/course";
+     }},
     {"{postgres}",
      [](auto& running) {
        auto const server = keep<postgres>(running);
