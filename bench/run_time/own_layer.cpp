@@ -85,13 +85,14 @@ class client {
     sl::client::taken result;
     auto const some = std::span{fetched_}.first(std::min(out.size(), fetched_.size()));
     p.log.consume(some);
-    sl::detail::translate(p.of, some, out, result);
+    sl::detail::translate<>(some, out, result);
     return result;
   }
   void release(std::span<sl::detail::message const> back) {
     for (auto const& m : back) destroy(sl::detail::native(m));
   }
   sl::detail::message_access const* access() const { return &sl::detail::rdkafka_access; }
+  void reach(sl::time_point) {}
   std::int64_t end(std::size_t) const { return std::int64_t{1} << 62; }
   std::int32_t partition_count(std::string const&, sl::time_point) { return 64; }
   std::vector<sl::client::watermarks> ends(std::vector<sl::topic_partition> const& set, sl::time_point) {
