@@ -1,7 +1,7 @@
 #include <sluice/offset_store/mysql_positions.hpp>
 
-#include "contract_network.hpp"
 #include "mysql_support.hpp"
+#include "sql_server_cases.hpp"
 
 namespace {
 using namespace contract;
@@ -33,21 +33,8 @@ TEST_CASE("an advance that the server ends, to end a deadlock, is tried again") 
   };
   other.rows("start transaction; update many set n = n + 1");  // the one with less to undo is ended
   lock(1);
-  std::vector<outcome> answers;
-  std::string trouble;
-  std::thread advancing{[&, &on = s] {
-    try {
-      answers = advance(*on, moves);
-    } catch (std::exception const& e) { trouble = e.what(); }
-  }};
-  try {
-    wait_for_lock_wait();
-    lock(0);
-  } catch (std::exception const& e) { trouble = e.what(); }
-  other.rows("rollback");
-  advancing.join();
-  CHECK(trouble == "");
-  CHECK(answers == all(2, outcome::applied));
+  sql_server_cases::advance_in_a_deadlock(
+      *s, moves, wait_for_lock_wait, [&] { lock(0); }, [&] { other.rows("rollback"); });
 }
 
 TEST_CASE("claims of a thousand partitions are three round trips") {

@@ -58,6 +58,7 @@ inline void wait_for_lock_wait() {
 /// A database of its own.
 struct mysql_fixture {
   using store = sl::mysql_offset_store;
+  using policy = sl::mysql_offsets;
   static constexpr std::size_t most_round_trips = 1;
   static inline std::string const all_letters =
       "select grp, topic, s.partition, `offset`, incarnation, `timestamp`, `key`, hex(`value`), error, attempts,"
@@ -88,6 +89,7 @@ struct mysql_fixture {
     c.port = port;
     return std::unique_ptr<store>{new store(sl::mysql_offsets::open(c, {}))};
   }
+  static std::string password() { return server().password(); }
   int port() const { return server().port(); }
   void freeze(bool on) { server().freeze(on); }
   void restart() { server().restart(); }
