@@ -1,8 +1,7 @@
 #include <sluice/offset_store/mysql.hpp>
 
-#include "contract_network.hpp"
 #include "mysql_support.hpp"
-#include "sql_cases.hpp"
+#include "sql_server_cases.hpp"
 
 namespace {
 
@@ -17,6 +16,8 @@ TEST_CASE("mysql_offsets keeps the contract of stores") { contract::holds<fixtur
 TEST_CASE("mysql_offsets keeps the contract of stores behind a network") { contract::holds_over_network<fixture>(); }
 
 TEST_CASE("mysql_offsets does what SQL stores must do") { sql_cases::hold<fixture>(); }
+
+TEST_CASE("mysql_offsets does what stores in SQL servers must do") { sql_server_cases::hold<fixture>(); }
 
 TEST_CASE("names that can't be kept apart are refused") {
   fixture f;

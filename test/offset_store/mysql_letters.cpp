@@ -25,27 +25,3 @@ TEST_CASE("where the row of a record set aside can't be written nothing is advan
   CHECK(advance(*s, moves) == all(2, outcome::applied));
   CHECK(sql_cases::letters_in(f) == texts{letters.first, letters.second});
 }
-
-TEST_CASE("records set aside come once, whichever request or answer of their advance is lost") {
-  for (auto const t : {trouble::cut_before, trouble::cut_after, trouble::hold}) {
-    fixture f;
-    servers::proxy p{f.port()};
-    auto r = orders();
-    auto const set = partitions("orders", {0, 1});
-    auto const s = f.open(p.port());
-    std::int64_t n = 0;
-    at_each_request(p, t, [&](unsigned k, auto met) {
-      auto const moves = to_all(claim_in_the_end(*s, "billing", set, r), 5);
-      some_records letter{set[0]};
-      letter.add(moves[0].from.value(), "k", "v");
-      s->set_aside("", {letter[0], "broken", 1, {}});
-      p.arrange(t, k);
-      auto answers = advance(*s, moves);
-      met();
-      settle(*s, moves, answers);
-      p.deliver();
-      CHECK(answers == all(2, outcome::applied));
-      CHECK(f.look("select count(*) from sluice_offsets_skipped") == texts{std::to_string(++n)});
-    });
-  }
-}

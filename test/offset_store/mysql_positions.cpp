@@ -1,7 +1,7 @@
 #include <sluice/offset_store/mysql_positions.hpp>
 
-#include "contract_network.hpp"
 #include "mysql_support.hpp"
+#include "sql_server_cases.hpp"
 
 namespace {
 using namespace contract;
@@ -33,23 +33,8 @@ TEST_CASE("an advance that the server ends, to end a deadlock, is tried again") 
   };
   other.rows("start transaction; update many set n = n + 1");  // the one with less to undo is ended
   lock(1);
-  std::vector<outcome> answers;
-  std::string trouble;
-  std::thread advancing{[&, &on = s] {
-    try {
-      answers = advance(*on, moves);
-    } catch (std::exception const& e) { trouble = e.what(); }
-  }};
-  plain_session watching{f.database};
-  while (watching.rows("select 1 from information_schema.innodb_trx where trx_state = 'LOCK WAIT'").empty())
-    std::this_thread::yield();
-  try {
-    lock(0);
-  } catch (std::exception const& e) { trouble = e.what(); }
-  other.rows("rollback");
-  advancing.join();
-  CHECK(trouble == "");
-  CHECK(answers == all(2, outcome::applied));
+  sql_server_cases::advance_in_a_deadlock(
+      *s, moves, wait_for_lock_wait, [&] { lock(0); }, [&] { other.rows("rollback"); });
 }
 
 TEST_CASE("claims of a thousand partitions are three round trips") {
@@ -63,4 +48,36 @@ TEST_CASE("claims of a thousand partitions are three round trips") {
     s->claim("billing", set, r, soon());
     CHECK(p.round_trips() - before == 3);
   }
+}
+
+TEST_CASE("an advance that changes nothing is applied") {
+  fixture f;
+  auto [r, set, s, c] = claim_orders(f);
+  CHECK(advance(*s, {to(c[0], 10), to(c[1], 25)}) == all(2, outcome::applied));
+  auto& tx = s->begin({}, soon());
+  CHECK(copy(s->advance(tx, std::vector{to(c[0], 10)}, soon())) == all{outcome::applied});
+  CHECK(s->commit(tx, soon()) == outcome::applied);
+}
+
+TEST_CASE("a rewind's incarnation is above what is stored, also where that is ahead of the clock") {
+  fixture f;
+  auto [r, set, s, c] = claim_orders(f);
+  auto const far = wall_ms() + 1'000'000;
+  f.look("update sluice_offsets set incarnation = " + std::to_string(far));
+  auto const back = s->record({{set[0], offset{3}, c[0].mine, "seek"}}, soon());
+  CHECK(back[0].log.incarnation == far + 1);
+  CHECK(f.look("select incarnation from sluice_offsets_rewinds") == texts{std::to_string(far + 1)});
+}
+
+TEST_CASE("settle gives no final answer while the rows of its transaction are held") {
+  fixture f;
+  f.config.lock_timeout = std::chrono::seconds{1};
+  auto [r, set, s, c] = claim_orders(f);
+  auto const moves = to_all(c, 5);
+  CHECK(transact(f, *s, "a", moves) == outcome::applied);
+  plain_session other{f.database};
+  other.rows("start transaction; select * from sluice_offsets for update");
+  CHECK(copy(s->settle(moves, soon())) == all(2, outcome::unknown));
+  other.rows("rollback");
+  CHECK(copy(s->settle(moves, soon())) == all(2, outcome::applied));
 }

@@ -44,9 +44,21 @@ class plain_session {
   }
 };
 
+/// Until some session waits for a row's lock. Not by innodb_trx, which shows a copy while it is asked too often.
+inline void wait_for_lock_wait() {
+  plain_session watching;
+  auto const give_up = std::chrono::steady_clock::now() + std::chrono::seconds{30};
+  while (watching.rows("show global status like 'Innodb_row_lock_current_waits'") ==
+         std::vector<std::string>{"Innodb_row_lock_current_waits|0"}) {
+    if (std::chrono::steady_clock::now() > give_up) throw std::runtime_error("nobody waits for a lock");
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  }
+}
+
 /// A database of its own.
 struct mysql_fixture {
   using store = sl::mysql_offset_store;
+  using policy = sl::mysql_offsets;
   static constexpr std::size_t most_round_trips = 1;
   static inline std::string const all_letters =
       "select grp, topic, s.partition, `offset`, incarnation, `timestamp`, `key`, hex(`value`), error, attempts,"
@@ -77,6 +89,7 @@ struct mysql_fixture {
     c.port = port;
     return std::unique_ptr<store>{new store(sl::mysql_offsets::open(c, {}))};
   }
+  static std::string password() { return server().password(); }
   int port() const { return server().port(); }
   void freeze(bool on) { server().freeze(on); }
   void restart() { server().restart(); }

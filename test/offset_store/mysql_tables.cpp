@@ -1,23 +1,14 @@
 #include <sluice/offset_store/mysql_tables.hpp>
 
-#include <atomic>
-
-#include "contract.hpp"
 #include "mysql_support.hpp"
+#include "sql_server_cases.hpp"
 
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
 using namespace contract;
+using sql_server_cases::refused;
 using fixture = mysql_fixture;
-
-/// What opening throws; the password is in no error.
-thrown refused(sl::mysql_offsets const& config) {
-  auto const e = error_of([&] { fixture::store const s{sl::mysql_offsets::open(config, {})}; });
-  CHECK_THAT(e.text, !ContainsSubstring(server().password()) && !ContainsSubstring("CANARY"));
-  return e;
-}
-thrown refused(fixture& f) { return refused(f.config); }
 
 /// A user with few rights, on the fixture's database.
 void make_user(fixture& f, std::string const& rights) {
@@ -66,15 +57,6 @@ TEST_CASE("without create nothing is created, and the error says what to run") {
 
 TEST_CASE("a table that is somebody else's is left alone") {
   fixture f;
-  SECTION("of the name, without the others") {
-    f.look("create table sluice_offsets (mine int); insert into sluice_offsets values (7)");
-    auto const e = refused(f);
-    CHECK(e.code == sl::errc::bad_configuration);
-    CHECK_THAT(e.text, ContainsSubstring("the table sluice_offsets"));
-    CHECK(f.look("select * from sluice_offsets") == texts{"7"});
-    f.config.table = "others";
-    CHECK(refused(f).text == "");
-  }
   SECTION("of another shape, engine or collation") {
     auto const told = [&](std::string const& change, std::string const& part) {
       f.open();
@@ -104,27 +86,4 @@ TEST_CASE("where the making of the tables was cut off, the rest is made") {
     INFO(ddl.substr(0, end));
     CHECK(refused(f).text == "");
   }
-}
-
-TEST_CASE("a table of a newer format is refused") {
-  fixture f;
-  f.open();
-  f.look("update sluice_offsets_meta set value = '2' where name = 'format'");
-  auto const e = refused(f);
-  CHECK(e.code == sl::errc::store_newer);
-  CHECK(e.of_store);
-  f.look("update sluice_offsets_meta set value = 'rubbish' where name = 'format'");
-  CHECK(refused(f).code == sl::errc::store_damaged);
-}
-
-TEST_CASE("several that make the tables at once don't disturb each other") {
-  fixture f;
-  std::atomic<int> opened{0};
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i)
-    threads.emplace_back([&] {
-      if (error_of([&] { fixture::store const s{sl::mysql_offsets::open(f.config, {})}; }).text.empty()) ++opened;
-    });
-  for (auto& t : threads) t.join();
-  CHECK(opened == 4);
 }

@@ -416,9 +416,7 @@ TEST_CASE_METHOD(fixture, "a deadlock and a lock that is not to be had make the 
   SECTION("a deadlock") {
     t.execute("update t set what = 'y' where id = 1");
     std::thread waiting{[&] { other.rows("update t set what = 'x' where id = 1"); }};
-    plain_session watching{database};
-    while (watching.rows("select 1 from information_schema.innodb_trx where trx_state = 'LOCK WAIT'").empty())
-      std::this_thread::yield();
+    wait_for_lock_wait();
     bool conflict = false;
     try {
       for (;;) t.execute("update t set what = 'y' where id = 2");
@@ -440,7 +438,9 @@ TEST_CASE_METHOD(fixture, "a transaction that lay idle for too long is the store
   auto const c = claim(*quick, "billing", {{"orders", 0}}, r);
   auto& t = quick->begin({}, soon());
   t.execute("insert into t (what) values (1)");
-  while (look("select count(*) from information_schema.innodb_trx where trx_rows_modified > 0") != texts{"0"})
+  auto rows = t.query("select connection_id()");
+  auto const session = std::to_string((*rows.begin()).get<std::int64_t>(0));
+  while (!look("select 1 from information_schema.processlist where id = " + session).empty())
     std::this_thread::sleep_for(10ms);
   auto const e = error_of([&] { t.execute("insert into t (what) values (2)"); });
   CHECK(e.of_store);

@@ -3,20 +3,14 @@
 #include "contract_network.hpp"
 #include "postgres_support.hpp"
 #include "servers/other_server.hpp"
-#include "sql_cases.hpp"
+#include "sql_server_cases.hpp"
 
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
 using namespace contract;
+using sql_server_cases::refused;
 using fixture = postgres_fixture;
-
-/// What opening throws; the password is in no error.
-thrown refused(fixture& f) {
-  auto const e = error_of([&] { fixture::store const s{sl::postgres_offsets::open(f.config, {})}; });
-  CHECK_THAT(e.text, !ContainsSubstring(server().password()) && !ContainsSubstring("CANARY"));
-  return e;
-}
 
 }  // namespace
 
@@ -185,15 +179,6 @@ TEST_CASE("without create nothing is created, and the error says what to run") {
 
 TEST_CASE("a table that is somebody else's is left alone") {
   fixture f;
-  SECTION("of the name, without the others") {
-    f.look("create table sluice_offsets (mine int); insert into sluice_offsets values (7)");
-    auto const e = refused(f);
-    CHECK(e.code == sl::errc::bad_configuration);
-    CHECK_THAT(e.text, ContainsSubstring("the table sluice_offsets"));
-    CHECK(f.look("select * from sluice_offsets") == texts{"7"});
-    f.config.table = "others";
-    CHECK(refused(f).text == "");
-  }
   SECTION("of another shape") {
     f.open();
     f.look("alter table sluice_offsets alter next type text");
@@ -205,28 +190,6 @@ TEST_CASE("a table that is somebody else's is left alone") {
     CHECK(e.code == sl::errc::bad_configuration);
     CHECK_THAT(e.text, ContainsSubstring("sluice_offsets"));
   }
-}
-
-TEST_CASE("a table of a newer format is refused") {
-  fixture f;
-  f.open();
-  f.look("update sluice_offsets_meta set value = '2' where name = 'format'");
-  auto const e = refused(f);
-  CHECK(e.code == sl::errc::store_newer);
-  CHECK(e.of_store);
-  f.look("update sluice_offsets_meta set value = 'rubbish' where name = 'format'");
-  CHECK(refused(f).code == sl::errc::store_damaged);
-}
-
-TEST_CASE("several that make the tables at once don't disturb each other") {
-  fixture f;
-  std::array<std::string, 4> complaints{};
-  std::vector<std::thread> threads;
-  for (auto& complaint : complaints)
-    threads.emplace_back(
-        [&] { complaint = error_of([&] { fixture::store const s{sl::postgres_offsets::open(f.config, {})}; }).text; });
-  for (auto& t : threads) t.join();
-  for (auto const& complaint : complaints) CHECK(complaint == "");
 }
 
 TEST_CASE("another that makes the tables between any two looks at them disturbs nobody") {
@@ -278,22 +241,13 @@ TEST_CASE("an advance that the server ends, to end a deadlock, is tried again") 
   other.rows("set deadlock_timeout = '60s'");  // so that it is not the one that is ended
   other.rows("begin");
   lock(1);
-  std::vector<outcome> answers;
-  std::string trouble;
-  std::thread advancing{[&] {
-    try {
-      answers = advance(*s, moves);
-    } catch (std::exception const& e) { trouble = e.what(); }
-  }};
-  plain_session watching{f.here()};
-  while (watching.rows("select 1 from pg_locks where not granted").empty()) std::this_thread::yield();
-  try {
-    lock(0);
-  } catch (std::exception const& e) { trouble = e.what(); }
-  other.rows("rollback");
-  advancing.join();
-  CHECK(trouble == "");
-  CHECK(answers == all(2, outcome::applied));
+  sql_server_cases::advance_in_a_deadlock(
+      *s, moves,
+      [&] {
+        plain_session watching{f.here()};
+        while (watching.rows("select 1 from pg_locks where not granted").empty()) std::this_thread::yield();
+      },
+      [&] { lock(0); }, [&] { other.rows("rollback"); });
 }
 
 TEST_CASE("settle gives no final answer while a session is there that may yet commit") {
@@ -327,6 +281,8 @@ TEST_CASE("settle gives no final answer while a session is there that may yet co
 
 TEST_CASE("postgres_offsets does what SQL stores must do") { sql_cases::hold<fixture>(); }
 
+TEST_CASE("postgres_offsets does what stores in SQL servers must do") { sql_server_cases::hold<fixture>(); }
+
 TEST_CASE("the tables are found again whatever the search path becomes") {
   fixture f;
   auto [r, set, s, c] = claim_orders(f, {0});
@@ -353,28 +309,4 @@ TEST_CASE("where the row of a record set aside can't be written nothing is advan
   f.look("alter table sluice_offsets_skipped drop constraint sluice_offsets_skipped_attempts_check");
   CHECK(advance(*s, moves) == all(2, outcome::applied));
   CHECK(sql_cases::letters_in(f) == texts{letters.first, letters.second});
-}
-
-TEST_CASE("records set aside come once, whichever request or answer of their advance is lost") {
-  for (auto const t : {trouble::cut_before, trouble::cut_after, trouble::hold}) {
-    fixture f;
-    servers::proxy p{f.port()};
-    auto r = orders();
-    auto const set = partitions("orders", {0, 1});
-    auto const s = f.open(p.port());
-    std::int64_t n = 0;
-    at_each_request(p, t, [&](unsigned k, auto met) {
-      auto const moves = to_all(claim_in_the_end(*s, "billing", set, r), 5);
-      some_records letter{set[0]};
-      letter.add(moves[0].from.value(), "k", "v");
-      s->set_aside("", {letter[0], "broken", 1, {}});
-      p.arrange(t, k);
-      auto answers = advance(*s, moves);
-      met();
-      settle(*s, moves, answers);
-      p.deliver();
-      CHECK(answers == all(2, outcome::applied));
-      CHECK(f.look("select count(*) from sluice_offsets_skipped") == texts{std::to_string(++n)});
-    });
-  }
 }

@@ -43,6 +43,7 @@ class plain_session {
 /// A schema of its own.
 struct postgres_fixture {
   using store = sl::postgres_offset_store;
+  using policy = sl::postgres_offsets;
   static constexpr std::size_t most_round_trips = 1;
   static inline std::string const all_letters =
       "select grp, topic, partition, \"offset\", incarnation, timestamp, encode(\"key\", 'escape'),"
@@ -69,6 +70,7 @@ struct postgres_fixture {
     config.connection = here();
     return s;
   }
+  static std::string password() { return server().password(); }
   int port() const { return server().port(); }
   void freeze(bool on) { server().freeze(on); }
   void restart() { server().restart(); }

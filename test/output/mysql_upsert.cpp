@@ -30,18 +30,8 @@ struct fixture : mysql_fixture {
 
 TEST_CASE("mysql_upsert keeps what idempotent outputs promise") { hold<fixture>(); }
 
-TEST_CASE_METHOD(fixture, "what a mapping throws goes through, and nothing of its batch is kept") {
-  struct mine {};
-  auto out = output([](sl::record r, auto& row) {
-    if (r.offset() == sl::offset{3}) throw mine{};
-    row(r.key_text(), r.text());
-  });
-  some_records r{zero};
-  r.add(1, "a", "1").add(2, "b", "2").add(3, "c", "3");
-  CHECK_THROWS_AS(out(r.batch()), mine);
-  CHECK(last(*this).empty());
-  out(single(zero, 1, "a", "1").batch());
-  CHECK(last(*this) == texts{"a|1|0"});
+TEST_CASE("what a mapping throws goes through, and nothing of its batch is kept") {
+  on_fresh<fixture>("a mapping that throws", throwing_mapping<fixture>);
 }
 
 TEST_CASE_METHOD(fixture, "more rows than one statement takes are one transaction all the same") {
@@ -81,20 +71,7 @@ TEST_CASE_METHOD(fixture, "a row of the wrong size or type is the handler's faul
       "create table typed (k int primary key, v int not null check (v < 10), sluice_partition varchar(255) not null,"
       " sluice_incarnation bigint not null, sluice_offset bigint not null, sluice_version bigint not null,"
       " sluice_deleted integer not null) engine = InnoDB");
-  sl::mysql_upsert few{upsert, [](sl::record, auto& row) { row(); }};
-  auto no_key = output(key_and_text);
-  upsert.table = "typed";
-  auto typed = output(key_and_text);
-  auto const r = single(zero, 1, std::nullopt, "CANARY"), text = single(zero, 1, "7", "CANARY"),
-             big = single(zero, 1, "7", "11");
-  for (auto const& e : {error_of([&] { few(r.batch()); }), error_of([&] { no_key(r.batch()); }),
-                        error_of([&] { typed(text.batch()); }), error_of([&] { typed(big.batch()); })}) {
-    CHECK(e.code == sl::errc::bad_statement);
-    CHECK_FALSE(e.of_store);
-    CHECK_THAT(e.text, !ContainsSubstring("CANARY"));
-  }
-  typed(single(zero, 2, "7", "9").batch());
-  CHECK(look("select k, v from typed") == texts{"7|9"});
+  rows_that_do_not_fit(*this);
 }
 
 TEST_CASE_METHOD(fixture, "a server that fails is never the record's fault, and a batch comes again unharmed") {

@@ -189,6 +189,42 @@ void impossible_configurations(F& f) {
   CHECK_THAT(refused(), ContainsSubstring(who + ".table") && ContainsSubstring("lacks"));
 }
 
+// ---- the cases of those that are stricter with types
+
+template <class F>
+void throwing_mapping(F& f) {
+  struct mine {};
+  auto out = f.output([](sl::record r, auto& row) {
+    if (r.offset() == sl::offset{3}) throw mine{};
+    row(r.key_text(), r.text());
+  });
+  some_records r{zero};
+  r.add(1, "a", "1").add(2, "b", "2").add(3, "c", "3");
+  CHECK_THROWS_AS(out(r.batch()), mine);
+  CHECK(last(f).empty());
+  out(single(zero, 1, "a", "1").batch());
+  CHECK(last(f) == texts{"a|1|0"});
+}
+
+/// There is a table `typed`: k and v are numbers, v below 10.
+template <class F>
+void rows_that_do_not_fit(F& f) {
+  auto few = f.output([](sl::record, auto& row) { row(); });
+  auto no_key = f.output(key_and_text);
+  f.upsert.table = "typed";
+  auto typed = f.output(key_and_text);
+  auto const r = single(zero, 1, std::nullopt, "CANARY"), text = single(zero, 1, "7", "CANARY"),
+             big = single(zero, 1, "7", "11");
+  for (auto const& e : {error_of([&] { few(r.batch()); }), error_of([&] { no_key(r.batch()); }),
+                        error_of([&] { typed(text.batch()); }), error_of([&] { typed(big.batch()); })}) {
+    CHECK(e.code == sl::errc::bad_statement);
+    CHECK_FALSE(e.of_store);
+    CHECK_THAT(e.text, !ContainsSubstring("CANARY"));
+  }
+  typed(single(zero, 2, "7", "9").batch());
+  CHECK(f.look("select k, v from typed") == texts{"7|9"});
+}
+
 /// Runs every case, each on a fixture of its own.
 template <class F>
 void hold() {

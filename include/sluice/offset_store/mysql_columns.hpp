@@ -92,7 +92,7 @@ class row_writer {
   void row(std::string const& who, time_point by, Fill fill) {
     std::size_t i = 0, bytes = 0;
     fill([&](auto const& v) { bytes += 16 + columns_.at(i++).add(v); });
-    if (bytes + 64 * 1024 > db_.most_bytes())
+    if (!db_.takes(bytes))
       throw error(errc::bad_statement, who + ": a row has " + std::to_string(bytes) +
                                            " bytes, and the server's max_allowed_packet is " +
                                            std::to_string(db_.most_bytes()));

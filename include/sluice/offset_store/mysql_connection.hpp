@@ -119,7 +119,7 @@ class connection {
   unsigned sessions_ = 0;
   bool in_transaction_ = false;
 
-  static constexpr std::size_t stack = 256 * 1024;  // of the library's waiting calls
+  static constexpr std::size_t stack = 262'144;  // of the library's waiting calls
 
  public:
   explicit connection(session_options o) : options_(std::move(o)) { check_configuration(); }
@@ -129,8 +129,9 @@ class connection {
   session_options const& options() const { return options_; }
   /// The one that statements without a database's name mean.
   std::string const& database() const { return database_; }
-  /// How much one statement's values may hold.
+  /// How much one statement's values may hold: what is more, the server does not read but ends the session.
   std::size_t most_bytes() const { return most_bytes_; }
+  bool takes(std::size_t bytes) const { return bytes + 65'536 <= most_bytes_; }
   /// How many sessions there have been: what was prepared in an earlier one is gone.
   unsigned sessions() const { return sessions_; }
   time_point own_limit() const {

@@ -45,6 +45,7 @@ class statement {
   void run_for_all(connection& db, std::vector<many_values>& columns, std::size_t rows, time_point by) {
     must_take(columns.size());
     std::vector<MYSQL_BIND> binds;
+    binds.reserve(columns.size());
     for (auto& c : columns) binds.push_back(c.bind());
     bind(db, binds.data(), static_cast<unsigned>(rows));
     execute(db, by);
@@ -62,7 +63,7 @@ class statement {
       bad_statement("has " + std::to_string(wanted) + " parameters and was given " + std::to_string(given), sql_);
   }
   void must_fit(connection const& db, std::size_t bytes) const {
-    if (bytes + 64 * 1024 > db.most_bytes())
+    if (!db.takes(bytes))
       bad_statement("was given values of " + std::to_string(bytes) + " bytes, and the server's max_allowed_packet is " +
                         std::to_string(db.most_bytes()),
                     sql_);

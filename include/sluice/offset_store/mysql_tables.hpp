@@ -124,7 +124,7 @@ class tables {
   }
 
   void check_shape(std::string const& table, columns const& wanted, time_point by) {
-    std::string names, list;
+    std::string names;
     for (auto const& [name, type] : wanted) names.append(names.empty() ? "" : ", ").append(in_quotes(name));
     auto const lacks = [&](char const* what) {
       throw error(errc::bad_configuration, db_.at() + "the user lacks the right to " + what +
@@ -133,12 +133,13 @@ class tables {
                                                named(table) + " to it");
     };
     // Each changes nothing, and needs its right.
+    auto const where = named(table), last = in_quotes(wanted.back().first);
+    auto const select = std::string("select ").append(names).append(" from ").append(where).append(" limit 0");
+    auto const insert =
+        std::string("insert into ").append(where).append(" (").append(names).append(") ").append(select);
+    auto const update = std::string("update ").append(where).append(" set ").append(last).append(" = ").append(last);
     for (auto const& [what, sql] :
-         {std::pair{"select", "select " + names + " from " + named(table) + " limit 0"},
-          std::pair{"insert", "insert into " + named(table) + " (" + names + ") select " + names + " from " +
-                                  named(table) + " limit 0"},
-          std::pair{"update", "update " + named(table) + " set " + in_quotes(wanted.back().first) + " = " +
-                                  in_quotes(wanted.back().first) + " where 0"}}) {
+         {std::pair{"select", select}, std::pair{"insert", insert}, std::pair{"update", update + " where 0"}}) {
       auto const a = db_.ask(sql, by);
       if (is_missing_right(a.failed.code)) lacks(what);
       if (a.failed.code == 1054 || a.failed.code == 1136)

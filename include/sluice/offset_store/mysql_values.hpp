@@ -140,7 +140,7 @@ class many_values {
     }
     MYSQL_BIND b{};
     b.buffer_type = type_;
-    b.buffer = starts_.data();
+    b.buffer = static_cast<void*>(starts_.data());
     b.length = lengths_.data();
     b.u.indicator = indicators_.data();
     return b;
