@@ -207,7 +207,7 @@ TEST_CASE("a group of the new protocol, whose members nobody tells, is in the wa
   kafka().fill("new", 0, 20);
   temporary_folder folder;
   servers::process const consumer{
-      {"java", "-cp", servers::jars_of("kafka") + "/*", "org.apache.kafka.tools.consumer.ConsoleConsumer",
+      {"java", "-cp", servers::path_by("jars", "kafka") + "/*", "org.apache.kafka.tools.consumer.ConsoleConsumer",
        "--bootstrap-server", kafka().broker.bootstrap(), "--topic", "new", "--from-beginning", "--consumer-property",
        "group.id=new", "--consumer-property", "group.protocol=consumer"},
       (folder.path / "log").string()};
