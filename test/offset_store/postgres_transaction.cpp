@@ -19,63 +19,6 @@ struct fixture : open_transaction<postgres_fixture> {
 
 }  // namespace
 
-TEST_CASE_METHOD(fixture, "values come back as they were") {
-  tx->execute(
-      "create temp table v (n bigint, small smallint, d double precision, f real, b boolean, t text, y bytea,"
-      " m numeric, at timestamptz)");
-  std::array const raw{std::byte{0}, std::byte{255}, std::byte{'\\'}};
-  std::string const text = "na\xc3\xafve'\"\\; drop table t\t\n{}";
-  tx->execute("insert into v values ($1, $2, $3, $4, $5, $6, $7, $8, $9)", std::numeric_limits<std::int64_t>::min(),
-              std::uint8_t{200}, 0.1, 0.25f, true, text, raw, 123456789, "2026-01-02 03:04:05+00");
-  tx->execute("insert into v values ($1, $2, $3, $4, $5, $6, $7)", nullptr, std::optional<int>{}, std::nullopt,
-              std::optional{0.5f}, std::optional<bool>{}, std::string_view{}, sl::bytes{});
-  tx->execute("insert into v (n, t, y) values ($1, $2, $3)", offset{1234}, std::string{},
-              sl::as_bytes(std::string_view{""}));
-  tx->execute("insert into v (n, t) values ($1, $2)", sl::wall_time{99ms}, text.c_str());
-  tx->execute("insert into v (n, y) values ($1, $2)", 1, sl::as_bytes(std::string_view{"a\0b", 3}));
-
-  auto rows = tx->query("select * from v");
-  REQUIRE(rows.size() == 5);
-  auto at = rows.begin();
-  {
-    auto const r = *at++;
-    CHECK(r.get<std::int64_t>(0) == std::numeric_limits<std::int64_t>::min());
-    CHECK(r.get<unsigned>(1) == 200);
-    CHECK(r.get<double>(2) == 0.1);
-    CHECK(r.get<float>(3) == 0.25f);
-    CHECK(r.get<bool>(4));
-    CHECK(r.get<std::string>(5) == text);
-    CHECK(std::ranges::equal(r.get<sl::bytes>(6), raw));
-    CHECK(r.get<std::string_view>(7) == "123456789");
-    CHECK(r.get<int>(7) == 123456789);
-    CHECK(r.get<std::string>(8).starts_with("2026-01-02"));
-  }
-  {
-    auto const r = *at++;
-    for (int const i : {0, 1, 2, 4, 5, 6}) CHECK_FALSE(r.get<std::optional<std::string>>(i));
-    CHECK(r.get<std::optional<float>>(3) == 0.5f);
-  }
-  {
-    auto const r = *at++;
-    CHECK(r.get<offset>(0) == offset{1234});
-    CHECK(r.get<std::optional<std::string>>(5) == "");
-    CHECK(r.get<std::optional<sl::bytes>>(6)->empty());
-  }
-  CHECK((*at).get<int>(0) == 99);
-  CHECK((*at++).get<std::string>(5) == text);
-  CHECK(sl::as_text((*at++).get<sl::bytes>(6)) == std::string_view("a\0b", 3));
-  CHECK(at == rows.end());
-}
-
-TEST_CASE_METHOD(fixture, "a column of another type is refused, not converted") {
-  auto answer = tx->query("select 300, 'CANARY', null, 1.5, -1");
-  auto const row = *answer.begin();
-  columns_are_not_converted(row, 5);
-  wrong_type([&] { (void)row.get<bool>(0); });
-  wrong_type([&] { (void)row.get<sl::bytes>(1); });
-  wrong_type([&] { (void)row.get<unsigned>(4); });
-}
-
 TEST_CASE_METHOD(fixture, "execute answers how many rows changed; a query's rows may outlive the next one") {
   CHECK(tx->execute("insert into t (what) values ('a'), ('b'), ('c')") == 3);
   CHECK(tx->execute("update t set what = 'd' where id > $1", 1) == 2);
@@ -222,78 +165,6 @@ TEST_CASE_METHOD(fixture, "a savepoint undoes one record's statements and no oth
   });
 }
 
-TEST_CASE_METHOD(fixture, "many rows at once: upsert writes the last of each key") {
-  tx->execute("create table \"Many\" (id int, \"Name\" text, raw bytea, at timestamptz, primary key (id, at))");
-  tx->execute("insert into \"Many\" values (1, 'old', null, '2026-01-01')");
-  std::vector<int> numbers;
-  for (int i = 0; i < 45'000; ++i) numbers.push_back(i % 30'000);
-  int n = 0;
-  auto const row = [&](int i) {
-    auto const name = i == 7 ? std::optional<std::string>{} : "a'\"\\{},\n" + std::to_string(n);
-    ++n;
-    return std::tuple{i, name, std::optional<sl::bytes>{sl::as_bytes(std::string_view{"\0\\x", 3})}, "2026-01-01"};
-  };
-  sl::postgres_columns const into{.table = schema + ".Many", .key = {"id", "at"}, .columns = {"Name", "raw"}};
-  auto const ordered = [&](int i) {
-    auto const [id, name, raw, at] = row(i);
-    return std::tuple{id, at, name, raw};
-  };
-  CHECK(tx->upsert(into, numbers, ordered) > 30'000);
-  CHECK(error_of([&] { tx->upsert(into, std::vector{1}, [](int i) { return std::tuple{i}; }); }).code ==
-        sl::errc::bad_statement);
-  CHECK(error_of([&] {
-          tx->upsert({.table = "nowhere", .key = {"id"}}, std::vector{1}, [](int i) { return std::tuple{i}; });
-        }).code == sl::errc::bad_statement);
-  CHECK(commit() == outcome::applied);
-  CHECK(look("select count(*), count(\"Name\") from \"Many\"") == texts{"30000|29999"});
-  CHECK(look("select \"Name\", raw from \"Many\" where id = 1") == texts{"a'\"\\{},\n30001|\\x005c78"});
-  CHECK(look("select \"Name\" from \"Many\" where id = 29999") == texts{"a'\"\\{},\n29999"});
-}
-
-TEST_CASE_METHOD(fixture, "many rows at once: append copies them as they are") {
-  std::vector<std::optional<std::string>> const given{"a\tb\nc\r\\d", "", std::nullopt, "\\N", "na\xc3\xafve", "\\."};
-  tx->execute("create table raws (n int, t text, y bytea)");
-  int n = 0;
-  auto const row = [&](auto const& t) {
-    auto const b = t ? sl::as_bytes(*t) : sl::bytes{};
-    return std::tuple{n++, t, t && t->empty() ? sl::as_bytes(std::string_view{""}) : b};
-  };
-  CHECK(tx->append({.table = "raws", .columns = {"n", "t", "y"}}, given, row) == 6);
-  std::vector<int> many(30'000, 5);
-  CHECK(tx->append({.table = "t", .columns = {"what"}}, many, [](int i) { return std::tuple{i}; }) == 30'000);
-  SECTION("committed") {
-    std::vector<std::optional<std::string>> back;
-    for (auto r : tx->query("select t, y from raws order by n")) {
-      back.push_back(r.get<std::optional<std::string>>(0));
-      auto const y = r.get<std::optional<std::string>>(1);
-      CHECK(y == back.back());
-    }
-    CHECK(back == given);
-    CHECK(commit() == outcome::applied);
-    CHECK(look("select count(*) from t") == texts{"30000"});
-  }
-  SECTION("a row that can't be taken is the record's fault, and a savepoint undoes it") {
-    tx->savepoint();
-    auto const e = error_of([&] {
-      tx->append({.table = "raws", .columns = {"n"}}, std::vector<std::string>{"1", "CANARY"},
-                 [](std::string const& t) { return std::tuple{t}; });
-    });
-    CHECK(e.code == sl::errc::bad_statement);
-    CHECK_THAT(e.text, !ContainsSubstring("CANARY"));
-    tx->rollback_to_savepoint();
-    tx->savepoint();
-    CHECK_THROWS_WITH(tx->append({.table = "raws", .columns = {"n"}}, many,
-                                 [](int) -> std::tuple<int> { throw std::runtime_error("mine"); }),
-                      "mine");
-    tx->rollback_to_savepoint();
-    CHECK(error_of([&] {
-            tx->append({.table = "nowhere", .columns = {"n"}}, many, [](int i) { return std::tuple{i}; });
-          }).code == sl::errc::bad_statement);
-    s->rollback(*tx);
-    CHECK(whats().empty());
-  }
-}
-
 TEST_CASE_METHOD(fixture, "what another changed meanwhile makes the batch run again") {
   tx->execute("create table counts (k int primary key, n int)");
   tx->execute("insert into counts values (1, 0)");
@@ -362,21 +233,5 @@ TEST_CASE_METHOD(fixture, "a handler's COPY is refused at once, whichever way it
     CHECK_THAT(error_of([&] { tx->prepare(sql).execute(); }).text, ContainsSubstring("COPY"));
     s->rollback(*tx);
     tx = &s->begin(moves, soon());
-  }
-}
-
-TEST_CASE_METHOD(fixture, "upsert does not cut a value that is too long for its column") {
-  tx->execute("create domain short as varchar(5)");
-  tx->execute("create table narrow (id varchar(5) primary key, code char(3), also short)");
-  using row = std::tuple<std::string, std::string, std::string>;
-  auto const put = [&](row const& r) {
-    tx->upsert({.table = "narrow", .key = {"id"}, .columns = {"code", "also"}}, std::vector{r},
-               [](row const& all) { return all; });
-  };
-  put({"abc", "x", "y"});
-  tx->execute("savepoint here");
-  for (auto const& bad : {row{"order-1", "x", "y"}, row{"abc", "long", "y"}, row{"abc", "x", "longer"}}) {
-    CHECK(error_of([&] { put(bad); }).code == sl::errc::bad_statement);
-    tx->execute("rollback to here");
   }
 }

@@ -62,8 +62,7 @@ TEST_CASE("values are sent as what Redis makes of them") {
   CHECK(text(1e300) == "1e+300");
   CHECK(text(offset{5}) == "5");
   CHECK(text(sl::wall_time{1234ms}) == "1234");
-  for (auto const& e : {error_of([] { sl::redis_value{sl::bytes{}}; }),
-                        error_of([] { sl::redis_value{nullptr}; }),
+  for (auto const& e : {error_of([] { sl::redis_value{sl::bytes{}}; }), error_of([] { sl::redis_value{nullptr}; }),
                         error_of([] { sl::redis_value{static_cast<char const*>(nullptr)}; }),
                         error_of([] { sl::redis_value{std::string_view{}}; })}) {
     CHECK(e.code == sl::errc::bad_statement);
@@ -495,9 +494,7 @@ TEST_CASE("a store that may lose offsets starts at the earliest, or not at all")
   sl::lossy_redis_offsets const lossy{
       .host = "127.0.0.1", .port = t.f.port(), .password = the_redis().password(), .prefix = t.f.config.prefix};
   auto source = t.source();
-  auto const open = [&] {
-    return error_of([&] { sl::stream_consumer const c{sl::at_least_once{}, source, lossy}; });
-  };
+  auto const open = [&] { return error_of([&] { sl::stream_consumer const c{sl::at_least_once{}, source, lossy}; }); };
   for (auto const& start : {sl::start_at::latest, sl::start_at::must_exist, sl::start_at::at(offset{3})}) {
     source.start = start;
     auto const e = open();
