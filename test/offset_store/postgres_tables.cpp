@@ -1,5 +1,7 @@
 #include <sluice/offset_store/postgres_tables.hpp>
 
+#include <deque>
+
 #include "postgres_support.hpp"
 #include "servers/proxy.hpp"
 #include "sql_server_cases.hpp"
@@ -71,10 +73,11 @@ TEST_CASE("a table that is somebody else's is left alone") {
 }
 
 TEST_CASE("another that makes the tables between any two looks at them disturbs nobody") {
+  std::deque<fixture> fixtures;  // longer than the proxy: the good-bye of a session is a request too
   servers::proxy between{server().port()};
   std::atomic<bool> called{true};
   for (unsigned after = 0; called; ++after) {
-    fixture f;
+    auto& f = fixtures.emplace_back();
     called = false;
     between.before(after, [&] {
       called = true;
