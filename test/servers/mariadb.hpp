@@ -31,7 +31,7 @@ class mariadb {
                "create or replace user owner identified by '" + password_ + "';\n" +
                    "grant all on *.* to owner with grant option;\ndrop user if exists root@localhost;\n");
     give_to("mysql", {folder_.path, folder_.path / "init.sql"});
-    run(as_user("mysql", {"mariadb-install-db", "--no-defaults", "--datadir=" + data(), "--skip-test-db",
+    run(as_user("mysql", {"mariadb-install-db", "--no-defaults", "--datadir=" + data(), tmpdir(), "--skip-test-db",
                           "--auth-root-authentication-method=normal", "--skip-name-resolve",
                           "--innodb-log-file-size=8M", "--innodb-flush-method=nosync"}),
         folder_.name() + "/install.log");
@@ -62,10 +62,13 @@ class mariadb {
     return !none && memory.available > (512u << 20) ? "/dev/shm" : std::filesystem::temp_directory_path();
   }
   std::string data() const { return folder_.name() + "/data"; }
+  /// A server that starts removes what others have there.
+  std::string tmpdir() const { return "--tmpdir=" + folder_.name(); }
   void start() {
     std::vector<std::string> command{std::filesystem::exists("/usr/sbin/mariadbd") ? "/usr/sbin/mariadbd" : "mariadbd",
                                      "--no-defaults",
                                      "--datadir=" + data(),
+                                     tmpdir(),
                                      "--port=" + std::to_string(port_),
                                      "--bind-address=127.0.0.1",
                                      "--socket=" + socket(),

@@ -23,7 +23,8 @@ TEST_CASE("a frozen ZooKeeper does not answer until it goes on") {
   servers::zookeeper const z;
   CHECK(z.four_letters("ruok") == "imok");
   z.freeze(true);
-  CHECK(z.four_letters("ruok", 50ms).empty());
+  auto const give_up = std::chrono::steady_clock::now() + 5s;  // a signal may take its time
+  while (!z.four_letters("ruok", 50ms).empty()) REQUIRE(std::chrono::steady_clock::now() < give_up);
   z.freeze(false);
   CHECK(z.four_letters("ruok") == "imok");
 }
