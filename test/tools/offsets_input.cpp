@@ -238,7 +238,10 @@ TEST_CASE("positions are held against the log") {
 TEST_CASE("on a terminal the table is painted again and again") {
   local l;
   auto const terminal = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-  REQUIRE(terminal >= 0);
+  if (terminal < 0) {
+    WARN("left out: this machine has no pseudo-terminals (is /dev/pts mounted?)");
+    return;
+  }
   REQUIRE(::grantpt(terminal) == 0);
   REQUIRE(::unlockpt(terminal) == 0);
   std::string const name = ::ptsname(terminal);
