@@ -39,7 +39,7 @@ inline void read_topic(session& s, std::string const& name, topic_paths const& a
     if (mine != fences.end()) reader.take_state(found[2 * i + 1], questions[2 * i + 1].path, mine->second, nodes);
     into.push_back({.of = {name, partitions[i]},
                     .next = *nodes.plain,
-                    .log = nodes.agree() ? nodes.state->log : log_state{},
+                    .log = nodes.state && nodes.agree() ? nodes.state->log : log_state{},
                     .held = nodes.state && nodes.state->mine.nonce != 0});
   }
 }
