@@ -98,22 +98,10 @@ struct member {
   }
 };
 
-template <class Store>
-void at_most_once(member m, Store const& store) {
-  sl::stream_consumer consumer{sl::at_most_once{}, store, m.source(), m.batching(), m.pace(), m.tell};
-  hits_table hits{m.s};
-  handled_log log{m.s, m.parent};
-  m.read(consumer, [&](sl::batch const& batch) {
-    for (sl::record r : batch) {
-      log.write(r);
-      hits.add(r.text());
-    }
-  });
-}
-
-template <class Store>
-void at_least_once(member m, Store const& store) {
-  sl::stream_consumer consumer{sl::at_least_once{}, store, m.source(), m.batching(), m.pace(), m.tell};
+/// at_most_once or at_least_once: each record is an effect of its own.
+template <class Delivery, class Store>
+void count_each(member m, Delivery delivery, Store const& store) {
+  sl::stream_consumer consumer{delivery, store, m.source(), m.batching(), m.pace(), m.tell};
   hits_table hits{m.s};
   handled_log log{m.s, m.parent};
   m.read(consumer, [&](sl::batch const& batch) {
@@ -162,8 +150,8 @@ bool promised_by(std::string_view course) {
 template <class Store, class Count = std::nullptr_t>
 void run_course(member const& m, Store const& store, Count count = nullptr) {
   if constexpr (sl::legal<sl::at_most_once, Store>)
-    if (m.s.course == "at_most_once") at_most_once(m, store);
-  if (m.s.course == "at_least_once") at_least_once(m, store);
+    if (m.s.course == "at_most_once") count_each(m, sl::at_most_once{}, store);
+  if (m.s.course == "at_least_once") count_each(m, sl::at_least_once{}, store);
   if (m.s.course == "idempotent") idempotent(m, store);
   if constexpr (!std::same_as<Count, std::nullptr_t>)
     if (m.s.course == "transactional") transactional(m, store, count);
