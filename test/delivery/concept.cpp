@@ -45,7 +45,7 @@ TEST_CASE("each delivery is its line of the table") {
   CHECK(steps_of<sl::transactional>({}) == "bhc");
 }
 
-TEST_CASE("a step that says no ends the batch for now") {
+TEST_CASE("a step that says no ends the batch until the next one") {
   CHECK(steps_of<sl::at_most_once>({.advances = false}) == "a");
   CHECK(steps_of<sl::at_least_once>({.handles = false}) == "h");
   CHECK(steps_of<sl::idempotent>({.handles = false}) == "h");

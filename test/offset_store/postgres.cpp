@@ -6,6 +6,11 @@
 
 using fixture = postgres_fixture;
 
+TEST_CASE("postgres_offsets has transactions, and sets records aside") {
+  STATIC_REQUIRE(sl::transactional_store<sl::postgres_offset_store>);
+  STATIC_REQUIRE(sl::sets_aside<sl::postgres_offset_store>);
+}
+
 TEST_CASE("postgres_offsets keeps the contract of stores") { contract::holds<fixture>(); }
 
 TEST_CASE("postgres_offsets keeps the contract of stores behind a network") { contract::holds_over_network<fixture>(); }

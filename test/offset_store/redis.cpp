@@ -16,7 +16,9 @@ using words = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("redis_offsets keeps the contract of stores") { contract::holds<redis_fixture>(); }
+
 TEST_CASE("lossy_redis_offsets keeps the contract of stores") { contract::holds<lossy_redis_fixture>(); }
+
 TEST_CASE("redis_offsets keeps the contract of stores behind a network") {
   contract::holds_over_network<redis_fixture>();
 }
@@ -36,57 +38,6 @@ TEST_CASE("what Redis holds can be read by people, and has a format") {
   CHECK(the_redis().tell({"HGET", key, "1"}) ==
         "25 " + p(c[0].log.incarnation) + " 1 " + p(c[0].mine.nonce) + " -1 24 77");
   CHECK(the_redis().tell({"HGET", key, "0"}).starts_with("10 "));
-}
-
-TEST_CASE("counters beyond 53 bits are kept exactly, and carried over") {
-  redis_fixture f;
-  auto r = orders();
-  claim(*f.open(), "billing", partitions("orders", {0, 1}), r);
-  auto const far = wall_ms() + 1'000'000;
-  the_redis().ask(
-      {"HSET", f.topic("orders"), "0", "9007199254740993 9223372036854775806 18446744073709551614 1 -1 - -"});
-  the_redis().ask({"HSET", f.topic("orders"), "1", "7 " + std::to_string(far) + " 1999 1 -1 - -"});
-  auto const s = f.open();
-  auto const c = claim(*s, "billing", partitions("orders", {0, 1}), r);
-  CHECK(c[0].next == offset{9007199254740993});
-  CHECK(c[0].mine.turn == 18446744073709551615u);
-  CHECK(c[0].log.incarnation == 9223372036854775806);
-  CHECK(c[1].mine.turn == 2000);
-  CHECK(advance(*s, {to(c[0], 9007199254740994)}) == all{outcome::applied});
-  auto const back = s->record({{{"orders", 1}, offset{1}, c[1].mine, "seek"}}, soon());
-  CHECK(back[0].log.incarnation == far + 1);
-}
-
-TEST_CASE("a partition that was forgotten begins above all lives that it had") {
-  redis_fixture f;
-  auto [r, set, s, c] = claim_orders(f, {0});
-  auto const far = std::to_string(wall_ms() + 1'000'000);
-  the_redis().ask(
-      {"HSET", f.topic("orders"), "0",
-       "10 " + far + " " + std::to_string(c[0].mine.turn) + " " + std::to_string(c[0].mine.nonce) + " -1 - -"});
-  auto const back = s->record({{set[0], offset{3}, c[0].mine, "seek"}}, soon());
-  REQUIRE(back[0].what == sl::claimed::stored);
-  f.forget("billing", set[0]);
-  auto const again = claim(*s, "billing", set, r);
-  CHECK(again[0].what == sl::claimed::missing);
-  CHECK(again[0].log.incarnation > back[0].log.incarnation);
-}
-
-TEST_CASE("only the last thousand rewinds are kept") {
-  redis_fixture f;
-  auto r = orders();
-  auto const s = f.open();
-  auto c = claim(*s, "billing", partitions("orders", {0}), r);
-  for (int i = 0; i < 3; ++i) {
-    the_redis().ask(
-        {"EVAL", "for i = 1, 600 do redis.call('RPUSH', KEYS[1], 'a b c d e f old') end", "1", f.slot() + ":rewinds"});
-    c = s->record({{{"orders", 0}, offset{i}, c[0].mine, "seek " + std::to_string(i)}}, soon());
-  }
-  auto const causes = f.causes();
-  CHECK(causes.size() == 1000);
-  CHECK(causes.back() == "seek 2");
-  CHECK(std::ranges::count(causes, "seek 1") == 1);
-  CHECK(std::ranges::count(causes, "seek 0") == 0);
 }
 
 TEST_CASE("what is in Redis and can't be read is told, and left as it was") {
@@ -192,32 +143,6 @@ TEST_CASE("somebody's script that does not end is told, and waited for no longer
   CHECK(the_redis().tell({"SCRIPT", "KILL"}) == "OK");
   while (the_redis().tell({"PING"}) != "PONG") std::this_thread::yield();
   CHECK(advance(*s, {to(c[0], 15)}) == all{outcome::applied});
-}
-
-TEST_CASE("scripts that the server has forgotten are sent again") {
-  redis_fixture f;
-  servers::proxy p{f.port()};
-  auto r = orders();
-  auto const s = f.open(p.port());
-  auto const c = claim(*s, "billing", partitions("orders", {0}), r);
-  the_redis().ask({"SCRIPT", "FLUSH"});
-  auto const before = p.round_trips();
-  CHECK(advance(*s, {to(c[0], 15)}) == all{outcome::applied});
-  CHECK(p.round_trips() - before == 2);
-}
-
-TEST_CASE("claims of a thousand partitions are one round trip, the first are two") {
-  redis_fixture f;
-  servers::proxy p{f.port()};
-  resolver r{{{"orders", std::vector<offset>(1000, offset{10})}}};
-  auto const set = partitions("orders", up_to(1000));
-  auto const s = f.open(p.port());
-  auto const before = p.round_trips();
-  s->claim("billing", set, r, soon());
-  auto const first = p.round_trips();
-  CHECK(first - before == 2);
-  s->claim("billing", set, r, soon());
-  CHECK(p.round_trips() - first == 1);
 }
 
 TEST_CASE("a connection that a handler has left in the middle of something is not trusted") {

@@ -331,16 +331,3 @@ TEST_CASE("an advance that was acknowledged outlives kill -9") {
 }
 
 TEST_CASE("sqlite_offsets does what SQL stores must do") { sql_cases::hold<fixture>(); }
-
-TEST_CASE("a record that is set aside again for an advance that failed comes once") {
-  fixture f;
-  auto [r, set, s, c] = claim_orders(f);
-  sql_cases::two_letters<fixture> const letters;
-  letters.set_aside(*s);
-  failing_disk::full = true;
-  CHECK(error_of([&] { s->advance(std::vector{to(c[0], 15)}, soon()); }).code == sl::errc::store_full);
-  failing_disk::full = false;
-  letters.set_aside(*s);
-  CHECK(advance(*s, {to(c[0], 15)}) == all{outcome::applied});
-  CHECK(sql_cases::letters_in(f) == texts{letters.first});
-}

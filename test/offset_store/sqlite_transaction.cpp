@@ -33,74 +33,6 @@ struct fixture : open_transaction<sqlite_fixture> {
 
 }  // namespace
 
-TEST_CASE_METHOD(fixture, "values come back as they were") {
-  auto const insert = "insert into t (what) values (?)";
-  std::array const raw{std::byte{0}, std::byte{255}};
-  std::string const text = "na\xc3\xafve'\"; drop table t";
-  tx->execute(insert, 7);
-  tx->execute(insert, std::numeric_limits<std::int64_t>::min());
-  tx->execute(insert, std::uint8_t{200});
-  tx->execute(insert, true);
-  tx->execute(insert, 0.5);
-  tx->execute(insert, 0.25f);
-  tx->execute(insert, text);
-  tx->execute(insert, std::string_view{text});
-  tx->execute(insert, text.c_str());
-  tx->execute(insert, "literal");
-  tx->execute(insert, sl::bytes{raw});
-  tx->execute(insert, raw);
-  tx->execute(insert, sl::as_bytes(std::string_view{""}));
-  tx->execute(insert, sl::bytes{});
-  tx->execute(insert, std::string_view{});
-  tx->execute(insert, static_cast<char const*>(nullptr));
-  tx->execute(insert, nullptr);
-  tx->execute(insert, std::nullopt);
-  tx->execute(insert, std::optional<std::string>{});
-  tx->execute(insert, std::optional{3});
-  tx->execute(insert, offset{1234});
-  tx->execute(insert, sl::wall_time{std::chrono::milliseconds{99}});
-  tx->execute(insert, std::string{});
-
-  int i = 0;
-  auto answer = tx->query("select what from t order by id");
-  auto at = answer.begin();
-  auto const next = [&](auto check) {
-    INFO("row " << i++);
-    REQUIRE(at != answer.end());
-    check(*at);
-    ++at;
-  };
-  auto const is_null = [](sl::sqlite_row r) { CHECK_FALSE(r.get<std::optional<std::int64_t>>(0)); };
-  auto const is_text = [&](sl::sqlite_row r) { CHECK(r.get<std::string>(0) == text); };
-  auto const is_raw = [&](sl::sqlite_row r) {
-    auto const b = r.get<sl::bytes>(0);
-    CHECK(std::ranges::equal(b, raw));
-  };
-  next([](auto r) { CHECK(r.template get<int>(0) == 7); });
-  next([](auto r) { CHECK(r.template get<std::int64_t>(0) == std::numeric_limits<std::int64_t>::min()); });
-  next([](auto r) { CHECK(r.template get<unsigned>(0) == 200); });
-  next([](auto r) { CHECK(r.template get<bool>(0)); });
-  next([](auto r) { CHECK(r.template get<double>(0) == 0.5); });
-  next([](auto r) { CHECK(r.template get<float>(0) == 0.25f); });
-  for (int n = 0; n < 3; ++n) next(is_text);
-  next([](auto r) { CHECK(r.template get<std::string_view>(0) == "literal"); });
-  next(is_raw);
-  next(is_raw);
-  next([](auto r) { CHECK(r.template get<std::optional<sl::bytes>>(0)->empty()); });
-  for (int n = 0; n < 6; ++n) next(is_null);
-  next([](auto r) { CHECK(r.template get<std::optional<int>>(0) == 3); });
-  next([](auto r) { CHECK(r.template get<offset>(0) == offset{1234}); });
-  next([](auto r) { CHECK(r.template get<int>(0) == 99); });
-  next([](auto r) { CHECK(r.template get<std::optional<std::string>>(0) == ""); });
-  CHECK(at == answer.end());
-}
-
-TEST_CASE_METHOD(fixture, "a column of another type is refused, not converted") {
-  auto answer = tx->query("select 300, 'CANARY', null, 1.5");
-  columns_are_not_converted(*answer.begin(), 4);
-  wrong_type([&] { (void)(*answer.begin()).get<std::string>(0); });
-}
-
 TEST_CASE_METHOD(fixture, "execute answers how many rows changed, and runs what answers rows to its end") {
   CHECK(tx->execute("insert into t (what) values (1), (2), (3)") == 3);
   CHECK(tx->execute("update t set what = 9 where id > ?", 1) == 2);
@@ -153,52 +85,6 @@ TEST_CASE_METHOD(fixture, "statements are prepared once, by their text") {
   for (int i = 0; i < 500; ++i) tx->execute("select -" + std::to_string(i));
   kept.execute(77);
   CHECK(tx->execute("delete from t where what = 77") == 3);
-}
-
-TEST_CASE_METHOD(fixture, "a statement that can't be run is the handler's fault, and its error holds no value") {
-  std::string const canary = "CANARY";
-  tx->execute("create table strict_one (n integer not null check (n < 10), u text unique) strict");
-  tx->execute("insert into strict_one values (1, ?)", canary);
-  std::vector<thrown> const all{
-      refused("insert into"),
-      refused("insert into nowhere values (?)", canary),
-      refused(""),
-      refused("-- nothing"),
-      refused("select 1; select 2"),
-      refused("select ?, ?", canary),
-      refused("select 1", canary),
-      refused("insert into strict_one values (2, ?)", canary),
-      refused("insert into strict_one values (?, null)", canary),
-      refused("insert into strict_one values (?, null)", 11),
-      refused("insert into strict_one values (?, null)", nullptr),
-      refused("insert into t (id) values (?)", canary),
-      refused("select json_extract('{}', ?)", canary),
-      refused("select abs(?)", std::numeric_limits<std::int64_t>::min()),
-      refused("insert into t (what) values (?)", std::numeric_limits<std::uint64_t>::max()),
-      refused("insert into nowhere values ('CANARY')"),
-      refused("insert into t values ('a' 'CANARY')"),
-  };
-  for (auto const& e : all) CHECK_THAT(e.text, !ContainsSubstring(canary));
-  CHECK_THAT(all[1].text, ContainsSubstring("insert into nowhere") && ContainsSubstring("no such table"));
-  CHECK_THAT(all[7].text, ContainsSubstring("UNIQUE") && ContainsSubstring("strict_one.u"));
-  tx->execute("insert into t (what) values ('after')");
-  CHECK(commit() == outcome::applied);
-  CHECK(typed() == texts{"1|after|text"});
-}
-
-TEST_CASE_METHOD(fixture, "a handler's SQL can't begin, end or leave the transaction") {
-  for (auto const* sql : {"begin", "commit", "end", "rollback", "attach ':memory:' as other", "savepoint sluice_record",
-                          "release sluice_record", "pragma synchronous = off", "pragma journal_mode = delete"})
-    refused(sql);
-  for (auto const* sql : {"commit", "rollback"})
-    CHECK(sqlite3_exec(tx->native_handle(), sql, nullptr, nullptr, nullptr) != SQLITE_OK);
-  tx->execute("savepoint mine");
-  tx->execute("insert into t (what) values (1)");
-  tx->execute("rollback to mine");
-  tx->execute("release mine");
-  tx->execute("insert into t (what) values (2)");
-  CHECK(commit() == outcome::applied);
-  CHECK(typed() == texts{"1|2|integer"});
 }
 
 TEST_CASE_METHOD(fixture, "a conflict that rolls all back ends the transaction: nothing is written behind it") {

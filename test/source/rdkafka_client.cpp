@@ -1,129 +1,10 @@
 #include <sluice/source/rdkafka_client.hpp>
 
-#include <sluice/testing/embedded_broker.hpp>
-
-#include "catch.hpp"
-
 #include <sys/eventfd.h>
 
-#include <functional>
-#include <thread>
-
-using namespace sluice;
-using namespace std::chrono_literals;
-using Catch::Matchers::ContainsSubstring;
-using testing::embedded_broker;
-using testing::request;
+#include "reading_client.hpp"
 
 static_assert(client::kafka_client<rdkafka_client>);
-
-namespace {
-
-embedded_broker& broker() {
-  static embedded_broker b;
-  return b;
-}
-
-time_point in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
-
-rdkafka_settings by_hand(std::string group = "by hand") {
-  return {.brokers = broker().bootstrap(), .group = std::move(group), .subscribe = false};
-}
-
-rdkafka_settings member(std::string group) {
-  return {.brokers = broker().bootstrap(),
-          .group = std::move(group),
-          .properties = {{"session.timeout.ms", "6000"}, {"heartbeat.interval.ms", "200"}}};
-}
-
-/// Looks for what has come until there are `out.size()` records.
-bool fill(rdkafka_client& client, std::size_t queue, std::span<detail::message> out) {
-  std::size_t count = 0;
-  for (auto const by = in(10s); std::chrono::steady_clock::now() < by;) {
-    count += client.take(queue, out.subspan(count)).count;
-    if (count == out.size()) return true;
-    client.wait(std::min(by, in(1s)));
-  }
-  return false;
-}
-
-/// A client that reads as the source does, and keeps copies of what it read.
-struct reader {
-  struct copy {
-    std::string partition{}, key{}, value{};
-    bool has_key = false, tombstone = false;
-    std::int64_t at = 0;
-  };
-  rdkafka_client client;
-  std::map<topic_partition, std::size_t> queues{};
-  std::vector<copy> records{};
-  std::vector<client::event> events{};
-  bool answer = true;
-
-  explicit reader(rdkafka_settings s) : client(std::move(s)) {}
-
-  void read_from(std::vector<position> const& from) {
-    for (auto const& p : from)
-      if (!queues.contains(p.of)) queues[p.of] = client.open_queue(p.of);
-    client.assign(from);
-  }
-
-  void poll() {
-    while (auto e = client.poll()) {
-      if (auto const* a = std::get_if<client::assigned>(&*e); a && answer) {
-        std::vector<position> from;
-        for (auto const& of : a->set) from.push_back({of, offset{0}});
-        read_from(from);
-      }
-      if (std::holds_alternative<client::revoked>(*e) && answer) {
-        for (auto const& [of, queue] : queues) client.close_queue(queue);
-        queues.clear();
-        client.assign({});
-      }
-      events.push_back(std::move(*e));
-    }
-  }
-
-  void take() {
-    std::vector<detail::message> some(100);
-    for (auto const& [of, queue] : queues) {
-      auto const t = client.take(queue, some);
-      detail::part const part{some.data(), some.data() + t.count, {.of = of}, client.access()};
-      for (std::size_t i = 0; i < t.count; ++i) {
-        record const r{&some[i], &part};
-        records.push_back({to_string(of), std::string(r.key_text()), std::string(r.text()), r.has_key(),
-                           r.is_tombstone(), r.offset().value()});
-      }
-      client.release({some.data(), t.count});
-      if (t.out_of_range) events.push_back(client::out_of_range{of});
-      if (!t.trouble.empty()) events.push_back(client::trouble{errc::client_failed, t.trouble});
-    }
-  }
-
-  bool until(std::function<bool()> const& done, std::chrono::milliseconds limit = 10s) {
-    auto const by = in(limit);
-    for (;;) {
-      poll();
-      take();
-      if (done()) return true;
-      if (std::chrono::steady_clock::now() >= by) return false;
-      client.wait(std::min(by, in(50ms)));
-    }
-  }
-
-  template <class Event>
-  Event const* heard() const {
-    for (auto const& e : events)
-      if (auto const* found = std::get_if<Event>(&e)) return found;
-    return nullptr;
-  }
-};
-
-outcome store_one(rdkafka_client& client, group_position p, std::chrono::milliseconds limit = 5s) {
-  return client.positions().store({std::move(p)}, in(limit)).front();
-}
-
-}  // namespace
 
 TEST_CASE("null and empty keys and values are told apart, and large ones arrive", "[client]") {
   broker().create_topic("shapes", 1);
@@ -237,78 +118,6 @@ TEST_CASE("a right that is missing is told, in the background too", "[client]") 
   auto const& told = *r.heard<client::trouble>();
   CHECK(told.code == errc::access_denied);
   CHECK_THAT(told.text, ContainsSubstring("\"denied\"") && ContainsSubstring("READ on the group"));
-}
-
-TEST_CASE("the brokers are asked for partitions, ends and times", "[client]") {
-  broker().create_topic("asked", 3);
-  for (int i = 0; i < 5; ++i) broker().produce("asked", 1, "k", "v");
-  rdkafka_client client{by_hand()};
-  CHECK(client.partition_count("asked", in(5s)) == 3);
-  auto const ends = client.ends({{"asked", 1}, {"asked", 0}}, in(5s));
-  CHECK(ends[0].known);
-  CHECK(ends[0].low == offset{0});
-  CHECK(ends[0].high == offset{5});
-  CHECK(ends[1].known);
-  CHECK(ends[1].high == offset{0});
-  CHECK(client.offsets_at({{"asked", 1}}, wall_time{1s}, in(5s)) == std::vector{offset{5}});
-  CHECK(client.ends({}, in(5s)).empty());
-
-  broker().refuse_topic("no.such.topic", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
-  try {
-    client.partition_count("no.such.topic", in(5s));
-    FAIL("found");
-  } catch (error const& e) {
-    CHECK(e.code() == errc::unknown_topic);
-    CHECK_THAT(e.what(), ContainsSubstring("no.such.topic"));
-  }
-  // One unknown partition does not hide the others.
-  auto const mixed = client.ends({{"asked", 1}, {"asked", 99}, {"no.such.topic", 0}}, in(5s));
-  CHECK(mixed[0].known);
-  CHECK(mixed[0].high == offset{5});
-  CHECK_FALSE(mixed[1].known);
-  CHECK_FALSE(mixed[2].known);
-  // Nor does a broker's refusal of one.
-  broker().fail_next(request::list_offsets, {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED});
-  for (auto const& w : client.ends({{"asked", 0}, {"asked", 1}, {"asked", 2}}, in(5s))) CHECK(w.known);
-}
-
-TEST_CASE("a leader that is away is waited for", "[client]") {
-  broker().create_topic("leaderless", 2);
-  broker().produce("leaderless", 0, "k", "v");
-  broker().move_leader("leaderless", 0, -1);
-  rdkafka_client client{by_hand()};
-  auto const ends = client.ends({{"leaderless", 0}, {"leaderless", 1}}, in(1500ms));
-  CHECK_FALSE(ends[0].known);
-  CHECK(ends[1].known);
-  std::thread mended{[] { broker().move_leader("leaderless", 0, 1); }};
-  CHECK(client.ends({{"leaderless", 0}}, in(8s))[0].known);
-  mended.join();
-}
-
-TEST_CASE("without a broker questions end in time and say where was asked", "[client]") {
-  rdkafka_client client{{.brokers = "127.0.0.1:1", .group = "g"}};
-  auto const start = std::chrono::steady_clock::now();
-  std::function<void()> const questions[] = {
-      [&] { client.partition_count("t", in(300ms)); },
-      [&] { client.ends({{"t", 0}}, in(300ms)); },
-      [&] { client.offsets_at({{"t", 0}}, wall_time{1s}, in(300ms)); },
-  };
-  for (auto const& question : questions) {
-    try {
-      question();
-      FAIL("answered");
-    } catch (error const& e) {
-      CHECK(e.code() == errc::no_broker);
-      CHECK_THAT(e.what(), ContainsSubstring("127.0.0.1:1") && ContainsSubstring("kafka{.brokers}") &&
-                               ContainsSubstring("refused"));
-    }
-  }
-  CHECK_THROWS_AS(client.positions().read({{"t", 0}}, in(300ms)), store_error);
-  CHECK(store_one(client, {.of = {"t", 0}, .next = offset{1}}, 300ms) == outcome::unknown);
-  CHECK(std::chrono::steady_clock::now() - start < 4s);
-  auto const closing = std::chrono::steady_clock::now();
-  client.close(in(300ms));
-  CHECK(std::chrono::steady_clock::now() - closing < 1s);
 }
 
 TEST_CASE("positions and notes are read back by another client", "[positions]") {
@@ -541,21 +350,6 @@ TEST_CASE("a member that does not poll is put out, and its partitions are lost",
   CHECK(r.heard<client::poll_exceeded>() != nullptr);
 }
 
-TEST_CASE("an abandoned member leaves, and its successor is a new member with the same subscription", "[group]") {
-  broker().create_topic("renewed", 1);
-  reader r{member("renewers")};
-  r.client.subscribe({"renewed"});
-  REQUIRE(r.until([&] { return r.queues.size() == 1; }, 15s));
-  auto const before = r.client.positions().group_metadata();
-  r.client.positions().abandon();
-  r.client.close_queue(r.queues.begin()->second);
-  r.queues.clear();
-  r.client.renew();
-  REQUIRE(r.until([&] { return r.queues.size() == 1; }, 15s));
-  CHECK(r.client.positions().group_metadata() != before);
-  CHECK(store_one(r.client, {.of = {"renewed", 0}, .next = offset{1}}) == outcome::applied);
-}
-
 TEST_CASE("a subscription to an unknown topic is told", "[group]") {
   broker().refuse_topic("not.there", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
   reader r{member("strangers")};
@@ -564,22 +358,4 @@ TEST_CASE("a subscription to an unknown topic is told", "[group]") {
   CHECK(r.heard<client::trouble>()->code == errc::unknown_topic);
   CHECK_FALSE(r.heard<client::trouble>()->fatal);
   CHECK_THAT(r.heard<client::trouble>()->text, ContainsSubstring("not.there"));
-}
-
-TEST_CASE("brokers that go away are told, and closing keeps its time", "[client]") {
-  embedded_broker own;
-  own.create_topic("t", 1);
-  std::string lines;
-  reader r{{.brokers = own.bootstrap(), .group = "g", .subscribe = false, .log = [&](int, std::string_view line) {
-              lines += std::string(line) + "\n";
-            }}};
-  r.read_from({{{"t", 0}, offset{0}}});
-  CHECK(r.client.partition_count("t", in(5s)) == 1);
-  own.broker_down();
-  REQUIRE(r.until([&] { return r.heard<client::trouble>() != nullptr; }));
-  CHECK(r.heard<client::trouble>()->code == errc::no_broker);
-  CHECK_THAT(lines, ContainsSubstring("Kafka client: brokers="));
-  auto const start = std::chrono::steady_clock::now();
-  r.client.close(in(300ms));
-  CHECK(std::chrono::steady_clock::now() - start < 1s);
 }

@@ -87,7 +87,7 @@ class embedded_broker {
 
   void create_topic(std::string const& name, int partitions) {
     check(rd_kafka_mock_topic_create(cluster_, name.c_str(), partitions, 1), "create " + name);
-    // Asked for now, or the first produce waits for the next whole second.
+    // Asked for at once, or the first produce waits for the next whole second.
     detail::rdkafka_topic const topic{rd_kafka_topic_new(client_, name.c_str(), nullptr)};
     struct rd_kafka_metadata const* found = nullptr;
     if (!rd_kafka_metadata(client_, 0, topic.get(), &found, 5000)) rd_kafka_metadata_destroy(found);
