@@ -2,7 +2,10 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <fstream>
+#include <thread>
+#include <vector>
 
 #include "sqlite_support.hpp"
 
@@ -99,4 +102,23 @@ TEST_CASE("a lock is waited for until the deadline, or until it is free") {
   b.begin(now() + 10s);
   soon.join();
   CHECK(b.in_transaction());
+}
+
+TEST_CASE("processes that start together on a new file all get it") {
+  folder const in;
+  for (int round = 0; round < 100; ++round) {
+    auto const file = in / std::to_string(round);
+    std::atomic<int> opened{0};
+    std::vector<std::jthread> all;
+    for (int i = 0; i < 4; ++i)
+      all.emplace_back([&] {
+        auto const e = error_of([&] {
+          connection db{"sqlite_offsets", file, 10s};
+          db.make_durable();
+        });
+        if (e.text.empty()) ++opened;
+      });
+    all.clear();
+    REQUIRE(opened == 4);
+  }
 }

@@ -93,7 +93,7 @@ class connection {
 
   /// Write-ahead log and an fsync at every commit; checked, since SQLite answers without doing where it can't.
   void make_durable() {
-    if (text("pragma journal_mode = wal") != "wal")
+    if (write_ahead_log() != "wal")
       throw error(errc::bad_configuration, who_ + ".path: no write-ahead log can be kept beside " + path_ +
                                                ": use a local disk that allows shared memory");
     run("pragma synchronous = full");
@@ -243,6 +243,14 @@ class connection {
     sqlite3_busy_handler(db_, on_busy, this);
     sqlite3_set_authorizer(db_, on_prepare, this);
     wait_as_configured();
+  }
+  /// Two that change a new file's mode at once get in each other's way, and SQLite does not ask the busy handler then.
+  std::string write_ahead_log() {
+    for (int attempts = 0;; ++attempts) try {
+        return text("pragma journal_mode = wal");
+      } catch (locked const&) {
+        if (!on_busy(this, attempts)) throw;
+      }
   }
   static int on_busy(void* self, int attempts) {
     auto const left = static_cast<connection*>(self)->by_ - std::chrono::steady_clock::now();
