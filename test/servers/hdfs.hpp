@@ -64,8 +64,8 @@ class hdfs {
   }
   void kill_data_node() { data_node_.end(SIGKILL); }
   void freeze(bool on) const {
-    name_.signal(on ? SIGSTOP : SIGCONT);
-    data_node_.signal(on ? SIGSTOP : SIGCONT);
+    name_.freeze(on);
+    data_node_.freeze(on);
   }
 
   /// As `root`; answers the status and the content.

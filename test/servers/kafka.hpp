@@ -91,7 +91,7 @@ class kafka {
     launch(nodes_.at(i));
     wait_for(nodes_[i]);
   }
-  void freeze(std::size_t i, bool on) const { nodes_.at(i).running.signal(on ? SIGSTOP : SIGCONT); }
+  void freeze(std::size_t i, bool on) const { nodes_.at(i).running.freeze(on); }
 
  private:
   std::vector<std::string> java(std::vector<std::string> const& arguments) const {

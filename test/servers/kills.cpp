@@ -80,7 +80,7 @@ class counters {
     running_[i].end(SIGKILL);
     running_[i] = start(i);
   }
-  void freeze(std::size_t i, bool on) const { running_[i].signal(on ? SIGSTOP : SIGCONT); }
+  void freeze(std::size_t i, bool on) const { running_[i].freeze(on); }
   std::string said() const {
     std::string all;
     for (auto const& p : running_) all += p.log().substr(0, 20'000) + "\n----\n";

@@ -43,12 +43,7 @@ class mariadb {
   std::string socket() const { return folder_.name() + "/socket"; }
   std::string log() const { return server_.log(); }
 
-  /// Returns when all of its threads stand still.
-  void freeze(bool on) const {
-    server_.signal(on ? SIGSTOP : SIGCONT);
-    siginfo_t stopped{};
-    if (on) ::waitid(P_PID, static_cast<id_t>(server_.pid()), &stopped, WSTOPPED | WEXITED | WNOWAIT);
-  }
+  void freeze(bool on) const { server_.freeze(on); }
   /// Killed without a warning, and started on the same data, with other arguments behind ours where some are given.
   void restart() {
     server_.end(SIGKILL);

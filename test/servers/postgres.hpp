@@ -51,7 +51,10 @@ class postgres {
   /// Its processes are stopped, or go on.
   void freeze(bool on) const {
     if (on) ::kill(server_.pid(), SIGSTOP);  // first, so that it makes no more children
-    for (auto const pid : children()) ::kill(pid, on ? SIGSTOP : SIGCONT);
+    for (auto const pid : children()) {
+      ::kill(pid, on ? SIGSTOP : SIGCONT);
+      while (on && lives(pid) && status_of(pid).first != 'T') std::this_thread::sleep_for(1ms);
+    }
     if (!on) ::kill(server_.pid(), SIGCONT);
   }
   /// Killed as a whole, and started on the same data.

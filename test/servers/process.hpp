@@ -123,6 +123,12 @@ class process {
   void signal(int number) const {
     if (pid_ > 0) ::kill(-pid_, number);
   }
+  /// Stops it, and returns when all of its threads stand still; or lets it go on.
+  void freeze(bool on) const {
+    signal(on ? SIGSTOP : SIGCONT);
+    siginfo_t stopped{};
+    if (on && pid_ > 0) ::waitid(P_PID, static_cast<id_t>(pid_), &stopped, WSTOPPED | WEXITED | WNOWAIT);
+  }
   /// Sends it to the whole process group and waits for the end; answers the wait status.
   int end(int number) {
     if (pid_ <= 0) return 0;

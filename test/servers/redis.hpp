@@ -53,7 +53,7 @@ class redis {
     kill();
     start();
   }
-  void freeze(bool on) const { process_.signal(on ? SIGSTOP : SIGCONT); }
+  void freeze(bool on) const { process_.freeze(on); }
 
   /// What a command answers: text, numbers as text, the elements of an array; an error as it is.
   std::vector<std::string> ask(std::vector<std::string> const& words) {

@@ -44,7 +44,7 @@ class s3 {
   std::string ca_file() const { return folder_.name() + "/ca.pem"; }
   std::string log() const { return process_.log(); }
 
-  void freeze(bool on) const { process_.signal(on ? SIGSTOP : SIGCONT); }
+  void freeze(bool on) const { process_.freeze(on); }
 };
 
 }  // namespace servers

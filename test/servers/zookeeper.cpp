@@ -23,8 +23,7 @@ TEST_CASE("a frozen ZooKeeper does not answer until it goes on") {
   servers::zookeeper const z;
   CHECK(z.four_letters("ruok") == "imok");
   z.freeze(true);
-  auto const give_up = std::chrono::steady_clock::now() + 5s;  // a signal may take its time
-  while (!z.four_letters("ruok", 50ms).empty()) REQUIRE(std::chrono::steady_clock::now() < give_up);
+  CHECK(z.four_letters("ruok", 50ms).empty());
   z.freeze(false);
   CHECK(z.four_letters("ruok") == "imok");
 }

@@ -62,7 +62,7 @@ class zookeeper {
     kill();
     start();
   }
-  void freeze(bool on) const { process_.signal(on ? SIGSTOP : SIGCONT); }
+  void freeze(bool on) const { process_.freeze(on); }
 
   /// What the server answers to a command of four letters; nothing within `limit`: empty.
   std::string four_letters(std::string const& word, std::chrono::milliseconds limit = 2s) const {
