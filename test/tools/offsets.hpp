@@ -100,4 +100,31 @@ inline words at(place const& p, std::string const& group, words const& more = {}
   return all;
 }
 
+/// Without brokers that could tell whether somebody is in the group.
+inline words const at_once{"--sample-for", "0"};
+inline words const some{"orders:0=5", "orders:1=49", "orders:2=0"}, others{"orders:0=1", "orders:1=2", "orders:2=3"};
+
+/// Copies a group's positions there, back, and there again when they have changed. `more` goes with what changes, `look`
+/// with what reads.
+inline void there_and_back(place const& from, place const& to, std::string const& group, words more = at_once,
+                           words const& look = {}) {
+  INFO(from.word << " to " << to.word);
+  more = words{"--group", group} + more;
+  auto const secrets = from.environment + to.environment;
+  auto const copied = [&](place const& x, place const& y) {
+    return done(words{"copy"} + x.as("from") + y.as("to") + more, secrets);
+  };
+  done(words{"set"} + from.as_store() + more + some, secrets);
+  auto const said = copied(from, to);
+  CHECK_THAT(said, ContainsSubstring("3 of 3 positions changed in " + to.word.substr(0, 4)));
+  CHECK_THAT(said, ContainsSubstring("no fingerprint"));
+  CHECK(at(to, group, look) == some);
+  CHECK(at(from, group, look) == some);
+  copied(to, from);
+  CHECK(at(from, group, look) == some);
+  done(words{"set"} + from.as_store() + more + others, secrets);
+  copied(from, to);
+  CHECK(at(to, group, look) == others);
+}
+
 }  // namespace offsets

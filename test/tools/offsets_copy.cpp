@@ -41,9 +41,6 @@ servers_of_all& all() {
   return one;
 }
 
-words const at_once{"--sample-for", "0"};
-words const some{"orders:0=5", "orders:1=49", "orders:2=0"}, others{"orders:0=1", "orders:1=2", "orders:2=3"};
-
 }  // namespace
 
 TEST_CASE("from each store to each other and back: the positions are the same") {
@@ -51,28 +48,10 @@ TEST_CASE("from each store to each other and back: the positions are the same") 
   for (auto const& [a, from] : places)
     for (auto const& [b, to] : places) {
       if (a == b) continue;
-      INFO(a << " to " << b);
-      auto const group = a + "-" + b;
-      bool const kafka = a == "kafka" || b == "kafka";
-      auto const more = words{"--group", group} + (kafka ? all().by_kafka() : at_once);
-      auto const look = words(kafka ? words{"--brokers", all().kafka.bootstrap()} : words{});
-      auto const copied = [&](place const& x, place const& y) {
-        return done(words{"copy"} + x.as("from") + y.as("to") + more, all().secrets());
-      };
-      auto const set = [&](place const& p, words const& where) {
-        done(words{"set"} + p.as_store() + more + where, all().secrets());
-      };
-      set(from, some);
-      auto const said = copied(from, to);
-      CHECK_THAT(said, ContainsSubstring("3 of 3 positions changed in " + to.word.substr(0, 4)));
-      CHECK_THAT(said, ContainsSubstring("no fingerprint"));
-      CHECK(at(to, group, look) == some);
-      CHECK(at(from, group, look) == some);
-      copied(to, from);
-      CHECK(at(from, group, look) == some);
-      set(from, others);
-      copied(from, to);
-      CHECK(at(to, group, look) == others);
+      if (a == "kafka" || b == "kafka")
+        there_and_back(from, to, a + "-" + b, all().by_kafka(), {"--brokers", all().kafka.bootstrap()});
+      else
+        there_and_back(from, to, a + "-" + b);
     }
 }
 

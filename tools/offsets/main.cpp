@@ -124,14 +124,14 @@ struct store_arguments {
          "Your own layout: the offset is the next to be read, or the last that was", "next|last")
         ->check(CLI::IsMember({"next", "last"}));
     flag("plain", words.plain, "Kafka: commit without the library's note, as other programs do");
-    text("user", words.user, "Redis, ZooKeeper, HDFS: who logs in", "NAME");
+    text("user", words.user, "MariaDB, Redis, ZooKeeper, HDFS: who logs in", "NAME");
     text("password-file", words.password_file, "A file that holds the password", "FILE");
     text("password-variable", words.password_variable, "The environment variable that holds the password", "NAME");
     add(group->add_option("--" + before + "database", words.database, "Redis: its number")->type_name("N"), "database");
     text("prefix", words.prefix, "Redis, S3: of the library's keys (default sluice, sluice/)", "TEXT");
     text("region", words.region, "S3: default us-east-1", "NAME");
     flag("lossy", words.lossy, "Redis: it need not be durable");
-    flag("assume-durable", words.assume_durable, "A server whose durability can't be seen");
+    flag("assume-durable", words.assume_durable, "PostgreSQL, MariaDB, Redis: take a server whose durability can't be seen");
   }
 
   std::unique_ptr<store> open(circumstances const& c) {
@@ -182,7 +182,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused, since a consumer of the
   sluice-offsets show sqlite:billing.db --group billing --brokers localhost:9092
   sluice-offsets set sqlite:billing.db --group billing --dry-run orders:0=120 orders:1=80
   sluice-offsets copy --from sqlite:billing.db --to postgres:"host=db dbname=billing" --group billing --brokers localhost:9092
-  sluice-offsets copy --from redis:cache:6379 --from-key 'offsets:{group}:{topic}' --from-stored-offset-is last
+  sluice-offsets copy --from redis:cache:6379 --from-key 'offsets:{group}:{topic}' --from-stored-offset-is last \
                       --to kafka: --group billing --brokers localhost:9092
 )";
 

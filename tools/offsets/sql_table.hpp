@@ -30,11 +30,18 @@ struct table_names {
         throw failure{as_found(n) + " can't be a name in SQL here: letters, digits and underscores, no digit first"};
   }
 
-  std::string quoted_table() const {
-    auto const dot = table.find('.');
-    return dot == table.npos ? quoted(table) : quoted(table.substr(0, dot)) + "." + quoted(table.substr(dot + 1));
+  std::string quoted_table(char mark = '"') const {
+    auto const schema_ = schema({});
+    return (schema_.empty() ? schema_ : quoted(schema_, mark) + ".") + quoted(bare_table(), mark);
   }
-  static std::string quoted(std::string const& name) { return "\"" + name + "\""; }
+  /// The part in front of the dot; without one, `otherwise`.
+  std::string schema(std::string const& otherwise) const {
+    auto const dot = table.find('.');
+    return dot == table.npos ? otherwise : table.substr(0, dot);
+  }
+  std::string bare_table() const { return table.substr(table.find('.') + 1); }
+
+  static std::string quoted(std::string const& name, char mark = '"') { return mark + name + mark; }
 };
 
 /// A database with such a table, opened for one command. Values are text; what is null is absent.

@@ -246,8 +246,7 @@ class mysql_offset_store {
   static constexpr auto still_ours = "release savepoint sluice_begin; ";
 
   static mysql_offsets checked(mysql_offsets c) {
-    detail::mysql::check_name("mysql_offsets.table", c.table,
-                              detail::mysql::longest_identifier - std::string_view{"_skipped"}.size());
+    detail::mysql::check_table("mysql_offsets.table", c.table);
     return c;
   }
   static void check_length(char const* what, std::string const& name) {

@@ -93,6 +93,12 @@ class positions {
            found(wait);
   }
 
+  /// All of the group's; behind what each() reads come topic and partition.
+  std::string all() const {
+    return std::string("select row_number() over (), ") + columns + ", p.topic, p.`partition` from " +
+           tables_.with("") + " p where p.grp = " + literal(group_);
+  }
+
   /// Calls `f` with the index of a move, claim or rewind, and its position.
   template <class F>
   static void each(answer const& a, F f) {

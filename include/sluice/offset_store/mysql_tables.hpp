@@ -38,6 +38,11 @@ inline void check_name(std::string const& key, std::string_view name, std::size_
                                              " letters, digits and underscores, no digit first");
 }
 
+/// The table that the others beside it are named after.
+inline void check_table(std::string const& key, std::string_view name) {
+  check_name(key, name, longest_identifier - std::string_view{"_skipped"}.size());
+}
+
 /// Where the tables are: every statement names the database.
 class tables {
   connection& db_;
@@ -66,6 +71,16 @@ class tables {
     check_shape(name_ + "_topics", topics_columns(), by);
     check_shape(name_ + "_rewinds", rewinds_columns(), by);
     prepare_letters(skipped(), by);
+  }
+
+  /// Whether they are there, in a format that is known; makes nothing, and asks for no right but to read. Throws as
+  /// prepare() does.
+  bool look(time_point by) {
+    in_ = db_.database();
+    if (!is_there(name_, by)) return false;  // the last to be made
+    if (!is_there(name_ + "_meta", by)) another_shape(name_, "is there and is not one that the library made");
+    check_format(by);
+    return true;
   }
 
   /// A table of records that were set aside, in the database of the others.
