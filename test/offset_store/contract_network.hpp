@@ -263,13 +263,13 @@ void server_frozen(F& f) {
 
 /// What was acknowledged outlives the server, and nothing is there that was not asked for.
 template <class F>
-void server_killed(F& f) {
+void server_killed(F& f, int kills) {
   std::mt19937 random{seed()};
   resolver r{{{"orders", std::vector<offset>(4, offset{0})}}};
   auto const set = partitions("orders", up_to(4));
   auto const s = f.open();
   auto claims = claim(*s, group_of(f), set, r);
-  constexpr int rounds = 200;
+  int const rounds = 110 * kills;
   std::vector<offset> applied(4), asked(4);
   std::atomic<int> round{0};
   std::atomic<bool> ended{false};
@@ -277,7 +277,7 @@ void server_killed(F& f) {
   std::thread worker{[&] {
     try {
       auto moves = to_all(claims, 1);
-      auto const give_up = in(90s);
+      auto const give_up = in(90s * kills);
       while (round < rounds) {
         if (std::chrono::steady_clock::now() > give_up) throw std::logic_error("no end");
         for (std::size_t i = 0; i < 4; ++i) asked[i] = std::max(asked[i], moves[i].until);
@@ -311,7 +311,7 @@ void server_killed(F& f) {
   }};
   try {
     int at = 0;
-    for (auto kills = 1 + random() % 2; kills > 0; --kills) {
+    for (int killed = 0; killed < kills; ++killed) {
       at += static_cast<int>(random() % 90);
       while (round < at && !ended) std::this_thread::yield();
       f.restart();
@@ -351,8 +351,15 @@ void holds_over_network() {
       on_fresh<F>("a transaction and " + name_of(t), [t](F& f) { transaction_in_trouble(f, t); });
   }
   on_fresh<F>("a server that is stopped", server_frozen<F>);
-  if constexpr (requires(F f) { f.restart(); }) on_fresh<F>("a server that is killed", server_killed<F>);
+  if constexpr (requires(F f) { f.restart(); })
+    on_fresh<F>("a server that is killed", [](F& f) { server_killed(f, 2); });
   on_fresh<F>("few round trips", few_round_trips<F>);
+}
+
+/// For the long tests: each kill meets the server somewhere in one of a hundred advances.
+template <class F>
+void server_killed_often() {
+  on_fresh<F>("a server that is killed 20 times", [](F& f) { server_killed(f, 20); });
 }
 
 }  // namespace contract

@@ -1,7 +1,10 @@
 #include <sluice/offset_store/kafka_transaction.hpp>
 
+#include <thread>
+
 #include "../source/written_records.hpp"
 #include "catch.hpp"
+#include "thrown.hpp"
 
 namespace sl = sluice;
 using namespace std::chrono_literals;
@@ -23,7 +26,8 @@ struct fixture {
     broker.create_topic("clean", 1);
     producer.begin(within(5s));
   }
-  auto commit() { return producer.commit(*offsets, *group, within(2s)).what; }
+  auto end() { return producer.commit(*offsets, *group, within(2s)); }
+  auto commit() { return end().what; }
 };
 }  // namespace
 
@@ -64,6 +68,21 @@ TEST_CASE("brokers that take nothing end the transaction, even where the handler
   CHECK_THROWS_AS(fill(), sl::store_error);
   CHECK(std::chrono::steady_clock::now() - began < 4s);
   CHECK(f.commit() == sl::detail::transaction_end::aborted);
+}
+
+TEST_CASE("a topic that may not be written is a missing right, at whichever record it comes to light") {
+  fixture f;
+  f.broker.fail_next(sl::testing::request::produce, {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED});
+  auto const e = error_of([&] {
+    for (auto const give_up = within(10s); std::chrono::steady_clock::now() < give_up; std::this_thread::sleep_for(5ms))
+      f.tx.produce("clean", "k", "v");
+  });
+  CHECK(e.of_store);
+  CHECK(e.code == sl::errc::access_denied);
+  CHECK_THAT(e.text, Catch::Matchers::ContainsSubstring("clean") && Catch::Matchers::ContainsSubstring("WRITE"));
+  auto const end = f.end();
+  CHECK(end.what == sl::detail::transaction_end::aborted);
+  CHECK(end.code == sl::errc::access_denied);
 }
 
 TEST_CASE("outside a transaction nothing is written") {

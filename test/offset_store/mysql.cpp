@@ -15,6 +15,10 @@ TEST_CASE("mysql_offsets keeps the contract of stores") { contract::holds<fixtur
 
 TEST_CASE("mysql_offsets keeps the contract of stores behind a network") { contract::holds_over_network<fixture>(); }
 
+TEST_CASE("20 kills of MariaDB in mid-store lose nothing that it acknowledged", "[.long]") {
+  contract::server_killed_often<fixture>();
+}
+
 TEST_CASE("mysql_offsets does what SQL stores must do") { sql_cases::hold<fixture>(); }
 
 TEST_CASE("mysql_offsets does what stores in SQL servers must do") { sql_server_cases::hold<fixture>(); }

@@ -23,6 +23,10 @@ TEST_CASE("redis_offsets keeps the contract of stores behind a network") {
   contract::holds_over_network<redis_fixture>();
 }
 
+TEST_CASE("20 kills of Redis in mid-store lose nothing that it acknowledged", "[.long]") {
+  contract::server_killed_often<redis_fixture>();
+}
+
 TEST_CASE("what Redis holds can be read by people, and has a format") {
   redis_fixture f;
   auto r = orders();

@@ -13,3 +13,7 @@ TEST_CASE("webhdfs_offsets keeps the contract of stores") { contract::holds<webh
 TEST_CASE("webhdfs_offsets keeps the contract of stores behind a network") {
   contract::holds_over_network<webhdfs_fixture>();
 }
+
+TEST_CASE("20 kills of HDFS in mid-store lose nothing that it acknowledged", "[.long]") {
+  contract::server_killed_often<webhdfs_fixture>();
+}

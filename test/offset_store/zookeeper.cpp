@@ -14,6 +14,10 @@ TEST_CASE("zookeeper_offsets keeps the contract of stores behind a network") {
   contract::holds_over_network<zookeeper_fixture>();
 }
 
+TEST_CASE("20 kills of ZooKeeper in mid-store lose nothing that it acknowledged", "[.long]") {
+  contract::server_killed_often<zookeeper_fixture>();
+}
+
 namespace {
 
 using contract::advance;

@@ -25,7 +25,7 @@ class basic_kafka_transaction {
     auto const failure = producer_->produce(topic, key, value, headers, partition);
     if (!failure) return;
     if (detail::is_the_records_fault(failure.code)) throw error(errc::client_failed, "not written to " + failure.why);
-    throw store_error(errc::store_unavailable, "the transaction can't go on: " + failure.why);
+    throw store_error(detail::unavailable_or_denied(failure.code), "the transaction can't go on: " + failure.why);
   }
   void produce(std::string_view topic, payload key, payload value, std::int32_t partition) {
     produce(topic, key, value, {}, partition);

@@ -159,9 +159,8 @@ class basic_rdkafka_positions final : public group_positions {
   }
 
   [[noreturn]] void throw_not_read(rd_kafka_resp_err_t e) const {
-    throw store_error(
-        is_denied(e) ? errc::access_denied : errc::store_unavailable,
-        "the positions of the group \"" + at_->group + "\" can't be read: " + rd_kafka_err2str(e) + missing_right(e));
+    throw store_error(unavailable_or_denied(e), "the positions of the group \"" + at_->group +
+                                                    "\" can't be read: " + rd_kafka_err2str(e) + missing_right(e));
   }
 
   bool is_member() const {
@@ -231,8 +230,7 @@ class basic_rdkafka_positions final : public group_positions {
   }
 
   void not_stored(std::string const& what, rd_kafka_resp_err_t e) {
-    complaints_.push_back({is_denied(e) ? errc::access_denied : errc::store_unavailable,
-                           what + " not stored: " + rd_kafka_err2str(e) + missing_right(e)});
+    complaints_.push_back({unavailable_or_denied(e), what + " not stored: " + rd_kafka_err2str(e) + missing_right(e)});
   }
 
   void read_back(std::vector<group_position> const& set, std::vector<topic_partition> const& unclear,

@@ -17,6 +17,10 @@ inline bool is_denied(rd_kafka_resp_err_t e) {
          e == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
 }
 
+inline errc unavailable_or_denied(rd_kafka_resp_err_t e) {
+  return is_denied(e) ? errc::access_denied : errc::store_unavailable;
+}
+
 /// The right that is missing, to be put behind librdkafka's own sentence; empty where that is not why.
 inline char const* missing_right(rd_kafka_resp_err_t e, bool writes = false) {
   switch (e) {

@@ -32,8 +32,8 @@ class basic_transactional_producer {
   std::unique_ptr<producer_type> producer_{};
   bool ready_ = false;
   bool open_ = false;
-  std::string doomed_{};  // why the open transaction must not be committed
-  time_point end_{};      // when the coordinator gives the open transaction up
+  delivery_failure doomed_{};  // why the open transaction must not be committed
+  time_point end_{};           // when the coordinator gives the open transaction up
 
  public:
   basic_transactional_producer(typename producer_type::settings s, std::string const& id,
@@ -82,7 +82,7 @@ class basic_transactional_producer {
       throw store_error(errc::store_unavailable, "no transaction could begin: " + why);
     }
     open_ = true;
-    doomed_.clear();
+    doomed_ = {};
     static_cast<void>(producer_->take_failure());
     end_ = std::chrono::steady_clock::now() + timeout_;
   }
@@ -91,11 +91,15 @@ class basic_transactional_producer {
   delivery_failure produce(std::string_view topic, payload const& key, payload const& value, header_list const& headers,
                            std::int32_t partition) {
     auto failure = producer_->produce(topic, key, value, headers, partition, end_);
+    if (failure.code == RD_KAFKA_RESP_ERR__STATE) {  // librdkafka has given the transaction up; a report says why
+      producer_->serve(0);
+      if (auto reported = producer_->take_failure()) failure = std::move(reported);
+    }
     note(failure);
     return failure;
   }
   void note(delivery_failure const& failure) {
-    if (failure && !is_the_records_fault(failure.code) && doomed_.empty()) doomed_ = failure.why;
+    if (failure && !is_the_records_fault(failure.code) && !doomed_) doomed_ = failure;
   }
 
   /// Every result acknowledged, then the offsets, then the commit. `offsets` may be empty.
@@ -103,9 +107,9 @@ class basic_transactional_producer {
                          rd_kafka_consumer_group_metadata_t const& group, time_point by) {
     by = std::max(by, end_);
     if (!producer_->flush(by)) return abort("the results were not acknowledged in time" + producer_->not_connected());
+    if (doomed_) return abort(doomed_.why, unavailable_or_denied(doomed_.code));
     if (auto const failure = producer_->take_failure())
       return abort("a result was not delivered to " + failure.why, unavailable_or_denied(failure.code));
-    if (!doomed_.empty()) return abort(doomed_);
     if (rdkafka_error const failed{rd_kafka_send_offsets_to_transaction(producer_->native_handle(), &offsets, &group,
                                                                         milliseconds_until(by))}) {
       return not_sent(*failed);
@@ -126,7 +130,7 @@ class basic_transactional_producer {
   void abort() noexcept {
     if (!open_) return;
     open_ = false;
-    bool const failed = producer_->take_failure() || !doomed_.empty();
+    bool const failed = producer_->take_failure() || doomed_;
     if (producer_->fatal()) {
       discard();
       return;
@@ -152,10 +156,6 @@ class basic_transactional_producer {
     auto const code = rd_kafka_error_code(&e);
     return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH ||
            code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED;
-  }
-
-  static errc unavailable_or_denied(rd_kafka_resp_err_t e) {
-    return is_denied(e) ? errc::access_denied : errc::store_unavailable;
   }
 
   transaction_end abort(std::string const& why, errc code = errc::store_unavailable) {
