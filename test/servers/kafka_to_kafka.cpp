@@ -44,7 +44,7 @@ class copiers {
 
 void copy_through(int in_each, int kills_of_consumers, int kills_of_broker, char const* rate) {
   std::mt19937 random{seed()};
-  kafka broker{kills_of_broker > 0 ? 3 : 1};  // one alone would forget commits: see DESIGN.md
+  kafka broker{3};  // one alone would forget commits: see DESIGN.md
   kafka_topics const topics{broker.bootstrap()};
   topics.create("in", partitions);
   topics.create("out", partitions);
@@ -106,8 +106,6 @@ void copy_through(int in_each, int kills_of_consumers, int kills_of_broker, char
 
 }  // namespace
 
-TEST_CASE("20,000 records from Kafka to Kafka, with 4 kills of the consumers") { copy_through(5'000, 4, 0, "400"); }
-
-TEST_CASE("100,000 records from Kafka to Kafka, with 10 kills of the consumers and 3 of the broker", "[.long]") {
+TEST_CASE("100,000 records from Kafka to Kafka, with 10 kills of the consumers and 3 of the broker") {
   copy_through(25'000, 10, 3, "1200");
 }
