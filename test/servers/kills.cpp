@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include <functional>
+#include <iterator>
 #include <random>
 #include <sstream>
 
@@ -54,19 +55,31 @@ std::int64_t sum(counts const& all) {
   return n;
 }
 
+/// Another build of the counter, such as one for another release of the system, that is to be the second member: words
+/// between spaces.
+std::vector<std::string> other_counter() {
+  auto const* const given = std::getenv("SLUICE_OTHER_COUNTER");
+  std::istringstream words{given ? given : COUNTER};
+  return {std::istream_iterator<std::string>{words}, {}};
+}
+
 /// Two members of a group; what ends is started again, as a supervisor would.
 class counters {
   temporary_folder folder_{};
-  std::vector<std::string> command_;
+  std::vector<std::string> arguments_;
   std::vector<std::string> environment_;
   std::vector<process> running_{};
 
-  process start(std::size_t i) const { return {command_, (folder_.path / std::to_string(i)).string(), environment_}; }
+  process start(std::size_t i) const {
+    auto command = i == 0 ? std::vector<std::string>{COUNTER} : other_counter();
+    command.insert(command.end(), arguments_.begin(), arguments_.end());
+    return {command, (folder_.path / std::to_string(i)).string(), environment_};
+  }
 
  public:
   counters(std::string const& store, std::vector<std::string> const& address, std::vector<std::string> environment)
-      : command_{COUNTER, store, shared().broker.bootstrap()}, environment_(std::move(environment)) {
-    command_.insert(command_.end(), address.begin(), address.end());
+      : arguments_{store, shared().broker.bootstrap()}, environment_(std::move(environment)) {
+    arguments_.insert(arguments_.end(), address.begin(), address.end());
     for (std::size_t i = 0; i < 2; ++i) running_.push_back(start(i));
   }
   void wait(std::chrono::milliseconds t) {
