@@ -1,5 +1,6 @@
 #include <sluice/offset_store/sqlite_read.hpp>
 
+#include "../detail/temporary_folder.hpp"
 #include "reading.hpp"
 #include "sqlite_support.hpp"
 
@@ -49,4 +50,30 @@ TEST_CASE("what a consumer is writing is read as it was before") {
   CHECK(reading::read(f).at(0).next == sl::offset{10});
   CHECK(s->commit(tx, contract::soon()) == sl::outcome::applied);
   CHECK(reading::read(f).at(0).next == sl::offset{11});
+}
+
+TEST_CASE("tables of format 1 that were written once are read the same for ever, and kept up") {
+  fixture f;
+  rows(f.config.path, content_of(SLUICE_SOURCE_DIR "/test/golden/sqlite_offsets.v1.sql"));
+  auto const found = reading::read(f);
+  REQUIRE(found.size() == 2);
+  sl::log_state const log{.incarnation = 1795308585441, .last = sl::fingerprint{sl::offset{2716}, 7774827076669557826}};
+  CHECK(found[0].next == sl::offset{2717});
+  CHECK(found[0].log == log);
+  CHECK_FALSE(found[0].held);
+  CHECK(found[1].next == sl::offset{0});
+  CHECK(found[1].held);
+
+  auto const s = f.open();
+  CHECK(s->local_id() == "a145d7d4dc0c1813950e114f9d6864d6");
+  contract::resolver none{{}};
+  auto const claims = contract::claim(*s, "billing", {sl::topic_partition{"orders", 0}, {"orders", 1}}, none);
+  CHECK(claims[0].what == sl::claimed::stored);
+  CHECK(claims[0].mine.turn == 10);
+  CHECK(claims[0].log == log);
+  CHECK(contract::advance(*s, {contract::to(claims[0], 2720)}) == contract::all{sl::outcome::applied});
+  CHECK(rows(f.config.path, "select next from sluice_offsets where grp = 'billing' order by partition") ==
+        std::vector<std::string>{"2720", "0"});
+  CHECK(rows(f.config.path, "select \"offset\", hex(value) from sluice_offsets_skipped") ==
+        std::vector<std::string>{"2711|6100"});
 }

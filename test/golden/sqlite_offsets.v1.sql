@@ -1,0 +1,14 @@
+CREATE TABLE "sluice_offsets" (grp text not null, topic text not null, partition integer not null, next integer not null, incarnation integer not null, fence_turn integer not null, fence_nonce integer, leader_epoch integer not null default -1, last_offset integer, last_hash integer, primary key (grp, topic, partition)) strict, without rowid;
+INSERT INTO "sluice_offsets" VALUES('billing','orders',0,2717,1795308585441,9,NULL,-1,2716,7774827076669557826);
+INSERT INTO "sluice_offsets" VALUES('billing','orders',1,0,1795308585441,1,77,-1,NULL,NULL);
+INSERT INTO "sluice_offsets" VALUES('other','orders',0,5,1795308585000,2,-5518135012815866211,4,4,-1);
+CREATE TABLE "sluice_offsets_meta" (name text primary key, value text not null) strict, without rowid;
+INSERT INTO "sluice_offsets_meta" VALUES('format','1');
+INSERT INTO "sluice_offsets_meta" VALUES('id','a145d7d4dc0c1813950e114f9d6864d6');
+CREATE TABLE "sluice_offsets_rewinds" (grp text not null, topic text not null, partition integer not null, cause text not null, from_offset integer not null, to_offset integer not null, incarnation integer not null, at_ms integer not null) strict;
+INSERT INTO "sluice_offsets_rewinds" VALUES('billing','orders',0,'seek',3000,2700,1795308585441,1795308585440);
+CREATE TABLE "sluice_offsets_skipped" (grp text not null, topic text not null, partition integer not null, "offset" integer not null, incarnation integer not null, timestamp integer not null, "key" blob, value blob, error text not null, attempts integer not null, "first" integer not null, primary key (grp, topic, partition, incarnation, "offset")) strict;
+INSERT INTO "sluice_offsets_skipped" VALUES('billing','orders',0,2711,1795308585441,1795308580000,NULL,X'6100','no number',3,1795308581000);
+CREATE TABLE "sluice_offsets_topics" (grp text not null, topic text not null, partitions integer not null, primary key (grp, topic)) strict, without rowid;
+INSERT INTO "sluice_offsets_topics" VALUES('billing','orders',2);
+INSERT INTO "sluice_offsets_topics" VALUES('other','orders',1);
