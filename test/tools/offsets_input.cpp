@@ -10,7 +10,6 @@ using namespace offsets;
 
 namespace {
 
-words const at_once{"--sample-for", "0"};
 
 struct local {
   temporary_folder folder{};

@@ -131,7 +131,8 @@ struct store_arguments {
     text("prefix", words.prefix, "Redis, S3: of the library's keys (default sluice, sluice/)", "TEXT");
     text("region", words.region, "S3: default us-east-1", "NAME");
     flag("lossy", words.lossy, "Redis: it need not be durable");
-    flag("assume-durable", words.assume_durable, "PostgreSQL, MariaDB, Redis: take a server whose durability can't be seen");
+    flag("assume-durable", words.assume_durable,
+         "PostgreSQL, MariaDB, Redis: take a server whose durability can't be seen");
   }
 
   std::unique_ptr<store> open(circumstances const& c) {
@@ -239,7 +240,7 @@ int run(int argc, char** argv) {
   a.add_common(*set_);
   a.add_changing(*set_);
   a.add_store(*set_);
-  set_->add_option("TOPIC:PARTITION=OFFSET", a.given, "The next offset to be read");
+  set_->add_option("POSITION", a.given, "The next offset to be read")->type_name("TOPIC:PARTITION=OFFSET");
   set_->add_option("--to", a.to, "Instead, all partitions of the group's topics (or of --topic)")
       ->type_name("earliest|latest|TIME");
 
