@@ -51,4 +51,11 @@ TEST_CASE("a row that is more than the server takes is told, not sent") {
   good.write(by);
   CHECK(f.look("select count(*) from t where length(y) = 3 << 20") == contract::texts{"6"});
   CHECK(error_of([&] { good.add("test", by, 1, 2); }).code == sl::errc::bad_statement);
+
+  // Two that are good alone, and too much together.
+  m::row_writer both{db, prepared, "insert into t values (?)", 1};
+  both.add("test", by, std::string(3 << 20, 'y'));
+  both.add("test", by, std::string(14 << 20, 'y'));
+  both.write(by);
+  CHECK(f.look("select length(y) >> 20 from t where y like 'y%' order by 1") == contract::texts{"3", "14"});
 }

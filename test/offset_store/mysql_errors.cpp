@@ -43,10 +43,22 @@ TEST_CASE("only what names tables, columns and constraints is passed on") {
 }
 
 TEST_CASE("which errors are the server's, and which end the session") {
-  CHECK(m::is_of_the_store(2013));
-  CHECK(m::is_of_the_store(1205));
-  CHECK_FALSE(m::is_of_the_store(1062));
-  CHECK_FALSE(m::is_of_the_store(1064));
+  auto const of_the_store = [](unsigned code, char const* state) { return m::is_of_the_store({code, {}, state}); };
+  CHECK(of_the_store(2013, "HY000"));
+  CHECK(of_the_store(1205, "HY000"));
+  CHECK(of_the_store(1412, "HY000"));
+  CHECK(of_the_store(1047, "08S01"));  // a Galera node without its quorum
+  CHECK(of_the_store(1461, "42000"));  // max_prepared_stmt_count
+  CHECK(of_the_store(1226, "42000"));  // a user's limit
+  CHECK(of_the_store(1036, "HY000"));
+  CHECK(of_the_store(4242, "HY000"));  // not known
+  CHECK_FALSE(of_the_store(1062, "23000"));
+  CHECK_FALSE(of_the_store(1064, "42000"));
+  CHECK_FALSE(of_the_store(1406, "22001"));
+  CHECK_FALSE(of_the_store(1364, "HY000"));
+  CHECK_FALSE(of_the_store(1366, "HY000"));
+  CHECK_FALSE(of_the_store(4038, "HY000"));  // a JSON function and a text that is none
+  CHECK_FALSE(of_the_store(1644, "45000"));
   CHECK(m::ends_session(2006));
   CHECK(m::ends_session(1927));
   CHECK_FALSE(m::ends_session(1213));

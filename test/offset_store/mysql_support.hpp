@@ -79,6 +79,8 @@ struct mysql_fixture {
     look("create table results (what varchar(255)) engine = InnoDB");
   }
 
+  std::shared_ptr<std::string> told = std::make_shared<std::string>();  // what its stores log
+
   static int& count() {
     static int n = 0;
     return n;
@@ -87,7 +89,8 @@ struct mysql_fixture {
   std::unique_ptr<store> open(int port) {
     auto c = config;
     c.port = port;
-    return std::unique_ptr<store>{new store(sl::mysql_offsets::open(c, {}))};
+    return std::unique_ptr<store>{new store(sl::mysql_offsets::open(
+        c, {.log = [told = told](int, std::string_view line) { told->append(line) += '\n'; }}))};
   }
   static std::string password() { return server().password(); }
   int port() const { return server().port(); }

@@ -363,26 +363,31 @@ TEST_CASE_METHOD(fixture, "a table that is not InnoDB's takes no rows of many; o
       [&] { tx->append({.table = "old", .columns = {"n"}}, std::vector{1}, [](int i) { return std::tuple{i}; }); });
   CHECK(e.code == sl::errc::bad_statement);
   CHECK_THAT(e.text, ContainsSubstring("MyISAM") && ContainsSubstring("engine = InnoDB"));
-  std::string told;
-  sl::mysql_offset_store second{
-      sl::mysql_offsets::open(config, {.log = [&](int, std::string_view line) { told += std::string(line) + "\n"; }})};
-  auto& t = second.begin({}, soon());
+  auto const second = open();
+  auto& t = second->begin({}, soon());
   t.execute("insert into old values (1)");
-  second.rollback(t);
-  CHECK_THAT(told, ContainsSubstring("not InnoDB's"));
+  second->rollback(t);
+  CHECK_THAT(*told, ContainsSubstring("not InnoDB's"));
 }
 
 TEST_CASE_METHOD(fixture, "what another changed meanwhile makes the batch run again") {
   look("create table counts (k int primary key, n int) engine = InnoDB; insert into counts values (1, 0)");
   auto const n = (*tx->query("select n from counts").begin()).get<int>(0);
   look("update counts set n = n + 1");
-  SECTION("at the statement") {
-    bool conflict = false;
+  auto const meets_a_conflict = [&](auto const&... statement) {
     try {
-      tx->execute("update counts set n = ?", n + 1);
-    } catch (sl::store_conflict const& e) { conflict = e.code() == sl::errc::conflict; }
-    CHECK(conflict);
+      tx->execute(statement...);
+      return false;
+    } catch (sl::store_conflict const& e) { return e.code() == sl::errc::conflict; }
+  };
+  SECTION("at the statement") {
+    CHECK(meets_a_conflict("update counts set n = ?", n + 1));
     CHECK(error_of([&] { tx->execute("insert into t (what) values (1)"); }).of_store);
+    s->rollback(*tx);
+  }
+  SECTION("at the statement: its table was altered") {
+    look("alter table t engine = InnoDB, add column more int");
+    CHECK(meets_a_conflict(GENERATE("select * from t", "insert into counts select 2, count(*) from t")));
     s->rollback(*tx);
   }
   SECTION("at the advance: its position was claimed") {
@@ -398,6 +403,7 @@ TEST_CASE_METHOD(fixture, "what another changed meanwhile makes the batch run ag
   }
   CHECK(look("select n from counts") == texts{"1"});
   CHECK(whats().empty());
+  CHECK(*told == "");  // all of it was undone
 }
 
 TEST_CASE_METHOD(fixture, "a deadlock and a lock that is not to be had make the batch run again") {
@@ -426,6 +432,7 @@ TEST_CASE_METHOD(fixture, "a deadlock and a lock that is not to be had make the 
   }
   other.rows("rollback");
   impatient->rollback(t);
+  CHECK(*told == "");  // all of it was undone
   auto& again = impatient->begin({}, soon());
   CHECK(again.execute("update t set what = 'z'") == 2);
   impatient->rollback(again);

@@ -84,6 +84,26 @@ TEST_CASE("a server that can't be had is told with its place") {
   }
 }
 
+TEST_CASE("one of several hosts that does not answer is passed over") {
+  fixture f;
+  servers::other_server const silent{[](auto const&) { return ""; }};
+  auto const ports = std::to_string(silent.port()) + "," + std::to_string(f.port());
+  f.config.connect_timeout = 2s;
+  f.config.connection += " host=127.0.0.1,127.0.0.1 port=" + ports;
+  auto const begun = std::chrono::steady_clock::now();
+  contract::resolver r{{{"orders", {sl::offset{10}}}}};
+  std::unique_ptr<fixture::store> const s{new fixture::store(sl::postgres_offsets::open(f.config, {}))};
+  CHECK(contract::claim(*s, "billing", {sl::topic_partition{"orders", 0}}, r)[0].what == sl::claimed::first);
+  CHECK(std::chrono::steady_clock::now() - begun < 2s);
+}
+
+TEST_CASE("a group's name that is not UTF-8 is told at once") {
+  fixture f;
+  auto const s = f.open();
+  contract::resolver r{{{"orders", {sl::offset{10}}}}};
+  CHECK(error_of([&] { s->claim("\xff", {{"orders", 0}}, r, contract::soon()); }).code == sl::errc::bad_configuration);
+}
+
 TEST_CASE("a session that could not keep a promise is refused") {
   fixture f;
   SECTION("read-only") {

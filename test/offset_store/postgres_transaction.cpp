@@ -32,6 +32,17 @@ TEST_CASE_METHOD(fixture, "execute answers how many rows changed; a query's rows
   CHECK(whats() == texts{"a", "d", "d"});
 }
 
+TEST_CASE_METHOD(fixture, "what a function can't take is the record's fault, whatever its author calls it") {
+  CHECK(error_of([&] { tx->execute("do $$ begin raise exception 'bad' using errcode = 'XX000'; end $$"); }).code ==
+        sl::errc::bad_statement);
+  s->rollback(*tx);
+  tx = &s->begin(moves, soon());
+  auto const damage =
+      error_of([&] { tx->execute("do $$ begin raise exception 'bad' using errcode = 'XX001'; end $$"); });
+  CHECK(damage.of_store);
+  CHECK(damage.code == sl::errc::store_damaged);
+}
+
 TEST_CASE_METHOD(fixture, "a prepared statement is prepared once, for its text and its types, in each session") {
   auto const prepared = [&] { return (*tx->query("select count(*) from pg_prepared_statements").begin()).get<int>(0); };
   auto insert = tx->prepare("insert into t (what) values ($1)");

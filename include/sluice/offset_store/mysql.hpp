@@ -162,7 +162,7 @@ class mysql_offset_store {
     ready(by);
     db_.must("set transaction isolation level repeatable read; start transaction; savepoint sluice_begin", "begin", by);
     in_transaction_ = tx_.open_ = true;
-    all_applied_ = tx_.savepoint_ = false;
+    all_applied_ = tx_.savepoint_ = tx_.undone_ = false;
     return tx_;
   }
 
@@ -213,9 +213,9 @@ class mysql_offset_store {
       return;
     }
     try {
-      auto const a =
-          db_.ask("release savepoint sluice_begin", std::chrono::steady_clock::now() + std::chrono::seconds{1});
-      bool const ended = a.failed.code == mysql_transaction::no_savepoint;
+      auto const by = std::chrono::steady_clock::now() + std::chrono::seconds{1};
+      bool const ended =
+          !tx_.undone_ && db_.ask("release savepoint sluice_begin", by).failed.code == mysql_transaction::no_savepoint;
       if ((db_.rollback() || ended) && log_)
         log_(3, db_.at() +
                     "a transaction was rolled back, but not all of it: a table that is not InnoDB's was written, or a"
@@ -303,6 +303,7 @@ class mysql_offset_store {
   }
   /// A position that the snapshot does not show as it is now: another claim, most likely.
   void look_what_was_in_the_way(std::span<move const> moves, time_point by) {
+    tx_.undone_ = true;
     rollback(tx_);
     auto const a = db_.must(positions_.find(moves, false), "reading positions", by);
     positions::each(a.all.back(), [&](std::size_t i, detail::stored_position const& p) {

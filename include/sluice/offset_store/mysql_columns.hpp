@@ -96,6 +96,7 @@ class row_writer {
       throw error(errc::bad_statement, who + ": a row has " + std::to_string(bytes) +
                                            " bytes, and the server's max_allowed_packet is " +
                                            std::to_string(db_.most_bytes()));
+    if (!db_.takes(bytes_ + bytes)) write(by);  // those before it, which it would be too much with
     bytes_ += bytes;
     ++waiting_;
     if (waiting_ >= most_rows || bytes_ >= std::min(most_bytes, db_.most_bytes() / 4)) write(by);
@@ -103,7 +104,7 @@ class row_writer {
   void write(time_point by) {
     if (waiting_ == 0) return;
     prepared_.of(db_, sql_, by).run_for_all(db_, columns_, waiting_, by);
-    columns_ = std::vector<many_values>(columns_.size());
+    for (auto& c : columns_) c.forget(waiting_);
     bytes_ = waiting_ = 0;
   }
 };

@@ -152,6 +152,11 @@ class connection {
   /// One round trip: statements of the library's own, between semicolons, up to the first that is refused. Throws lost.
   answers ask(std::string const& sql, time_point by) {
     must_be_alive();
+    if (most_bytes_ > 0 && !takes(sql.size()))
+      throw store_error(errc::store_unavailable,
+                        at() + "a statement of " + std::to_string(sql.size()) +
+                            " bytes, for all partitions at once, is more than the server's max_allowed_packet of " +
+                            std::to_string(most_bytes_) + ": raise that");
     answers a;
     int refused = 0;
     drive(
@@ -164,7 +169,7 @@ class connection {
             by, [&] { return mysql_store_result_start(&rows, c_.get()); },
             [&](int ready) { return mysql_store_result_cont(&rows, c_.get(), ready); });
       if (refused || (!rows && mysql_field_count(c_.get()) > 0)) {
-        a.failed = {mysql_errno(c_.get()), mysql_error(c_.get())};
+        a.failed = {mysql_errno(c_.get()), mysql_error(c_.get()), mysql_sqlstate(c_.get())};
         met(a.failed);
         return a;
       }

@@ -12,30 +12,37 @@ namespace sluice { inline namespace v0 { namespace detail::mysql {
 struct refusal {
   unsigned code = 0;
   std::string message{};
+  std::string state{};  // SQLSTATE
 };
 
 inline bool is_one_of(unsigned code, std::initializer_list<unsigned> all) {
   return std::find(all.begin(), all.end(), code) != all.end();
 }
 
-/// A deadlock that was ended, or a row that another has changed since this transaction's beginning. Both undo all of it.
-inline bool is_conflict(unsigned code) { return is_one_of(code, {1020, 1213}); }
+/// A deadlock that was ended, or a row that another has changed since this transaction's beginning, which undo all of it;
+/// or a table that was altered since.
+inline bool is_conflict(unsigned code) { return is_one_of(code, {159, 1020, 1213, 1412, 1615}); }
 /// The row's or the table's lock was waited for in vain.
 inline bool is_locked(unsigned code) { return is_one_of(code, {1205, 1206}); }
 /// The session is over: an error of the client library's own, or of a server that goes.
 inline bool ends_session(unsigned code) {
   return (code >= 2000 && code < 3000) || is_one_of(code, {1053, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 1927});
 }
-inline bool is_read_only(unsigned code) { return is_one_of(code, {1290, 1792, 1836}); }
+inline bool is_read_only(unsigned code) { return is_one_of(code, {1036, 1290, 1792, 1836, 1874}); }
 inline bool is_missing_right(unsigned code) { return is_one_of(code, {1044, 1142, 1143, 1227, 1370}); }
 inline bool is_full(unsigned code) { return is_one_of(code, {1021, 1114}); }
 inline bool is_damage(unsigned code) { return is_one_of(code, {1030, 1033, 1034, 1035, 1194, 1195, 1877, 1932}); }
 inline bool is_time_up(unsigned code) { return is_one_of(code, {1317, 1969}); }
 
-/// Whether it is the server or the session that failed, not the statement.
-inline bool is_of_the_store(unsigned code) {
-  return is_conflict(code) || is_locked(code) || ends_session(code) || is_read_only(code) || is_full(code) ||
-         is_damage(code) || is_time_up(code) || is_one_of(code, {1026, 1037, 1038, 1040, 1041, 1180, 1181, 1637, 1665});
+/// Whether it is the server or the session that failed, not the statement or its values. What is not known to be theirs is
+/// the server's: a record that was set aside for that would be lost for nothing.
+inline bool is_of_the_store(refusal const& r) {
+  if (is_one_of(r.code, {1040, 1203, 1226, 1461}))
+    return true;  // a limit of the server's, under the state of a bad statement
+  // A column without a default, wrong values, and what JSON functions say.
+  if (is_one_of(r.code, {1364, 1366, 1411}) || (r.code >= 4036 && r.code <= 4044)) return false;
+  auto const of = r.state.substr(0, 2);
+  return !(of == "21" || of == "22" || of == "23" || of == "42" || of == "45");
 }
 
 /// What is said of a statement of the library's own: `what` names the server and what was being done.

@@ -10,7 +10,7 @@ namespace sluice { inline namespace v0 { namespace detail::mysql {
 
 /// For a statement of the handler's.
 [[noreturn]] inline void refused_to_run(connection& db, refusal const& r, std::string_view sql) {
-  if (is_of_the_store(r.code)) db.fail(r, "a statement of the handler's");
+  if (is_of_the_store(r)) db.fail(r, "a statement of the handler's");
   bool const holds_text = sql.find('\'') != sql.npos || sql.find('"') != sql.npos;
   auto const message = safe_message(r, holds_text);
   bad_statement("was refused (error " + std::to_string(r.code) + ")" + (message.empty() ? "" : ": ") + message, sql);

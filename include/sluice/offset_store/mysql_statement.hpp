@@ -54,7 +54,7 @@ class statement {
 
  private:
   [[noreturn]] void refuse(connection& db) {
-    refusal const r{mysql_stmt_errno(s_.get()), mysql_stmt_error(s_.get())};
+    refusal const r{mysql_stmt_errno(s_.get()), mysql_stmt_error(s_.get()), mysql_stmt_sqlstate(s_.get())};
     db.met(r);
     refused_to_run(db, r, sql_);
   }

@@ -43,6 +43,7 @@ class mysql_transaction {
   std::set<std::string> checked_{};  // targets of upsert and append
   unsigned session_ = 0;
   bool open_ = false;
+  bool undone_ = false;  // by the server: its savepoints are gone with it
   bool savepoint_ = false;
 
  public:
@@ -149,6 +150,7 @@ class mysql_transaction {
       return result;
     } catch (store_conflict const&) {
       open_ = false;
+      undone_ = true;
       throw;
     }
   }

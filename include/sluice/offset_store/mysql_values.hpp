@@ -125,6 +125,12 @@ class many_values {
     indicators_.push_back(STMT_INDICATOR_NULL);
     return 0;
   }
+  /// The first `rows` of them.
+  void forget(std::size_t rows) {
+    auto const n = static_cast<std::ptrdiff_t>(rows);
+    texts_.erase(texts_.begin(), texts_.begin() + n);
+    indicators_.erase(indicators_.begin(), indicators_.begin() + n);
+  }
   /// Null, or the value's text.
   std::optional<std::string_view> at(std::size_t row) const {
     if (indicators_[row] == STMT_INDICATOR_NULL) return std::nullopt;

@@ -81,6 +81,8 @@ class postgres_offset_store {
 
   std::vector<claimed> claim(std::string const& group, std::vector<topic_partition> const& set, start_resolver& resolve,
                              time_point by) {
+    if (detail::as_utf8(group) != group)
+      throw error(errc::bad_configuration, "postgres_offsets: the group's name must be UTF-8");
     return detail::answered(db_, set, by, [&](std::vector<claimed>& answers) {
       ready(by);
       positions_.of_group(group);

@@ -35,6 +35,10 @@ class connection {
 
   session_options options_;
   std::string place_{};  // host and port, for errors
+  struct one_host {
+    std::string host{}, address{}, port{};
+  };
+  std::vector<one_host> hosts_{};  // where there are several
   std::unique_ptr<PGconn, finish> c_{};
   session now_{};
   std::vector<session> doubtful_{};  // may still be at work on what they were asked
@@ -148,6 +152,10 @@ class connection {
     auto const state = " (SQLSTATE " + std::string(s) + ")";
     if (is_conflict(s)) throw store_conflict(errc::conflict, what + "another transaction was in the way" + state);
     if (s == "55P03") throw locked(errc::store_unavailable, what + "another session holds the lock");
+    if (s == "22P05")
+      throw error(errc::bad_configuration, what +
+                                               "a name has letters that the database's encoding lacks: use a database"
+                                               " in UTF-8");
     if (s == "25006")
       throw store_error(errc::store_unavailable,
                         what +
@@ -160,18 +168,20 @@ class connection {
       throw store_error(errc::store_damaged,
                         what + "a table of this name is not one that the library made: " + message_of(r));
     if (s == "53100") throw store_error(errc::store_full, what + "the server's disk is full");
-    if (s.starts_with("XX")) throw store_error(errc::store_damaged, what + "the server finds its data damaged" + state);
+    if (is_damage(s)) throw store_error(errc::store_damaged, what + "the server finds its data damaged" + state);
     if (s == "57014")
       throw store_error(errc::store_unavailable, what + "took longer than statement_timeout, or was cancelled");
     throw store_error(errc::store_unavailable, what + "the server refused" + state);
   }
   static bool is_conflict(std::string_view s) { return s == "40001" || s == "40P01"; }
-  /// Whether it is the server or the session that failed, not the statement.
+  static bool is_damage(std::string_view s) { return s == "XX001" || s == "XX002"; }
+  /// Whether it is the server or the session that failed, not the statement. (XX000 is what functions of extensions give for
+  /// values that they can't take.)
   static bool is_of_the_store(std::string_view s) {
     if (s == "08P01") return false;  // a statement was given another number of values than it has parameters
-    for (auto const* c : {"", "08", "25006", "25P", "40", "53", "55P03", "57", "58", "XX"})
+    for (auto const* c : {"", "08", "25006", "25P", "40", "53", "55P03", "57", "58"})
       if (*c ? s.starts_with(c) : s.empty()) return true;
-    return false;
+    return is_damage(s);
   }
   static std::string message_of(result const& r) {
     auto const* m = PQresultErrorField(r.get(), PG_DIAG_MESSAGE_PRIMARY);
@@ -210,22 +220,62 @@ class connection {
                                                                                 PQconninfoFree};
     if (!parsed)  // what libpq says of it would cite it
       bad(".connection is neither a libpq connection string (\"host=… dbname=… user=…\") nor a postgresql:// URI");
-    std::string host, port;
+    std::string host, address, port;
     for (auto const* o = parsed.get(); o->keyword; ++o) {
       if (!o->val) continue;
       if (std::string_view{o->keyword} == "host") host = o->val;
+      if (std::string_view{o->keyword} == "hostaddr") address = o->val;
       if (std::string_view{o->keyword} == "port") port = o->val;
     }
     if (port.find_first_not_of("0123456789,") != port.npos) bad(".connection: the port is no number");
+    auto const all = split(host), addresses = split(address), ports = split(port);
+    for (std::size_t i = 0; i < std::max(all.size(), addresses.size()); ++i)
+      hosts_.push_back({i < all.size() ? all[i] : "", i < addresses.size() ? addresses[i] : "",
+                        ports.size() == 1  ? ports[0]
+                        : i < ports.size() ? ports[i]
+                                           : ""});
     place_ = (host.empty() ? std::string("the local server") : host) + (port.empty() ? "" : ":" + port);
   }
 
+  static std::vector<std::string> split(std::string const& list) {
+    std::vector<std::string> all(list.empty() ? 0 : 1);
+    for (char const c : list)
+      if (c == ',')
+        all.emplace_back();
+      else
+        all.back() += c;
+    return all;
+  }
+
+  /// To the first host that is fit. Each has its share of the time: left to itself libpq waits for one that does not answer
+  /// as long as it may, and comes to no other.
   void connect(time_point by) {
     lose_quietly();
     by = std::min(by, std::chrono::steady_clock::now() + options_.connect_timeout);
+    if (hosts_.size() < 2) return connect_to({}, by);
+    for (std::size_t i = 0;; ++i) {
+      auto const left = static_cast<int>(hosts_.size() - i);
+      auto const now = std::chrono::steady_clock::now();
+      try {
+        return connect_to(hosts_[i], now + (by - now) / left);
+      } catch (store_error const&) {
+        if (left == 1) throw;
+      }
+    }
+  }
+  void connect_to(one_host const& which, time_point by) {
     auto const tcp = std::to_string(options_.statement_timeout.count());
-    char const* const keys[] = {"fallback_application_name", "tcp_user_timeout", "dbname", "client_encoding", nullptr};
-    char const* const values[] = {"sluice", tcp.c_str(), options_.connection.c_str(), "UTF8", nullptr};
+    // What stands behind dbname wins over what is in it, where it is not empty.
+    char const* const keys[] = {"fallback_application_name",
+                                "tcp_user_timeout",
+                                "dbname",
+                                "client_encoding",
+                                "host",
+                                "hostaddr",
+                                "port",
+                                nullptr};
+    char const* const values[] = {"sluice",           tcp.c_str(),           options_.connection.c_str(), "UTF8",
+                                  which.host.c_str(), which.address.c_str(), which.port.c_str(),          nullptr};
     c_.reset(PQconnectStartParams(keys, values, 1));
     if (!c_) throw std::bad_alloc();
     auto const refused = [&](std::string const& why) {

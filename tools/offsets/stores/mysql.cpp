@@ -90,7 +90,7 @@ class session final : public table_session {
   my::answers asked(std::string const& sql, sl::time_point by) {
     auto a = db_.ask(sql, by);
     if (a.good()) return a;
-    if (my::is_of_the_store(a.failed.code)) db_.fail(a.failed, "the table " + names_.table);
+    if (my::is_of_the_store(a.failed)) db_.fail(a.failed, "the table " + names_.table);
     throw failure{db_.at() + "table " + names_.table + ": " + a.failed.message};
   }
 };
