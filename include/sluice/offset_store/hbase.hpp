@@ -41,7 +41,7 @@ class adopting final : public start_resolver {
 /// Rows for the programs that read the history. Best effort: what counts is the group's cell.
 class historian {
   beside beside_;
-  std::map<std::string, std::vector<std::optional<offset>>> told_{};
+  std::map<file_generation::topic_key, std::vector<std::optional<offset>>> told_{};
   time_point due_{};
 
   static constexpr std::chrono::milliseconds patience{1000}, after_failure{1000};
@@ -69,16 +69,15 @@ class historian {
   void tell(state& of, bool now, time_point by) {
     auto const time = std::chrono::steady_clock::now();
     if (!beside_.history || !of.current() || (!now && time < due_)) return;
-    auto const when =
-        std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()).time_since_epoch().count();
     std::vector<row> rows;
     auto told = told_;
     for (auto const& [key, partitions] : of.known().topics) {
       auto const next = positions(partitions);
-      auto& last = told[key.topic];
+      auto& last = told[key];
       if (!is_topic(key.topic) || last == next) continue;
       auto const& family = of.its_table().config().history_family;
-      if (auto r = made_row(key.topic, key.group, when, family, next); !r.cells.empty()) rows.push_back(std::move(r));
+      if (auto r = made_row(key.topic, key.group, of.as_of(), family, next); !r.cells.empty())
+        rows.push_back(std::move(r));
       last = next;
     }
     if (rows.empty()) return;

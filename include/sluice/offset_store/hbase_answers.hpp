@@ -32,7 +32,7 @@ inline meaning meaning_of(http::answer const& a, remedies const& r) {
   if (names("NoSuchColumnFamilyException"))
     return {errc::bad_configuration,
             "has the table without its families: add them (hbase shell: " + r.make_family + ")"};
-  if (names("KeyValue size too large") || names("than allowed max size") || names("QuotaExceeded") ||
+  if (names("KeyValue size too large") || names("exceeds limit of") || names("QuotaExceeded") ||
       names("SpaceLimitingException"))
     return {errc::store_full, "takes no more (" + said +
                                   "): a quota, or a cell above hbase.client.keyvalue.maxsize and "

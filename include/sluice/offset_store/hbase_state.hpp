@@ -16,6 +16,7 @@ class state {
   std::string key_{};
   std::string seen_{};  // what the cell holds; empty: there is none
   bool current_ = false;
+  std::int64_t as_of_ = 0;
   file_generation state_{};
   std::string bytes_{};
 
@@ -26,6 +27,8 @@ class state {
   std::string const& group() const { return group_; }
   /// As read or published last.
   file_generation const& known() const { return state_; }
+  /// The wall clock in ms just before that. Of two states the later one has, with clocks that agree, no smaller time.
+  std::int64_t as_of() const { return as_of_; }
 
   std::string name() const { return table_.name() + " row " + key_; }
 
@@ -45,6 +48,7 @@ class state {
 
   file_generation& newest(time_point by) {
     if (current_) return state_;
+    as_of_ = in_ms(file_wall_clock());
     if (auto found = table_.read(key_, by)) {
       auto parsed = parse_generation<file_generation>(*found, name(), restore_cell);
       for (auto const& [key, partitions] : parsed.topics)
@@ -69,6 +73,7 @@ class state {
   publication publish(time_point by) {
     current_ = false;
     encode(state_, bytes_);
+    auto const before = in_ms(file_wall_clock());
     http::answer a;
     try {
       a = table_.check_put(key_, bytes_, seen_, by);
@@ -80,6 +85,7 @@ class state {
       table_.refuse(a);
     }
     seen_.swap(bytes_);
+    as_of_ = before;
     current_ = true;
     return publication::yes;
   }

@@ -145,8 +145,9 @@ class table {
 
   void make(time_point by) {
     // POST adds to a table that somebody else has made meanwhile; PUT would replace it.
-    auto const wanted = R"({"name":")" + settings_.table + R"(","ColumnSchema":[{"name":")" + settings_.history_family +
-                        R"(","VERSIONS":"1","TTL":"2592000"},{"name":")" + settings_.family + R"(","VERSIONS":"1"}]})";
+    auto const wanted = R"({"name":")" + settings_.table + R"(","DURABILITY":"FSYNC_WAL","ColumnSchema":[{"name":")" +
+                        settings_.history_family + R"(","VERSIONS":"1","TTL":"2592000"},{"name":")" + settings_.family +
+                        R"(","VERSIONS":"1"}]})";
     auto const a = ask("POST", url_ + "/schema", in_json, by, wanted);
     if (a.status != 200 && a.status != 201 && a.status != 304 && a.status < 500) refuse(a);
   }
@@ -168,7 +169,8 @@ class table {
   settings const& config() const { return settings_; }
   std::string name() const { return http_.config().where + ", table " + settings_.table + ","; }
   remedies commands() const {
-    return {"create '" + settings_.table + "', " + current_family() + ", " + history_family(),
+    return {"create '" + settings_.table + "', " + current_family() + ", " + history_family() +
+                ", {DURABILITY => 'FSYNC_WAL'}",
             "alter '" + settings_.table + "', " + current_family() + ", " + history_family()};
   }
 
