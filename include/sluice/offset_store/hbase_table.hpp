@@ -101,8 +101,13 @@ class table {
   }
   [[noreturn]] void missing_table() const {
     throw store_error(errc::bad_configuration, http_.config().where + " has no table " + settings_.table +
-                                                   ": make it (hbase shell: " + commands().make_table +
-                                                   "), or let hbase_offsets.create be true");
+                                                   ": make it (hbase shell: " + commands().make_table + ")");
+  }
+
+  void check_family(schema const& s, std::string const& family) const {
+    if (!s.families.contains(family))
+      bad_table("has no column family '" + family + "' (hbase shell: alter '" + settings_.table + "', " +
+                (family == settings_.family ? current_family() : history_family()) + ")");
   }
 
   /// What was acknowledged must still be there after any time, and after a crash.
@@ -112,10 +117,7 @@ class table {
         if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
       return text;
     };
-    for (auto const* name : {&settings_.family, &settings_.history_family})
-      if (!s.families.contains(*name))
-        bad_table("has no column family '" + *name + "' (hbase shell: alter '" + settings_.table + "', " +
-                  (name == &settings_.family ? current_family() : history_family()) + ")");
+    for (auto const* name : {&settings_.family, &settings_.history_family}) check_family(s, *name);
     auto const& current = s.families.at(settings_.family);
     if (auto const ttl = current.find("TTL");
         ttl != current.end() && ttl->second != "2147483647" && upper(ttl->second) != "FOREVER")
@@ -189,6 +191,13 @@ class table {
       if (!settings_.create || attempt == 3) missing_table();
       make(by);
     }
+  }
+
+  /// For who reads the history alone: it must be there.
+  void open_history(time_point by) {
+    auto const s = look(by);
+    if (!s) missing_table();
+    check_family(*s, settings_.history_family);
   }
 
   /// The library's own cell of that row; absent where it is certain that there is none.
