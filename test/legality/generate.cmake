@@ -10,6 +10,7 @@ set(head [[
 #include <sluice/legality.hpp>
 
 #include <sluice/offset_store/file.hpp>
+#include <sluice/offset_store/hbase.hpp>
 #include <sluice/offset_store/kafka.hpp>
 #include <sluice/offset_store/mysql.hpp>
 #include <sluice/offset_store/periodic_kafka.hpp>

@@ -88,22 +88,6 @@ TEST_CASE("a letter is one line of JSON that any parser reads") {
   CHECK((s.st_mode & 0777) == 0600);
 }
 
-TEST_CASE("base64 is RFC 4648's") {
-  auto const encoded = [](std::string_view text) {
-    std::string out;
-    sl::detail::append_base64(out, sl::as_bytes(text));
-    return out;
-  };
-  CHECK(encoded("") == "");
-  CHECK(encoded("f") == "Zg==");
-  CHECK(encoded("fo") == "Zm8=");
-  CHECK(encoded("foo") == "Zm9v");
-  CHECK(encoded("foob") == "Zm9vYg==");
-  CHECK(encoded("fooba") == "Zm9vYmE=");
-  CHECK(encoded("foobar") == "Zm9vYmFy");
-  CHECK(encoded("\xfb\xff\xbf") == "+/+/");
-}
-
 TEST_CASE("flush alone makes letters durable, and once") {
   temporary_folder folder;
   auto const file = folder.path / "letters";

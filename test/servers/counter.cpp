@@ -2,7 +2,8 @@
 /// SIGTERM: in one transaction with the offsets, or as rows of the SQLite database FILE that repetition can't harm, or
 /// (zookeeper-DELIVERY) as lines of the file NOTES, PARTITION OFFSET KEY. ADDRESS: PostgreSQL's connection string, MariaDB's
 /// or Redis's port (the password is in PASSWORD), SQLite's file, S3's endpoint (its keys are in AWS_ACCESS_KEY_ID and
-/// AWS_SECRET_ACCESS_KEY), WebHDFS's address, ZooKeeper's servers.
+/// AWS_SECRET_ACCESS_KEY), WebHDFS's or HBase's address, ZooKeeper's servers.
+#include <sluice/offset_store/hbase.hpp>
 #include <sluice/offset_store/mysql.hpp>
 #include <sluice/offset_store/postgres.hpp>
 #include <sluice/offset_store/redis.hpp>
@@ -110,6 +111,7 @@ int main(int argc, char** argv) {
     if (store == "webhdfs")
       keep_rows(argv[2], "counters-" + store,
                 sl::webhdfs_offsets{.address = address, .directory = "/counters", .user = "sluice"}, argv[4]);
+    if (store == "hbase") keep_rows(argv[2], "counters-" + store, sl::hbase_offsets{.address = address}, argv[4]);
     auto const zookeeper = sl::zookeeper_offsets{.servers = address};
     if (store == "zookeeper-at_least_once")
       consume(sl::at_least_once{}, sl::retry<>{}, argv[2], "counters-" + store, zookeeper, notes{});

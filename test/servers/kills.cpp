@@ -11,6 +11,7 @@
 
 #include "catch.hpp"
 #include "seed.hpp"
+#include "servers/hbase.hpp"
 #include "servers/hdfs.hpp"
 #include "servers/kafka.hpp"
 #include "servers/kafka_topics.hpp"
@@ -263,6 +264,11 @@ TEST_CASE("WebHDFS: no record is lost, through 10 kills and 2 zombies") {
   server.ask("PUT", "/counters?op=MKDIRS");
   server.ask("PUT", "/counters?op=SETOWNER&owner=sluice");
   rows_each_once("webhdfs", server.address());
+}
+
+TEST_CASE("HBase: no record is lost, through 10 kills and 2 zombies") {
+  hbase const server;
+  rows_each_once("hbase", server.address());
 }
 
 TEST_CASE("ZooKeeper_at_least_once: no record is lost, through 10 kills and 2 zombies") {

@@ -1,6 +1,7 @@
 /// with_servers COMMAND...: runs a command while the servers are there that its arguments name, each with its address in
-/// the name's place: {kafka}, {kafka3} (of three nodes), {mysql}, {postgres}, {redis}, {s3}, {webhdfs}, {zookeeper}. Passwords are in
+/// the name's place: {hbase}, {kafka}, {kafka3} (of three nodes), {mysql}, {postgres}, {redis}, {s3}, {webhdfs}, {zookeeper}. Passwords are in
 /// the command's environment, under the names that the servers' own clients look for. Its status is the command's.
+#include "servers/hbase.hpp"
 #include "servers/hdfs.hpp"
 #include "servers/kafka.hpp"
 #include "servers/mariadb.hpp"
@@ -34,6 +35,7 @@ std::shared_ptr<Server> keep(std::vector<std::any>& running, Args&&... args) {
 
 using starter = std::function<std::string(std::vector<std::any>&)>;
 std::map<std::string, starter> const starters{
+    {"{hbase}", [](auto& running) { return keep<hbase>(running)->address() + "/stream_kafka_offsets"; }},
     {"{kafka}", [](auto& running) { return keep<kafka>(running)->bootstrap(); }},
     {"{kafka3}", [](auto& running) { return keep<kafka>(running, 3)->bootstrap(); }},
     {"{mysql}",

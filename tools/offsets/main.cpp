@@ -115,6 +115,11 @@ struct store_arguments {
     text("group-column", words.group_column, "Your own table: its column for the group", "NAME");
     text("key", words.key, "Your own Redis hashes: field partition, value offset; key such as offsets:{group}:{topic}",
          "PATTERN");
+    text("family", words.family,
+         "HBase: not the library's cells but rows TOPIC:GROUP:MILLISECONDS alone, in this column family (Spark users "
+         "call it "
+         "offsets)",
+         "NAME");
     text(
         "path", words.path,
         "ZooKeeper: where offsets lie (default /consumers/offsets/{group}/{topic}/{partition}, as Spark users have it; "
@@ -124,7 +129,7 @@ struct store_arguments {
          "Your own layout: the offset is the next to be read, or the last that was", "next|last")
         ->check(CLI::IsMember({"next", "last"}));
     flag("plain", words.plain, "Kafka: commit without the library's note, as other programs do");
-    text("user", words.user, "MariaDB, Redis, ZooKeeper, HDFS: who logs in", "NAME");
+    text("user", words.user, "MariaDB, Redis, ZooKeeper, HDFS, HBase: who logs in", "NAME");
     text("password-file", words.password_file, "A file that holds the password", "FILE");
     text("password-variable", words.password_variable, "The environment variable that holds the password", "NAME");
     add(group->add_option("--" + before + "database", words.database, "Redis: its number")->type_name("N"), "database");
@@ -152,9 +157,10 @@ struct store_arguments {
       if (!at->second.takes.contains(name)) throw failure{option->get_name() + " is not for " + at->second.form};
       words.given.insert(name);
     }
-    if (!words.columns.empty() || !words.key.empty()) return at->second.open(words);
+    if (!words.columns.empty() || !words.key.empty() || words.has("--family")) return at->second.open(words);
     for (auto const* own : {"--group-column", "--stored-offset-is"})
-      if (words.has(own)) throw failure{std::string{own} + " is for layouts of your own: give --columns or --key too"};
+      if (words.has(own))
+        throw failure{std::string{own} + " is for layouts of your own: give --columns, --key or --family too"};
     return at->second.open(words);
   }
 };

@@ -22,7 +22,7 @@ struct store_words {
   std::string brokers{};
   std::map<std::string, std::string> properties{};  // librdkafka's
   std::set<std::string> given{};                    // which of the options below, by their names
-  std::string table{}, columns{}, group_column{}, key{}, path{}, region{}, stored_offset_is{"next"};
+  std::string table{}, columns{}, group_column{}, key{}, family{}, path{}, region{}, stored_offset_is{"next"};
   std::string user{}, password_file{}, password_variable{}, prefix{"sluice"};
   int database = 0;
   bool lossy = false, assume_durable = false, plain = false;

@@ -1,5 +1,6 @@
 /// \file detail/letter_json.hpp  A dead letter as one line of JSON, key and value in base64.
 #pragma once
+#include <sluice/detail/base64.hpp>
 #include <sluice/on_failure/concept.hpp>
 
 #include <algorithm>
@@ -7,16 +8,6 @@
 #include <string_view>
 
 namespace sluice { inline namespace v0 { namespace detail {
-
-inline void append_base64(std::string& out, bytes data) {
-  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (std::size_t i = 0; i < data.size(); i += 3) {
-    auto const left = std::min<std::size_t>(3, data.size() - i);
-    std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < 3; ++k) bits = bits << 8 | (k < left ? std::to_integer<std::uint32_t>(data[i + k]) : 0);
-    for (std::size_t k = 0; k < 4; ++k) out += k <= left ? digits[(bits >> (18 - 6 * k)) & 63] : '=';
-  }
-}
 
 /// How many bytes of well-formed UTF-8 the first character has (RFC 3629); 0: none is there.
 inline std::size_t utf8_length(std::string_view s) {

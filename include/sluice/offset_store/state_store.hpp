@@ -76,6 +76,10 @@ class basic_state_store {
 
   std::string not_known() const { return medium_.name() + ": no answer came; whether it was stored is not known"; }
 
+ protected:
+  /// For stores that do something beside.
+  Medium& medium() { return medium_; }
+
  public:
   static constexpr bool durable_at_advance = true;
   static constexpr sluice::fencing fencing = sluice::fencing::compare_and_set;
