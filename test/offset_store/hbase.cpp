@@ -14,6 +14,10 @@ TEST_CASE("hbase_offsets keeps the contract of stores behind a network") {
   contract::holds_over_network<hbase_with_history>();
 }
 
+TEST_CASE("20 kills of HBase in mid-store lose nothing that it acknowledged", "[.long]") {
+  contract::server_killed_often<hbase_fixture>();
+}
+
 namespace {
 
 using namespace contract;

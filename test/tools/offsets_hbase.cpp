@@ -6,8 +6,6 @@ using namespace offsets;
 
 namespace {
 
-words const at_once{"--sample-for", "0"};
-
 /// A table as Spark users have it, without a family of the library's.
 struct spark_table {
   std::string name = "spark" + std::to_string(++hbase_fixtures);

@@ -1,5 +1,6 @@
 // A group moves from where another program keeps its offsets to PostgreSQL, is consumed, and moves back: nothing is left
 // out, nothing comes twice.
+#include <sluice/offset_store/hbase_read.hpp>
 #include <sluice/offset_store/mysql_read.hpp>
 #include <sluice/offset_store/postgres.hpp>
 #include <sluice/sluice.hpp>
@@ -7,6 +8,7 @@
 #include <functional>
 
 #include "offsets.hpp"
+#include "servers/hbase.hpp"
 #include "servers/kafka.hpp"
 #include "servers/kafka_topics.hpp"
 #include "servers/mariadb.hpp"
@@ -197,6 +199,28 @@ TEST_CASE_METHOD(moving, "from Redis' hashes, with the last offset instead of th
     positions all;
     auto const found = server.ask({"HGETALL", key});
     for (std::size_t i = 0; i + 1 < found.size(); i += 2) all[std::stoi(found[i])] = std::stoll(found[i + 1]) + 1;
+    return all;
+  };
+  there_and_back();
+}
+
+TEST_CASE_METHOD(moving, "from the rows of programs on Spark in HBase") {
+  namespace hb = sl::detail::hbase;
+  servers::hbase const server;
+  server.must("POST", "/spark/schema", R"({"name":"spark","ColumnSchema":[{"name":"offsets","TTL":"2592000"}]})");
+  hb::table table{hb::settings_of(sl::hbase_offsets{.address = server.address(), .table = "spark"})};
+  auto const by = [] { return std::chrono::steady_clock::now() + 30s; };
+  theirs = {"hbase:" + server.address() + "/spark", {"--family", "offsets"}};
+  write = [&](positions const& all) {
+    hb::row row{.key = topic + ":" + group + ":" + std::to_string(sl::detail::wall_ms())};
+    for (auto const& [p, next] : all) row.cells.push_back({"offsets:" + std::to_string(p), std::to_string(next)});
+    table.put({row}, by());
+  };
+  read = [&] {
+    positions all;
+    auto const found = hb::newest_row(table, topic, group, by()).value().next;
+    for (std::size_t p = 0; p < found.size(); ++p)
+      if (found[p]) all[static_cast<int>(p)] = found[p]->value();
     return all;
   };
   there_and_back();
