@@ -201,6 +201,26 @@ TEST_CASE("rows of the history come not more often than they shall, and at the e
   CHECK(keys(s).size() == 3);
 }
 
+TEST_CASE("a row bears the time before its state was stored, so a sleeper's is not the newest") {
+  small_hbase s;
+  auto config = s.config();
+  config.history_every = 0ms;
+  auto store = opened(config);
+  auto r = orders();
+  auto const c = claim(store, "billing", partitions("orders", {0}), r);
+  std::int64_t stored_at = 0;
+  s.say = [&](http_request const& q) -> std::optional<servers::http_answer> {
+    if (q.target.ends_with("?check=put")) {
+      stored_at = wall_ms();
+      std::this_thread::sleep_for(5ms);
+    }
+    return {};
+  };
+  CHECK(advance(store, {to(c[0], 15)}) == all{outcome::applied});
+  REQUIRE(keys(s).size() == 1);
+  CHECK(std::stoll(keys(s)[0].substr(std::string{"orders:billing:"}.size())) <= stored_at);
+}
+
 TEST_CASE("a history that takes nothing does not hold the advance up, and is not asked again at once") {
   small_hbase s;
   auto config = s.config();

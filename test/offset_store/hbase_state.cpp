@@ -118,6 +118,12 @@ TEST_CASE("an answer that may hide a success leaves it unknown, one that can't i
     CHECK(answers == all{outcome::applied});
     CHECK(state_in(s).newest(soon()).topics.at({"billing", "orders"})[0].next == offset{15});
   }
+  SECTION("a claim") {
+    first_put({.status = 503, .content = "Unavailable canary"}, true);
+    auto const failed = store.claim("billing", partitions("orders", {0}), r, soon());
+    CHECK(failed[0].what == sl::claimed::failed);
+    CHECK_THAT(failed[0].why, ContainsSubstring(row_of_billing) && ContainsSubstring("no answer"));
+  }
   SECTION("no room") {
     first_put({.status = 400, .content = "Bad request\r\njava.lang.IllegalArgumentException: KeyValue size too large"},
               false);
