@@ -275,8 +275,9 @@ class claiming {
           if (!nodes.state) continue;  // somebody claims it at this moment
         }
         if (nodes.state && nodes.state->mine.nonce == nonces_[i])
-          answer_for(i, *nodes.state, nodes.missing ? claimed::missing : claimed::stored,
-                     {nodes.state->mine, nodes.state->next, nodes.state_version, nodes.plain_version});
+          answer_for(
+              i, *nodes.state, nodes.missing ? claimed::missing : claimed::stored,
+              {nodes.state->mine, nodes.state->next, nodes.state->log, nodes.state_version, nodes.plain_version});
         else if (nodes.state && nodes.agree())
           pieces.push_back(piece_for(t, i, nodes, nodes.state->next, nodes.state->log));
         else
@@ -295,7 +296,7 @@ class claiming {
     piece one{.i = i,
               .ops = {},
               .answer = {.of = of, .next = next.value_or(offset{}), .log = log, .mine = mine},
-              .now = {mine, next.value_or(offset{}), 0, nodes.plain_version}};
+              .now = {mine, next.value_or(offset{}), log, 0, nodes.plain_version}};
     auto const made = t.made_as.find(of.partition);
     bool const never_claimed = made != t.made_as.end() && nodes.state && nodes.state->mine == fence{};
     one.answer.what = !next ? claimed::missing : never_claimed ? made->second : claimed::stored;
