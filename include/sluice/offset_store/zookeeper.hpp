@@ -234,7 +234,6 @@ class zookeeper_offset_store {
         ops.append(one);
       }
       auto const o = session_.change_all(ops, by);
-      if (!o.done() && !o.conflict()) session_.refuse(o.code, "writing " + ops.all()[o.at].path);
       for (auto const first = at; at < end; ++at) {
         auto const& m = moves[ready[at].i];
         if (!o.done()) {
@@ -300,7 +299,6 @@ class zookeeper_offset_store {
     operations touch;
     touch.set(path, data, version);
     auto const o = session_.change_all(touch, by);
-    if (!o.done() && !o.conflict()) session_.refuse(o.code, "writing " + path);
     return o.done() || o.code == ZNONODE;
   }
 
@@ -370,7 +368,6 @@ class zookeeper_offset_store {
       operations all;
       all.append(ops).set(at.rewinds(), text.kept(limits_.request / 8), found[0].stat.version);
       auto const o = session_.change_all(all, by);
-      if (!o.done() && !o.conflict()) session_.refuse(o.code, "writing " + all.all()[o.at].path);
       for (std::size_t n = 0; n < done.size(); ++n) {
         auto& [i, now] = done[n];
         if (!o.done()) {

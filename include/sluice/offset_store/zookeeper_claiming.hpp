@@ -203,7 +203,6 @@ class claiming {
     operations all;
     version ? all.set(t.at.state, to_text(r), *version) : all.create(t.at.state, to_text(r));
     auto const o = session_.change_all(all.append(more), by);
-    if (!o.done() && !o.conflict()) session_.refuse(o.code, "writing " + all.all()[o.at].path);
     return o;
   }
 
@@ -343,7 +342,6 @@ class claiming {
     all.set(t.at.rewinds(), rewinds.kept(limits_.request / 8), read[0].stat.version);
     all.append(ops);
     auto const o = session_.change_all(all, by);
-    if (!o.done() && !o.conflict()) session_.refuse(o.code, "writing " + all.all()[o.at].path);
     if (!o.done()) return;
     for (auto const& one : pieces) answer_for(one);
     for (auto const& text : news)
@@ -361,7 +359,6 @@ class claiming {
         ops.append(pieces[end].ops);
       }
       auto const o = session_.change_all(ops, by);
-      if (!o.done() && !o.conflict()) session_.refuse(o.code, "writing " + ops.all()[o.at].path);
       for (; at < end; ++at)
         if (o.done()) answer_for(pieces[at]);
     }
