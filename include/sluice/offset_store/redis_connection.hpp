@@ -227,11 +227,16 @@ class connection {
     for (auto const& s : all_scripts) r.command(3).word("SCRIPT").word("LOAD").word(redis::text_of(*s));
 
     send(r.bytes(), by);
-    if (i.has_password()) i.check_password(*receive(by));
-    if (config_.database != 0) i.check_database(*receive(by));
+    auto const next = [&] {
+      auto one = receive(by);
+      i.check_room(*one);
+      return one;
+    };
+    if (i.has_password()) i.check_password(*next());
+    if (config_.database != 0) i.check_database(*next());
     reply settings_there;
-    if (config_.durable) settings_there = receive(by);
-    auto const info = receive(by), eval = receive(by);
+    if (config_.durable) settings_there = next();
+    auto const info = next(), eval = next();
     i.check_scripts(*eval);
     i.check_role(*info);
     if (settings_there) i.check_durable(*settings_there, *info);
