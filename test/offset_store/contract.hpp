@@ -396,6 +396,39 @@ void released(F& f) {
   CHECK(stands_at(f, set) == std::vector{offset{12}});
 }
 
+/// A batch that was taken and not stored is ahead of what was stored: releasing stores nothing of it.
+template <class F>
+void released_with_more_in_hand(F& f) {
+  resolver r{{{"orders", {offset{10}, offset{20}, offset{30}}}}};
+  auto const set = partitions("orders", {0, 1, 2});
+  auto s = f.open();
+  auto held = claim(*s, group_of(f), set, r);
+  auto m = to(held[0], 15);
+  m.log.leader_epoch = 12;
+  m.log.last = sl::fingerprint{offset{14}, 77};
+  CHECK(advance(*s, {m}) == all{outcome::applied});
+  held[0].next = m.until;
+  held[0].log = m.log;
+  held[1] = s->record({{set[1], offset{3}, held[1].mine, "seek"}}, soon()).at(0);
+  auto const stored = held;
+  for (auto& c : held) {
+    c.next = offset{c.next.value() + 100};
+    c.log.leader_epoch = 13;
+    c.log.last = sl::fingerprint{offset{c.next.value() - 1}, 99};
+  }
+  if constexpr (requires { s->flush(soon()); }) s->flush(soon());
+  s->release(held, soon());
+  s.reset();
+  s = f.open();
+  auto const again = claim(*s, group_of(f), set, r);
+  for (std::size_t i = 0; i < again.size(); ++i) {
+    INFO("partition " << i);
+    CHECK(again[i].what == sl::claimed::stored);
+    CHECK(again[i].next == stored[i].next);
+    CHECK(again[i].log == stored[i].log);
+  }
+}
+
 /// A position that is gone where the topic is known is told, never guessed, until a rewind puts it back.
 template <class F>
 void missing(F& f) {
@@ -618,6 +651,7 @@ void holds() {
     on_fresh<F>("a rewind is recorded", rewound<F>);
     on_fresh<F>("what is known of the log is kept", log_state_is_kept<F>);
     on_fresh<F>("a thousand partitions at once", thousand_partitions<F>);
+    on_fresh<F>("a release stores nothing of what is in hand", released_with_more_in_hand<F>);
     if constexpr (requires(F f, std::string g, sl::topic_partition p) { f.forget(g, p); })
       on_fresh<F>("a missing position is told", missing<F>);
   }

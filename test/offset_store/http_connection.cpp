@@ -1,11 +1,52 @@
 #include <sluice/offset_store/http_connection.hpp>
 
+#include <dlfcn.h>
+#include <netdb.h>
+
+#include <condition_variable>
+
 #include "servers/http.hpp"
 #include "thrown.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
+
+/// While it lives, looking up a name that ends in .hangs takes 20 s.
+struct hanging_names {
+  static inline std::mutex mutex{};
+  static inline std::condition_variable news{};
+  static inline bool hang = false;
+  static inline int asking = 0;
+
+  hanging_names() { set(true); }
+  hanging_names(hanging_names const&) = delete;
+  hanging_names& operator=(hanging_names const&) = delete;
+  ~hanging_names() {
+    set(false);
+    std::unique_lock lock{mutex};
+    news.wait(lock, [] { return asking == 0; });
+  }
+  static void wait() {
+    std::unique_lock lock{mutex};
+    ++asking;
+    news.notify_all();
+    news.wait_for(lock, 20s, [] { return !hang; });
+    --asking;
+    news.notify_all();
+  }
+  bool asked() const {
+    std::unique_lock lock{mutex};
+    return news.wait_for(lock, 5s, [] { return asking > 0; });
+  }
+
+ private:
+  static void set(bool on) {
+    std::lock_guard const lock{mutex};
+    hang = on;
+    news.notify_all();
+  }
+};
 using namespace sl::detail::http;
 using servers::http_answer;
 using servers::http_request;
@@ -27,6 +68,14 @@ void fails(std::string const& url, std::string const& part, std::chrono::millise
 }
 
 }  // namespace
+
+/// In the place of the C library's, for libcurl too.
+extern "C" int getaddrinfo(char const* name, char const* service, addrinfo const* hints, addrinfo** all) {
+  static auto const real = reinterpret_cast<decltype(&::getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+  if (!name || !std::string_view{name}.ends_with(".hangs")) return real(name, service, hints, all);
+  hanging_names::wait();
+  return EAI_AGAIN;
+}
 
 TEST_CASE("an address is a scheme, a host and perhaps a port") {
   auto const a = parse_address("https://s3.example.org:9000", "p.endpoint");
@@ -131,6 +180,14 @@ TEST_CASE("a server that says nothing costs the deadline and no more") {
   fails("http://127.0.0.1:" + std::to_string(silent.second), "no answer in time", 200ms);
   CHECK(std::chrono::steady_clock::now() - begun < 2s);
   fails("http://127.0.0.1:" + std::to_string(silent.second), "no time was left", 0ms);
+}
+
+TEST_CASE("a name whose look-up hangs costs the deadline and no more") {
+  hanging_names const names;
+  auto const begun = std::chrono::steady_clock::now();
+  fails("http://the.server.hangs", "no answer in time", 200ms);
+  CHECK(names.asked());
+  CHECK(std::chrono::steady_clock::now() - begun < 5s);
 }
 
 TEST_CASE("an answer is taken as far as it may be long") {

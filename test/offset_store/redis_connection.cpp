@@ -195,8 +195,24 @@ TEST_CASE("in a cluster the node that has the group's slot is found") {
   CHECK(keys(a) > 0);
   CHECK(keys(b) > 0);
 
-  // The other node leaves, and ours takes its slots.
+  // It may be named without a host: then it is on the one that was asked.
   auto const key = b.tell({"KEYS", "*:offsets:*"});
+  for (auto const& [kind, shown] : {std::pair{"unknown-endpoint", " :"}, std::pair{"hostname", " ?:"}}) {
+    INFO(kind);
+    CHECK(a.tell({"CONFIG", "SET", "cluster-preferred-endpoint-type", kind}) == "OK");
+    CHECK_THAT(a.tell({"GET", key}), ContainsSubstring(shown + std::to_string(b.port())));
+    auto topics = orders();
+    sl::redis_offset_store s{sl::detail::redis::settings_of("redis_offsets", c), true, {}};
+    for (auto const* group : {"billing", "mailing", "auditing", "shipping", "returns", "stock"})
+      CHECK(claim(s, group, partitions("orders", {0}), topics)[0].next == offset{16});
+    auto by_socket = c;
+    by_socket.host = a.socket();
+    sl::redis_offset_store t{sl::detail::redis::settings_of("redis_offsets", by_socket), true, {}};
+    auto const group = key.substr(key.find(':') + 1, key.find('}') - key.find(':') - 1);
+    CHECK(error_of([&] { claim(t, group, partitions("orders", {0}), topics); }).code == sl::errc::store_unavailable);
+  }
+
+  // The other node leaves, and ours takes its slots.
   auto const begin = key.find(':') + 1;
   auto const group = key.substr(begin, key.find('}') - begin);
   auto topics = orders();

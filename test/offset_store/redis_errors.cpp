@@ -18,7 +18,8 @@ TEST_CASE("errors of Redis by what they mean") {
   CHECK(code("NOAUTH Authentication required.") == sl::errc::bad_configuration);
   for (auto const* text :
        {"READONLY You can't write", "BUSY Redis is busy", "LOADING Redis is loading", "MASTERDOWN Link",
-        "CLUSTERDOWN Hash slot not served", "NOREPLICAS Not enough", "ERR Error running script", ""})
+        "CLUSTERDOWN Hash slot not served", "NOREPLICAS Not enough", "ERR Error running script",
+        "ERR max number of clients reached", "ERR max number of clients + cluster connections reached", ""})
     CHECK(code(text) == sl::errc::store_unavailable);
   CHECK(
       r::meaning_of("ERR Error running script (call to f_0): @user_script:3: Script killed by user with SCRIPT KILL...")

@@ -89,6 +89,20 @@ TEST_CASE("passwords: by text, file and variable; wrong, missing, and where none
   refused(config_of(open_to_all), sl::errc::bad_configuration, "asks for no password");
 }
 
+TEST_CASE("a server that has too many clients is down, and refuses no password") {
+  servers::redis r;
+  auto const c = config_of(r);
+  auto other = c, nobody = c;
+  other.database = 3;
+  nobody.password.clear();
+  nobody.database = 3;
+  CHECK(r.tell({"CONFIG", "SET", "maxclients", "1"}) == "OK");  // this connection is the one
+  for (auto const& one : {c, other, nobody}) refused(one, sl::errc::store_unavailable, "maxclients");
+  refused(sl::lossy_redis_offsets{.host = c.host, .port = c.port}, sl::errc::store_unavailable, "maxclients");
+  CHECK(r.tell({"CONFIG", "SET", "maxclients", "100"}) == "OK");
+  CHECK(opening(c).text.empty());
+}
+
 TEST_CASE("a server that would lose offsets is refused, at the first connect and at every other") {
   servers::redis r;
   auto const c = config_of(r);

@@ -190,6 +190,21 @@ TEST_CASE("a commit whose fsync fails is unknown until it was settled") {
     failing_disk::log_syncs_fail = 0;
     CHECK(copy(s->settle(moves, soon())) == all(2, outcome::applied));
   }
+  SECTION("settling for which the file can't be opened again is unknown still") {
+    failing_disk::log_syncs_fail = 1;
+    CHECK(advance(*s, moves) == all(2, outcome::unknown));
+    failing_disk::no_opens = true;
+    for (int i = 0; i < 2; ++i) CHECK(copy(s->settle(moves, soon())) == all(2, outcome::unknown));
+    for (auto const& e : {error_of([&] { s->advance(moves, soon()); }), error_of([&] { s->begin(moves, soon()); }),
+                          error_of([&] { s->claim("billing", set, r, soon()); }),
+                          error_of([&] { s->record({{set[0], offset{1}, c[0].mine, "seek"}}, soon()); })}) {
+      CHECK(e.of_store);
+      CHECK(e.code == sl::errc::store_unavailable);
+      CHECK_THAT(e.text, ContainsSubstring(f.config.path) && ContainsSubstring("can't be opened"));
+    }
+    failing_disk::no_opens = false;
+    CHECK(copy(s->settle(moves, soon())) == all(2, outcome::applied));
+  }
   SECTION("a transaction: its results are there if and only if settle says so") {
     auto& tx = s->begin(moves, soon());
     f.write(tx, "a");

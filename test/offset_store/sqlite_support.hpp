@@ -76,6 +76,7 @@ class failing_disk {
     auto* self = static_cast<file*>(f);
     self->pMethods = nullptr;
     self->log = (flags & SQLITE_OPEN_WAL) != 0;
+    if (no_opens) return SQLITE_CANTOPEN;
     int const rc = below->xOpen(below, name, self->real(), flags, out);
     if (rc == SQLITE_OK) self->pMethods = &methods;
     return rc;
@@ -119,6 +120,7 @@ class failing_disk {
  public:
   static inline int log_syncs_fail = 0;  // how many of the next fsyncs of write-ahead logs fail
   static inline bool full = false;       // no write has room
+  static inline bool no_opens = false;   // as with too many open files
 
   failing_disk() {
     static sqlite3_vfs vfs;
@@ -135,7 +137,7 @@ class failing_disk {
   failing_disk& operator=(failing_disk const&) = delete;
   ~failing_disk() {
     log_syncs_fail = 0;
-    full = false;
+    full = no_opens = false;
   }
 };
 

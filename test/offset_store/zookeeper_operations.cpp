@@ -63,3 +63,12 @@ TEST_CASE_METHOD(fixture, "what a request takes is not underestimated") {
   sent([](auto& all, auto const& path) { all.check(path, 1); });
   sent([](auto& all, auto const& path) { all.remove(path, 1); });
 }
+
+TEST_CASE_METHOD(fixture, "what is refused as a whole names no operation") {
+  zk::operations all;
+  all.check(root, -1).create("no path", "");  // the client itself refuses such a text
+  auto const e = error_of([&] { session.change_all(all, soon()); });
+  CHECK(e.of_store);
+  CHECK(e.code == sl::errc::store_unavailable);
+  CHECK_THAT(e.text, ContainsSubstring("refuses writing nodes: "));
+}

@@ -110,7 +110,8 @@ enum class fencing { none, group, compare_and_set };
 ///   store that is down.
 /// `record`: makes each rewind durable with its cause; a new fence, and incarnation = max(stored + 1, wall clock in ms).
 ///   Answers `stored`, or `failed` under a fence that is no longer the owner's.
-/// `release`: gives the partitions back, conditional on the fence, best effort.
+/// `release`: gives the partitions back, conditional on the fence, best effort. A claim's `next` and `log` may be ahead of
+///   what is stored, by a batch that was taken and not handled: nothing of them is stored.
 /// `local_id`: for a store that other hosts can't reach, a random id that lives in it.
 template <class S>
 concept offset_store = requires(S& s, std::string const& group, std::vector<topic_partition> const& set,

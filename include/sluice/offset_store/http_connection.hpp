@@ -189,6 +189,7 @@ class connection {
     set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     set(CURLOPT_FOLLOWLOCATION, 0L);
     set(CURLOPT_NOSIGNAL, 1L);
+    set(CURLOPT_QUICK_EXIT, 1L);  // a name that is still being looked up is not waited for
     set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     set(CURLOPT_TIMEOUT_MS, static_cast<long>(limit.count()));
     set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::min(limit, settings_.timeout).count()));

@@ -180,18 +180,20 @@ class connection {
     if (host.starts_with('/')) return config_.who + ": Redis at " + host;
     return config_.who + ": Redis at " + host + ":" + std::to_string(moved_ ? moved_->second : config_.port);
   }
-  /// "MOVED 3999 127.0.0.1:6381"
+  /// "MOVED 3999 127.0.0.1:6381"; ":6381" and "?:6381" (cluster-preferred-endpoint-type) mean the host that was asked.
   bool follow(std::string_view text) {
     auto const space = text.rfind(' ');
     auto const colon = text.rfind(':');
-    if (space == text.npos || colon == text.npos || colon < space + 2) return false;
+    if (space == text.npos || colon == text.npos || colon <= space) return false;
+    std::string host{text.substr(space + 1, colon - space - 1)};
+    if (host.empty() || host == "?") host = moved_ ? moved_->first : config_.host;
     int port = 0;
     for (char const digit : text.substr(colon + 1)) {
       if (digit < '0' || digit > '9' || port > 65535) return false;
       port = port * 10 + (digit - '0');
     }
     drop();
-    moved_.emplace(text.substr(space + 1, colon - space - 1), port);
+    moved_.emplace(std::move(host), port);
     return true;
   }
 
@@ -227,11 +229,16 @@ class connection {
     for (auto const& s : all_scripts) r.command(3).word("SCRIPT").word("LOAD").word(redis::text_of(*s));
 
     send(r.bytes(), by);
-    if (i.has_password()) i.check_password(*receive(by));
-    if (config_.database != 0) i.check_database(*receive(by));
+    auto const next = [&] {
+      auto one = receive(by);
+      i.check_room(*one);
+      return one;
+    };
+    if (i.has_password()) i.check_password(*next());
+    if (config_.database != 0) i.check_database(*next());
     reply settings_there;
-    if (config_.durable) settings_there = receive(by);
-    auto const info = receive(by), eval = receive(by);
+    if (config_.durable) settings_there = next();
+    auto const info = next(), eval = next();
     i.check_scripts(*eval);
     i.check_role(*info);
     if (settings_there) i.check_durable(*settings_there, *info);

@@ -33,6 +33,9 @@ struct meaning {
   std::string what;
 };
 
+/// What a server with too many clients says to another one, whatever that has asked, before it closes the connection.
+inline bool has_no_room(std::string_view text) { return text.starts_with("ERR max number of clients"); }
+
 inline meaning meaning_of(std::string_view text) {
   auto const word = first_word(text);
   if (word == "OOM") return {errc::store_full, "has no memory left (maxmemory): give it more, or remove keys"};
@@ -62,6 +65,9 @@ inline meaning meaning_of(std::string_view text) {
     return {errc::bad_configuration,
             "is in protected mode, and takes connections from its own host only: give it a "
             "password, and bind it to the network"};
+  if (has_no_room(text))
+    return {errc::store_unavailable,
+            "has as many clients as it takes (maxclients): close some, or let it take more (CONFIG SET maxclients)"};
   if (word == "NOREPLICAS")
     return {errc::store_unavailable, "has fewer good replicas than min-replicas-to-write asks for"};
   if (text.find("Script killed") != text.npos)

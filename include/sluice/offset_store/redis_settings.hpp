@@ -94,6 +94,10 @@ class introduction {
   bool has_password() const { return !password_.empty(); }
   std::string const& password() const { return password_; }
 
+  /// Of any reply: whether the server takes us at all.
+  void check_room(redisReply const& r) const {
+    if (failed(r) && has_no_room(text(r))) fail(meaning_of(text(r)));
+  }
   void check_password(redisReply const& r) const {
     if (!failed(r)) return;
     if (auto const word = first_word(text(r)); word == "DENIED" || word == "LOADING") fail(meaning_of(text(r)));

@@ -105,12 +105,14 @@ class connection {
 
   /// After a commit of unknown outcome, with all statements finalised: what the file holds now is made durable, by
   /// copying the write-ahead log into it. An fsync that failed is not repeated: it would answer "done" for pages that the
-  /// kernel has given up.
-  void reopen() {
+  /// kernel has given up. Throws store_error: what was configured did work, so what fails now may work later.
+  void reopen() try {
     close();
     open();
     make_durable();
     check(sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_FULL, nullptr, nullptr), "a checkpoint");
+  } catch (store_error const&) { throw; } catch (error const& e) {
+    throw store_error(errc::store_unavailable, e.what());
   }
 
   /// Runs one statement of the library's own.

@@ -145,7 +145,7 @@ class zookeeper_offset_store {
       auto const nobodys = fence{c.mine.turn, 0};
       ops.remove(at.state_of(detail::zookeeper::state_name(c.of.partition, c.mine)), known->second.state_version);
       ops.create(at.state_of(detail::zookeeper::state_name(c.of.partition, nobodys)),
-                 detail::position_words(known->second.next, nobodys, c.log));
+                 detail::position_words(known->second.next, nobodys, known->second.log));
       memory_.erase(known);
     }
     if (ops.empty() || ops.bytes() > limits_.request) return;
@@ -234,7 +234,6 @@ class zookeeper_offset_store {
         ops.append(one);
       }
       auto const o = session_.change_all(ops, by);
-      if (!o.done() && !o.conflict()) session_.refuse(o.code, "writing " + ops.all()[o.at].path);
       for (auto const first = at; at < end; ++at) {
         auto const& m = moves[ready[at].i];
         if (!o.done()) {
@@ -242,7 +241,7 @@ class zookeeper_offset_store {
           continue;
         }
         outcomes_[ready[at].i] = outcome::applied;
-        memory_[m.of] = {m.mine, m.until, o.versions[2 * (at - first)], o.versions[2 * (at - first) + 1]};
+        memory_[m.of] = {m.mine, m.until, m.log, o.versions[2 * (at - first)], o.versions[2 * (at - first) + 1]};
       }
     }
   }
@@ -282,7 +281,7 @@ class zookeeper_offset_store {
       }
       reader_.take_plain(plain, plain_path, nodes);
       if (nodes.agree() && nodes.state->next == m.from) {
-        more.push_back({open[n], {m.mine, m.from, nodes.state_version, nodes.plain_version}});
+        more.push_back({open[n], {m.mine, m.from, nodes.state->log, nodes.state_version, nodes.plain_version}});
         continue;
       }
       if (!nodes.agree() && !nodes.missing && log_)
@@ -300,7 +299,6 @@ class zookeeper_offset_store {
     operations touch;
     touch.set(path, data, version);
     auto const o = session_.change_all(touch, by);
-    if (!o.done() && !o.conflict()) session_.refuse(o.code, "writing " + path);
     return o.done() || o.code == ZNONODE;
   }
 
@@ -333,7 +331,8 @@ class zookeeper_offset_store {
       reader_.take_plain(found[3 * n + 1], questions[3 * n + 1].path, nodes);
       reader_.take_state(found[3 * n + 3], questions[3 * n + 3].path, mine(i), nodes);
       if (nodes.state) {  // done by a request without an answer
-        stored(a, *nodes.state, {mine(i), nodes.state->next, nodes.state_version, nodes.plain_version});
+        stored(a, *nodes.state,
+               {mine(i), nodes.state->next, nodes.state->log, nodes.state_version, nodes.plain_version});
         continue;
       }
       reader_.take_state(found[3 * n + 2], questions[3 * n + 2].path, r.mine, nodes);
@@ -359,7 +358,7 @@ class zookeeper_offset_store {
       a.next = r.to;
       a.log = {.incarnation = life};
       a.mine = mine(i);
-      done.emplace_back(i, held{mine(i), r.to, 0, 0});
+      done.emplace_back(i, held{mine(i), r.to, a.log, 0, 0});
     }
     if (!done.empty()) {
       if (!reader_.there(found[0], at.rewinds()))
@@ -369,7 +368,6 @@ class zookeeper_offset_store {
       operations all;
       all.append(ops).set(at.rewinds(), text.kept(limits_.request / 8), found[0].stat.version);
       auto const o = session_.change_all(all, by);
-      if (!o.done() && !o.conflict()) session_.refuse(o.code, "writing " + all.all()[o.at].path);
       for (std::size_t n = 0; n < done.size(); ++n) {
         auto& [i, now] = done[n];
         if (!o.done()) {

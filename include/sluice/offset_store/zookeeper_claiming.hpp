@@ -203,7 +203,6 @@ class claiming {
     operations all;
     version ? all.set(t.at.state, to_text(r), *version) : all.create(t.at.state, to_text(r));
     auto const o = session_.change_all(all.append(more), by);
-    if (!o.done() && !o.conflict()) session_.refuse(o.code, "writing " + all.all()[o.at].path);
     return o;
   }
 
@@ -275,8 +274,9 @@ class claiming {
           if (!nodes.state) continue;  // somebody claims it at this moment
         }
         if (nodes.state && nodes.state->mine.nonce == nonces_[i])
-          answer_for(i, *nodes.state, nodes.missing ? claimed::missing : claimed::stored,
-                     {nodes.state->mine, nodes.state->next, nodes.state_version, nodes.plain_version});
+          answer_for(
+              i, *nodes.state, nodes.missing ? claimed::missing : claimed::stored,
+              {nodes.state->mine, nodes.state->next, nodes.state->log, nodes.state_version, nodes.plain_version});
         else if (nodes.state && nodes.agree())
           pieces.push_back(piece_for(t, i, nodes, nodes.state->next, nodes.state->log));
         else
@@ -295,7 +295,7 @@ class claiming {
     piece one{.i = i,
               .ops = {},
               .answer = {.of = of, .next = next.value_or(offset{}), .log = log, .mine = mine},
-              .now = {mine, next.value_or(offset{}), 0, nodes.plain_version}};
+              .now = {mine, next.value_or(offset{}), log, 0, nodes.plain_version}};
     auto const made = t.made_as.find(of.partition);
     bool const never_claimed = made != t.made_as.end() && nodes.state && nodes.state->mine == fence{};
     one.answer.what = !next ? claimed::missing : never_claimed ? made->second : claimed::stored;
@@ -342,7 +342,6 @@ class claiming {
     all.set(t.at.rewinds(), rewinds.kept(limits_.request / 8), read[0].stat.version);
     all.append(ops);
     auto const o = session_.change_all(all, by);
-    if (!o.done() && !o.conflict()) session_.refuse(o.code, "writing " + all.all()[o.at].path);
     if (!o.done()) return;
     for (auto const& one : pieces) answer_for(one);
     for (auto const& text : news)
@@ -360,7 +359,6 @@ class claiming {
         ops.append(pieces[end].ops);
       }
       auto const o = session_.change_all(ops, by);
-      if (!o.done() && !o.conflict()) session_.refuse(o.code, "writing " + ops.all()[o.at].path);
       for (; at < end; ++at)
         if (o.done()) answer_for(pieces[at]);
     }

@@ -22,6 +22,7 @@ struct partition_nodes {
 struct held {
   fence mine{};
   offset next{};
+  log_state log{};
   std::int32_t state_version = 0;
   std::int32_t plain_version = 0;
 };

@@ -166,7 +166,7 @@ class session {
     return answers_of(f, by);
   }
 
-  /// What became of a multi: `code` is ZOK, or why the operation `at` was refused.
+  /// What became of a multi: `code` is ZOK, or the conflict that the operation `at` was refused for.
   struct outcome_of {
     int code = ZOK;
     std::size_t at = 0;
@@ -175,7 +175,7 @@ class session {
     /// Somebody else was faster.
     bool conflict() const { return code == ZNONODE || code == ZBADVERSION || code == ZNODEEXISTS || code == ZNOTEMPTY; }
   };
-  /// Throws `lost` where they may have been carried out, or may yet be.
+  /// Throws `lost` where they may have been carried out, or may yet be, and as refuse() does what is no conflict.
   outcome_of change_all(operations const& all, time_point by) {
     ready(by);
     std::shared_ptr<changing> const f{new changing{line_, {operations_in_c{all, acl()}}, 0}};
@@ -184,6 +184,8 @@ class session {
     auto const& a = f->answers;
     if (is_lost(a.code)) throw lost(where() + ": " + zerror(a.code));
     outcome_of o{a.code, a.in_c.refused()};
+    if (!o.done() && !o.conflict())  // what is refused as a whole names no operation
+      refuse(o.code, "writing " + (o.at < all.all().size() ? all.all()[o.at].path : "nodes"));
     for (std::size_t i = 0; i < all.all().size() && o.done(); ++i) o.versions.push_back(a.in_c.version(i));
     return o;
   }
