@@ -27,9 +27,10 @@ class adopting final : public start_resolver {
     auto const found = newest_row(state_.its_table(), topic, state_.group(), by);
     if (!found || found->next.empty()) return asked_.start_of(topic, by);
     topic_start start{.topic = topic};
-    for (std::size_t p = 0; p < found->next.size(); ++p)
-      start.starts.push_back(found->next[p] ? *found->next[p]
-                                            : asked_.earliest({topic, static_cast<std::int32_t>(p)}, by));
+    for (std::size_t p = 0; p < found->next.size(); ++p) {
+      auto const& next = found->next[p];
+      start.starts.push_back(next ? *next : asked_.earliest({topic, static_cast<std::int32_t>(p)}, by));
+    }
     if (beside_.log)
       beside_.log(5, "hbase_offsets: " + topic + " goes on where row " + found->key +
                          " says, which another program may have written; the last records can't be compared");
@@ -48,6 +49,7 @@ class historian {
 
   static std::vector<std::optional<offset>> positions(std::vector<file_generation::partition> const& all) {
     std::vector<std::optional<offset>> next;
+    next.reserve(all.size());
     for (auto const& p : all) next.push_back(p.there ? std::optional{p.next} : std::nullopt);
     return next;
   }

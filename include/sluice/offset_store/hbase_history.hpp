@@ -92,7 +92,8 @@ inline row made_row(std::string const& topic, std::string const& group, std::int
                     std::vector<std::optional<offset>> const& next, std::int64_t less = 0) {
   row r{.key = topic + ":" + group + ":" + std::to_string(when)};
   for (std::size_t p = 0; p < next.size(); ++p)
-    if (next[p]) r.cells.push_back({family + ":" + std::to_string(p), std::to_string(next[p]->value() - less)});
+    if (auto const& n = next[p])
+      r.cells.push_back({family + ":" + std::to_string(p), std::to_string(n->value() - less)});
   return r;
 }
 

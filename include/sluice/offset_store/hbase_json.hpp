@@ -193,7 +193,8 @@ inline std::optional<std::vector<row>> rows_of(std::string_view text) {
 /// Of the answer to GET /TABLE/schema; absent where it is none.
 inline std::optional<schema> schema_of(std::string_view text) {
   auto const j = json_reader{text}.read();
-  auto const* const families = j ? j->find("ColumnSchema") : nullptr;
+  if (!j) return {};
+  auto const* const families = j->find("ColumnSchema");
   if (!families || families->kind != json::list) return {};
   auto const attributes = [](json const& of) {
     schema::attributes all;

@@ -62,7 +62,7 @@ class basic_state_store {
       bool const from_memory = medium_.current();
       auto& newest = medium_.newest(by);
       medium_.doubt();
-      if (std::optional<bool> const changed = edit(newest); !*changed) {
+      if (std::optional<bool> const changed = edit(newest); !changed.value_or(false)) {
         if (from_memory) continue;  // nothing is published that would show whether it is still the newest
         if (medium_.durable()) {
           medium_.unchanged();
