@@ -37,13 +37,22 @@ TEST_CASE("what file_name never gives is no name") {
 
 TEST_CASE("a text too long for one name is a path, and no two share one") {
   std::set<std::vector<std::string>> paths;
-  for (std::size_t n = 0; n < 1000; ++n) {
-    auto const path = folder_names(std::string(n, 'x'));
-    for (auto const& name : path) CHECK(name.size() <= longest_file_name + 1);
-    paths.insert(path);
-  }
-  CHECK(paths.size() == 1000);
-  CHECK(folder_names("orders") == std::vector<std::string>{"orders"});
+  for (std::size_t n = 0; n < 1000; ++n)
+    for (char const c : {'x', '.'}) {
+      auto const path = folder_names(std::string(n, c));
+      for (auto const& name : path) {
+        CHECK(name.size() <= longest_file_name + 3);
+        CHECK_FALSE(name.starts_with('.'));
+      }
+      paths.insert(path);
+    }
+  CHECK(paths.size() == 1999);  // of the empty text there is one
+  using names = std::vector<std::string>;
+  CHECK(folder_names("orders") == names{"orders"});
+  std::string const full(200, 'x');
+  CHECK(folder_names(full) == names{full});
+  CHECK(folder_names(full + "a.") == names{full + "+", "a."});
+  CHECK(folder_names(full + "..") == names{full + "+", "%2E."});
 }
 
 TEST_CASE("padded numbers sort as numbers, and only they are read") {

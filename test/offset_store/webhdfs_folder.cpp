@@ -81,6 +81,13 @@ TEST_CASE("groups have different folders, however long their names") {
   CHECK(group_path(std::string(200, 'x')) == "/" + std::string(200, 'x'));
   CHECK(group_path(std::string(201, 'x')) == "/" + std::string(200, 'x') + "~/x");
   CHECK(group_path(std::string(400, 'x')) == "/" + std::string(200, 'x') + "~/" + std::string(200, 'x'));
+  // No folder's name begins with a dot, wherever a name is cut.
+  auto const cut = "/" + std::string(200, 'x') + "~/";
+  CHECK(group_path(std::string(200, 'x') + ".") == cut + "~2E");
+  CHECK(group_path(std::string(200, 'x') + "..") == cut + "~2E.");
+  CHECK(group_path(std::string(200, 'x') + "a.") == cut + "a.");
+  CHECK(group_path(std::string(400, '.')) ==
+        "/~2E" + std::string(197, '.') + "~/~2E" + std::string(199, '.') + "~/~2E.");
 }
 
 TEST_CASE("a directory that is not there, or may not be written to") {

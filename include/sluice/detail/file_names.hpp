@@ -49,15 +49,26 @@ inline std::optional<std::string> text_of_file_name(std::string_view name) {
 
 inline constexpr std::size_t longest_file_name = 200;
 
-/// The same as a path of folders, for texts of any length: each but the last ends in `+`.
+/// A name of any length as a path of folders: each but the last ends in `more`. A `.` that one would begin with is encoded
+/// behind `escape`: such names are hidden, and `.` and `..` mean something else.
+template <class Names = std::vector<std::string>>
+Names split_name(std::string_view name, char escape, char more) {
+  Names out;
+  for (bool last = false; !last;) {
+    auto part = std::string{name.substr(0, longest_file_name)};
+    name.remove_prefix(part.size());
+    last = name.empty();
+    if (part.starts_with('.')) part.replace(0, 1, std::string{escape} + "2E");
+    if (!last) part += more;
+    out.push_back(std::move(part));
+  }
+  return out;
+}
+
+/// file_name() as a path of folders, for texts of any length.
 template <class Names = std::vector<std::string>>
 Names folder_names(std::string_view text) {
-  auto name = file_name(text);
-  Names out;
-  for (; name.size() > longest_file_name; name.erase(0, longest_file_name))
-    out.push_back(name.substr(0, longest_file_name) + "+");
-  out.push_back(std::move(name));
-  return out;
+  return split_name<Names>(file_name(text), '%', '+');
 }
 
 /// With leading zeros, so that names sort as numbers do.

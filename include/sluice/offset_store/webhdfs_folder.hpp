@@ -40,11 +40,8 @@ inline void check(settings const& s) {
 /// What a group's files are kept in, below the directory. A name that is too long is spread over several folders.
 inline std::string group_path(std::string_view group) {
   std::string path;
-  for (auto name = url_name(group);; name.erase(0, longest_file_name)) {
-    path += "/" + name.substr(0, longest_file_name);
-    if (name.size() <= longest_file_name) return path;
-    path += "~";
-  }
+  for (auto const& part : split_name(url_name(group), '~', '~')) path += "/" + part;
+  return path;
 }
 
 class folder {
