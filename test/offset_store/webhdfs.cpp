@@ -14,6 +14,19 @@ TEST_CASE("webhdfs_offsets keeps the contract of stores behind a network") {
   contract::holds_over_network<webhdfs_fixture>();
 }
 
+/// The cases that show how a file is published there.
+TEST_CASE("an HttpFS before HDFS will do as well") {
+  using namespace contract;
+  using F = http_fs_fixture;
+  on_fresh<F>("the first claim stores all starts", first_claim<F>);
+  on_fresh<F>("a later claim resumes", later_claim<F>);
+  on_fresh<F>("an old fence is refused", old_fence<F>);
+  on_fresh<F>("two claimants at once", two_claimants_at_once<F>);
+  for (auto const t : {trouble::cut_after, trouble::hold})
+    on_fresh<F>("an advance and " + name_of(t), [t](F& f) { advance_in_trouble(f, t); });
+}
+TEST_CASE("the contract of stores through HttpFS", "[.long]") { contract::holds<http_fs_fixture>(); }
+
 TEST_CASE("20 kills of HDFS in mid-store lose nothing that it acknowledged", "[.long]") {
   contract::server_killed_often<webhdfs_fixture>();
 }

@@ -35,6 +35,13 @@ TEST_CASE("the names of a folder are those of its files") {
   for (auto const* none : {"", "<html>", "{}", "{\"boolean\":false}"}) CHECK_FALSE(webhdfs::names_of(none));
 }
 
+TEST_CASE("yes and no are read where they are the whole answer") {
+  CHECK(webhdfs::boolean_of("{\"boolean\":true}") == true);
+  CHECK(webhdfs::boolean_of("{\"boolean\":false}\r\n") == false);
+  for (auto const* none : {"", "true", "{}", "{\"boolean\":null}", "<html>{\"boolean\":true}", "{\"boolean\":true"})
+    CHECK_FALSE(webhdfs::boolean_of(none));
+}
+
 TEST_CASE("refusals of WebHDFS are told with what to do, and cite nothing") {
   struct row {
     long status;

@@ -90,8 +90,8 @@ TEST_CASE("groups have different folders, however long their names") {
         "/~2E" + std::string(197, '.') + "~/~2E" + std::string(199, '.') + "~/~2E.");
 }
 
-TEST_CASE("a directory that is not there, or may not be written to") {
-  webhdfs_fixture f;
+TEMPLATE_TEST_CASE("a directory that is not there, or may not be written to", "", webhdfs_fixture, http_fs_fixture) {
+  TestType f;
   auto p = f.config;
   p.directory += "/none";
   refused(p, errc::bad_configuration, "make it");
@@ -115,8 +115,9 @@ TEST_CASE("a directory that is not there, or may not be written to") {
   CHECK(advance(*s, {to(c[0], 15)}) == all_of{outcome::applied});
 }
 
-TEST_CASE("the newest file and the one before it stay, with nothing that nobody will finish") {
-  webhdfs_fixture f;
+TEMPLATE_TEST_CASE("the newest file and the one before it stay, with nothing that nobody will finish", "",
+                   webhdfs_fixture, http_fs_fixture) {
+  TestType f;
   auto folder = f.folder();
   for (int i = 0; i < 5; ++i) store_again(folder, std::to_string(i));
   auto const path = f.config.directory + "/billing";
@@ -129,8 +130,8 @@ TEST_CASE("the newest file and the one before it stay, with nothing that nobody 
   CHECK(files(path) == names{generation(5), generation(6), "mine", now});
 }
 
-TEST_CASE("a sleeper that makes a removed number again is overtaken") {
-  webhdfs_fixture f;
+TEMPLATE_TEST_CASE("a sleeper that makes a removed number again is overtaken", "", webhdfs_fixture, http_fs_fixture) {
+  TestType f;
   auto awake = f.folder(), sleeper = f.folder();
   store_again(awake, "1");
   sleeper.newest(soon()).topics[{"billing", "late"}];
@@ -144,8 +145,8 @@ TEST_CASE("a sleeper that makes a removed number again is overtaken") {
   CHECK(files(path) == names{generation(3), generation(4)});
 }
 
-TEST_CASE("a number that is taken is not replaced") {
-  webhdfs_fixture f;
+TEMPLATE_TEST_CASE("a number that is taken is not replaced", "", webhdfs_fixture, http_fs_fixture) {
+  TestType f;
   auto a = f.folder(), b = f.folder();
   a.newest(soon()).topics[{"billing", "a"}];
   b.newest(soon()).topics[{"billing", "b"}];
@@ -156,8 +157,9 @@ TEST_CASE("a number that is taken is not replaced") {
   CHECK_FALSE(b.durable());
 }
 
-TEST_CASE("what is in the newest file and can't be read is told, and left as it was") {
-  webhdfs_fixture f;
+TEMPLATE_TEST_CASE("what is in the newest file and can't be read is told, and left as it was", "", webhdfs_fixture,
+                   http_fs_fixture) {
+  TestType f;
   auto r = orders();
   auto const set = partitions("orders", {0, 1});
   auto const s = f.open();

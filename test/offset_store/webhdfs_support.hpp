@@ -52,3 +52,16 @@ struct webhdfs_fixture {
     return all;
   }
 };
+
+inline servers::http_fs const& the_http_fs() {
+  static servers::http_fs const server{the_hdfs()};
+  return server;
+}
+
+/// All that the library asks goes to an HttpFS.
+struct http_fs_fixture : webhdfs_fixture {
+  http_fs_fixture() { config.address = the_http_fs().address(); }
+  std::unique_ptr<store> open() { return webhdfs_fixture::open(port()); }
+  using webhdfs_fixture::open;
+  int port() const { return the_http_fs().port(); }
+};

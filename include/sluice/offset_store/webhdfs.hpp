@@ -10,9 +10,10 @@ using webhdfs_offset_store = basic_state_store<detail::webhdfs::folder>;
 /// Goes with at_most_once, at_least_once and idempotent. An advance of all partitions is one small file and some six requests,
 /// so it suits batches that take seconds rather than milliseconds.
 ///
-/// The server is the active NameNode, or an HttpFS. `directory` must be there, and the user may read, write and enter it; a
-/// group's files lie in DIRECTORY/GROUP. What was acknowledged is in the NameNode's journal; of the blocks HDFS's own
-/// replication takes care, and a DataNode writes them to its disk at once only with dfs.datanode.synconclose.
+/// The server is the active NameNode, or an HttpFS before HDFS: tested with Hadoop 3.4.1's, users by name. Before another file
+/// system a rename may replace files, and then offsets are lost. `directory` must be there, and the user may read, write and
+/// enter it; a group's files lie in DIRECTORY/GROUP. What was acknowledged is in the NameNode's journal; of the blocks HDFS's
+/// own replication takes care, and a DataNode writes them to its disk at once only with dfs.datanode.synconclose.
 ///
 /// Kerberos is not spoken: where it is asked for, give a delegation token, which is sent with each request, so use https. No
 /// token is ever printed. Requests go to hosts that the server names for the content of files, and to no others.

@@ -36,6 +36,13 @@ inline std::optional<std::vector<std::string>> names_of(std::string_view json) {
   return names;
 }
 
+/// What is said instead of an exception, such as `{"boolean":false}` by a RENAME whose name is taken; absent in other answers.
+inline std::optional<bool> boolean_of(std::string_view json) {
+  if (json.starts_with("{\"boolean\":true}")) return true;
+  if (json.starts_with("{\"boolean\":false}")) return false;
+  return {};
+}
+
 struct meaning {
   errc code;
   std::string what;

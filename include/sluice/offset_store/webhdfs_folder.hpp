@@ -3,6 +3,7 @@
 /// Publishing N is as in file_folder.hpp: a temporary file; renamed to N, which fails where N is taken; the folder listed.
 /// With a number above N in it, ours was the late work of a sleeper and what counts is the highest. The highest is never
 /// removed, the one before it is kept.
+/// HttpFS leaves renameoptions out and calls FileSystem.rename, which in HDFS does not replace a file either: it says false.
 #pragma once
 #include <sluice/detail/secret.hpp>
 #include <sluice/detail/url_names.hpp>
@@ -200,9 +201,11 @@ class folder {
     try {
       auto const a =
           ask("PUT", file, "RENAME&destination=" + path_ + "/" + generation_name(number) + "&renameoptions=NONE", by);
+      auto const renamed = boolean_of(a.content);
       if (exception_of(a.content) == "FileAlreadyExistsException" || not_there(a)) return publication::taken;
+      if (a.status == 200 && renamed == false) return publication::taken;
       if (a.status >= 500) return publication::unknown;
-      if (a.status != 200 || !a.content.empty()) refuse(a);
+      if (a.status != 200 || !(renamed || a.content.empty())) refuse(a);
     } catch (http::lost const&) { return publication::unknown; }
     listing there;
     try {
