@@ -10,7 +10,6 @@ using namespace offsets;
 
 namespace {
 
-
 struct local {
   temporary_folder folder{};
   std::string file = (folder.path / "offsets.db").string();
