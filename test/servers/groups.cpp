@@ -1,5 +1,6 @@
 // Groups on a real Kafka: members that come and go, stay, are killed, are slow, and a broker that is away for a while.
 #include <sluice/offset_store/kafka.hpp>
+#include <sluice/offset_store/postgres.hpp>
 #include <sluice/offset_store/sqlite.hpp>
 #include <sluice/sluice.hpp>
 
@@ -12,6 +13,7 @@
 #include "catch.hpp"
 #include "servers/kafka.hpp"
 #include "servers/kafka_topics.hpp"
+#include "servers/postgres.hpp"
 
 using namespace servers;
 
@@ -180,8 +182,10 @@ TEST_CASE_METHOD(group_on_kafka, "cooperative: those who stay read on; each reco
   source.properties["partition.assignment.strategy"] = "cooperative-sticky";
   topics.create(name, 6);
   auto const made = fill(6, 600);
+  postgres const server;
   auto const one = [&] {
-    return std::make_unique<member>(all, sl::at_least_once{}, source, nullptr, in_sqlite(),
+    return std::make_unique<member>(all, sl::at_least_once{}, source, nullptr,
+                                    sl::postgres_offsets{.connection = server.connection(), .mirror = false},
                                     sl::max_rate_per_partition{.records_per_second = 150});
   };
   auto first = one();

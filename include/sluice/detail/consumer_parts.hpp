@@ -115,7 +115,7 @@ struct consumer_parts {
     x.group = c.source.group;
     x.properties = c.source.properties;
     if constexpr (requires { c.source.token; }) x.token = c.source.token;
-    x.keeps_in_group = store_in_group || requires { c.store.mirror; };
+    x.keeps_in_group = store_in_group || writes_to_group(c.store);
     x.transactional_group = traits::in_transaction && store_in_group;
     x.batch_interval = c.batching.interval;
     if (x.batch_interval.count() < 0)
@@ -131,6 +131,17 @@ struct consumer_parts {
     }
     x.log = [this](int level, std::string_view line) { tell().on_log(log_event{level, line}); };
     return x;
+  }
+
+  /// A store on one host leaves its id with the group, whether its progress is shown there or not.
+  template <class Store>
+  static bool writes_to_group(Store const& s) {
+    if constexpr (requires { Store::is_local; })
+      return true;
+    else if constexpr (requires { s.mirror; })
+      return s.mirror;
+    else
+      return false;
   }
 
   std::chrono::milliseconds property_ms(char const* key, std::int64_t otherwise) const {

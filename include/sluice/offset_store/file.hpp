@@ -30,6 +30,7 @@ struct file_offsets {
   using transaction = file_transaction;
   static constexpr bool records_skips = true;  ///< as lines of JSON in the text file `skipped`
   static constexpr bool keeps_files = true;
+  static constexpr bool is_local = true;
 
   std::string directory{};
   bool mirror = true;  ///< the consumer also tells the source's group how far it is

@@ -20,6 +20,7 @@ struct sqlite_offsets {
   using runtime = sqlite_offset_store;
   static constexpr bool records_skips = true;
   static constexpr bool keeps_tables = true;
+  static constexpr bool is_local = true;
 
   std::string path{};                            ///< created, readable for its owner only, where it isn't
   std::string table = "sluice_offsets";          ///< others beside it: _topics, _rewinds, _meta, _skipped

@@ -63,8 +63,9 @@ void check_strategy(Properties const& properties, bool commits, int version) {
     refuse("partition.assignment.strategy=cooperative-sticky", "2.6.1",
            "before that a member that closes early aborts the process, and a group may never settle");
   if (commits && version < rdkafka_version(2, 10, 0))
-    refuse("partition.assignment.strategy=cooperative-sticky with positions kept in Kafka", "2.10.0",
-           "before that a commit during a rebalance loses the assignment");
+    refuse(
+        "partition.assignment.strategy=cooperative-sticky with positions, or copies of them (.mirror), kept in Kafka",
+        "2.10.0", "before that a commit during a rebalance loses the assignment");
 }
 
 template <class Properties>
