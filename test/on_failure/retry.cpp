@@ -62,6 +62,30 @@ TEST_CASE("retry: the group is served meanwhile, and a revoked batch is not trie
   CHECK(o.world.wrong() == "");
 }
 
+TEST_CASE("retry: what is in hand is let go once its partition goes on elsewhere") {
+  outside o;
+  o.world.produce(p0, 5);
+  auto c = o.start<sl::at_least_once>(sl::retry<>{});
+  o.world.assign({p0});
+  bool fails = true;
+  std::vector<effect> seen;
+  auto const handler = [&](sl::batch const& b) {
+    if (std::exchange(fails, false)) throw std::runtime_error("not now");
+    recorder{seen}(b);
+  };
+  CHECK(c.step(handler).what == sl::step_result::retrying);
+  o.world.recreate(p0);
+  o.world.produce(p0, 2);
+  o.world.tell(sl::client::out_of_range{p0});
+  steps(c, handler, 5);
+  o.world.produce(p0, 1);
+  steps(c, handler, 5);
+  CHECK(offsets_of(p0, seen) == std::vector<std::int64_t>{2});
+  CHECK(o.disk.rewinds.size() == 1);
+  CHECK(c.statistics().refused == 0);
+  CHECK(o.disk.next(p0) == 3);
+}
+
 TEST_CASE("retry, each: only the failing record is called again") {
   outside o;
   o.world.produce(p0, 5);

@@ -42,7 +42,7 @@ class advancing {
       }
       auto const end = all().store.commit(*std::exchange(turn_.tx, nullptr), all().by());
       if (end == outcome::refused || end == outcome::postponed) {
-        hand().due = all().clock.now() + wait_after(++hand().store_attempts);
+        hand().due = all().clock.now() + wait_after(++hand().store_attempts, all().jitter);
         return false;
       }
       if (end == outcome::unknown) {
@@ -149,7 +149,7 @@ class advancing {
             error(errc::two_owners, "two consumers own " + to_string(of) + ": its advances were refused " +
                                         std::to_string(n) + " times in a row; give each program a group of its own"));
       }
-      wait = wait_after(n);
+      wait = wait_after(n, all().jitter);
     } else if (why == outcome::unknown)
       ++all().counts.unknown;
     hand().drop(i, all().source);

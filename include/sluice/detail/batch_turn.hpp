@@ -56,7 +56,7 @@ class batch_turn {
     state_.roll_back();
     ++all_.counts.store_failures;
     auto const attempts = ++all_.hand.store_attempts;
-    all_.hand.due = all_.clock.now() + wait_after(attempts);
+    all_.hand.due = all_.clock.now() + wait_after(attempts, all_.jitter);
     all_.tell().on_retry(retry_event{e.what(), attempts, all_.hand.due, true});
   }
 

@@ -43,7 +43,6 @@ class claims final : public source_owner {
     for (auto const& l : all_.source.lanes())
       if (l.reading && !sought_.empty())
         if (auto const to = sought(l.of)) rewinds.push_back({l.of, *to, l.mine, "seek"});
-    for (auto const& r : rewinds) drop_from_hand(r.of);
     if (!rewinds.empty())
       for (auto const& c : record(rewinds)) {
         if (c.what == claimed::stored)
@@ -73,6 +72,7 @@ class claims final : public source_owner {
   }
 
   std::vector<claimed> record(std::vector<rewind> const& rewinds) override {
+    for (auto const& r : rewinds) drop_from_hand(r.of);  // it was read elsewhere, under a fence that will be no more
     late<std::vector<claimed>, Slots> answers;
     try {
       answers = all_.store.record(rewinds, all_.by());

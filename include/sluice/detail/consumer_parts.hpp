@@ -7,6 +7,7 @@
 #include <sluice/statistics.hpp>
 
 #include <charconv>
+#include <random>
 
 namespace sluice { inline namespace v0 { namespace detail {
 
@@ -62,6 +63,7 @@ struct consumer_parts {
   std::size_t max_records_now;
   late<std::vector<group_position>, Slots> to_mirror{};
   late<std::map<topic_partition, unsigned>, Slots> refusals{};
+  late<std::minstd_rand, Slots> jitter{std::random_device{}()};
   std::optional<time_point> by_deadline{};  ///< while draining and closing
   bool mirrors = false;
   std::optional<std::string> store_id{};

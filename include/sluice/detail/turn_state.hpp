@@ -2,8 +2,6 @@
 #pragma once
 #include <sluice/detail/consumer_parts.hpp>
 
-#include <random>
-
 namespace sluice { inline namespace v0 { namespace detail {
 
 template <class Slots>
@@ -47,9 +45,8 @@ struct turn_state {
 };
 
 /// Growing with each attempt, with jitter: 50 ms to 5 s.
-template <class Random = std::minstd_rand>
-std::chrono::milliseconds wait_after(unsigned attempts) {
-  thread_local Random random{std::random_device{}()};
+template <class Random>
+std::chrono::milliseconds wait_after(unsigned attempts, Random& random) {
   auto const ceiling = std::min<unsigned>(100u << std::min(attempts - 1, 6u), 5'000u);
   return std::chrono::milliseconds{ceiling / 2 + random() % (ceiling / 2)};
 }

@@ -1,0 +1,190 @@
+/// \file testing/simulation.hpp  Runs your handlers and stores through thousands of ways to fail, each of which can be replayed by its seed.
+///
+/// Consumer processes, a Kafka with a group, offset stores and time live in one thread. One seeded source of chance says which
+/// process runs next, and what goes wrong at each call to the outside: a process is killed, or stands still for longer
+/// than its session; a request is lost, or its answer, or it arrives late. What runs is the library's own consumer:
+///
+///     #define SLUICE_SIMULATION_PROGRAM  // in one source file of the program
+///     #include <sluice/testing/simulation.hpp>
+///     namespace st = sl::testing;
+///
+///     void program(st::process& p) {
+///       sl::stream_consumer c{sl::at_least_once{}, p.kafka(), p.offsets(), p.clock()};
+///       while (p.running()) c.step([&](sl::batch const& b) { p.handle(b); }, std::chrono::milliseconds{100});
+///     }
+///     st::simulation world{st::promise::at_least_once, program};
+///     for (std::uint64_t seed = 1; seed <= 1000; ++seed)
+///       if (auto const r = world.run({.seed = seed}); r.failed()) std::cout << world.story(r);
+///
+/// A process that is killed runs no destructor: its stack is left, and its memory goes as a whole. So the program must let
+/// operator new ask which process runs; what it takes by malloc is not given back.
+#pragma once
+#include <sluice/testing/simulation/process.hpp>
+#ifdef SLUICE_SIMULATION_PROGRAM
+#include <sluice/testing/simulation/program.hpp>
+#endif
+
+#include <functional>
+
+namespace sluice { inline namespace v0 { namespace testing {
+
+/// What became of one schedule.
+struct result {
+  schedule plan{};
+  std::string broken{};    ///< the check that failed; empty: none did
+  std::string sentence{};  ///< what it saw
+  std::uint64_t hash = 0;  ///< of the trace
+  std::uint32_t points = 0;
+  std::array<std::uint32_t, faults> hit{};  ///< of each fault, those that hit something in flight
+  std::vector<decision> decisions{};
+  std::string trace{};  ///< of a failed schedule: its last lines
+
+  bool failed() const { return !broken.empty(); }
+  std::uint32_t effective() const {
+    std::uint32_t n = 0;
+    for (auto const h : hit) n += h;
+    return n;
+  }
+};
+
+/// One at a time on a thread; run() may be called again and again.
+class simulation final : simulated::surroundings {
+  simulated::world world_{};
+  simulated::surrounding around_{world_};
+  promise kept_;
+  std::function<void(process&)> program_;
+  bool offsets_in_group_;
+  std::int64_t healed_at_ = 0, stopping_at_ = 0;
+
+  static constexpr std::int64_t faults_for = 120 * simulated::seconds;
+
+ public:
+  /// `offsets_in_group`: the program keeps its offsets in the group (kafka_offsets).
+  simulation(promise kept, std::function<void(process&)> program, bool offsets_in_group = false)
+      : kept_(kept), program_(std::move(program)), offsets_in_group_(offsets_in_group) {}
+
+  /// Within this much simulated time the stream must be at its end, once nothing goes wrong any more.
+  std::chrono::seconds heals_within{300};
+
+  result run(schedule const& plan) {
+    world_.reset(plan, *this);
+    around_.cluster.reset(kept_, offsets_in_group_);
+    around_.store.reset();
+    around_.output.reset();
+    healed_at_ = stopping_at_ = 0;
+    simulated::world_running = &world_;
+    world_.run();
+    simulated::world_running = nullptr;
+    if (!world_.failed()) around_.cluster.witness.all_ended();
+    result r{.plan = plan};
+    r.broken.assign(world_.broken.data(), world_.broken.size());
+    r.sentence.assign(world_.sentence.data(), world_.sentence.size());
+    r.hash = world_.seen.hash();
+    r.points = world_.points;
+    r.hit = world_.hit;
+    r.decisions.assign(world_.decisions.begin(), world_.decisions.end());
+    if (r.failed()) r.trace = world_.seen.tail(plan.lines);
+    return r;
+  }
+
+  /// The same failure with as few faults, records and processes as still make it.
+  result shrink(result r) {
+    auto const smaller = [&](schedule s) {
+      s.replay = true;
+      auto again = run(s);
+      if (again.broken != r.broken) return false;
+      auto decisions = s.decisions;
+      r = std::move(again);
+      r.plan.decisions = decisions;
+      return true;
+    };
+    auto first = r.plan;
+    first.decisions = r.decisions;
+    if (!smaller(first)) return r;
+    for (bool better = true; better;) {
+      better = false;
+      for (std::size_t i = 0; i < r.plan.decisions.size();) {
+        auto s = r.plan;
+        s.decisions.erase(s.decisions.begin() + static_cast<std::ptrdiff_t>(i));
+        if (smaller(s))
+          better = true;
+        else
+          ++i;
+      }
+      for (int const records : {r.plan.records / 2, r.plan.records - 1}) {
+        auto s = r.plan;
+        s.records = records;
+        if (records > 0 && records < r.plan.records && smaller(s)) better = true;
+      }
+    }
+    return r;
+  }
+
+  /// What was broken, how it came to it, and the command that replays it; `command` begins it.
+  std::string story(result const& r, std::string const& command = "simulate") const {
+    auto const& d = r.plan.replay ? r.plan.decisions : r.decisions;
+    std::string s = std::string{promise_names[static_cast<std::size_t>(kept_)]} + ": " + r.broken + "\n  " +
+                    r.sentence + "\n" + r.trace;
+    s += "replay: " + command + " --seed " + std::to_string(r.plan.seed) + " --processes " +
+         std::to_string(r.plan.processes) + " --partitions " + std::to_string(r.plan.partitions) + " --records " +
+         std::to_string(r.plan.records);
+    s += " --faults '" + to_string(d) + "'\n";
+    return s;
+  }
+
+ private:
+  void main(int number) override {
+    around_.cluster.boots(number);
+    process p{around_, number, offsets_in_group_};
+    try {
+      program_(p);
+    } catch (std::exception const&) { world_.note("threw"); }
+  }
+  void silent(int number) override {
+    around_.cluster.group.silent(number);
+    around_.cluster.witness.excuse_all();
+  }
+  void speaks(int number) override { around_.cluster.group.speaks(number); }
+  bool happen(decision const& d) override {
+    if (d.what != fault::store_down) return around_.cluster.happen(d);
+    around_.store.down_until = world_.now + d.amount;
+    return true;
+  }
+  bool busy(int number) const override { return around_.cluster.present[static_cast<std::size_t>(number)].out > 0; }
+
+  /// Faults, then none any more until all is read, then the end.
+  void look_around() override {
+    using simulated::phase;
+    auto& w = world_;
+    if (w.points > w.plan.most_points) return around_.cluster.witness.too_long("too many steps");
+    switch (w.phase) {
+      case phase::faulting: {
+        bool const enough = w.decisions.size() >= w.plan.most_faults;
+        if (around_.cluster.topic.all_produced() &&
+            (enough || around_.cluster.witness.at_end() || w.now > 3600 * simulated::seconds + faults_for)) {
+          w.phase = phase::healing;
+          healed_at_ = w.now;
+          w.note("no more faults");
+        }
+        return;
+      }
+      case phase::healing:
+        if (around_.cluster.witness.at_end()) {
+          around_.cluster.witness.all_read();
+          if (kept_ == promise::idempotent) around_.output.all_read();
+          if (w.failed()) return;
+          stopping_at_ = w.now;
+          w.note("all is read");
+          w.stop_processes();
+        } else if (w.now - healed_at_ > heals_within.count() * simulated::seconds)
+          around_.cluster.witness.too_long("the end was not reached in time, though nothing goes wrong any more");
+        return;
+      case phase::stopping:
+        if (w.now - stopping_at_ > 120 * simulated::seconds)
+          around_.cluster.witness.too_long("a consumer does not close");
+        return;
+    }
+  }
+};
+
+}}}  // namespace sluice::v0::testing

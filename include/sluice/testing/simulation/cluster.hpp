@@ -1,0 +1,112 @@
+/// \file testing/simulation/cluster.hpp  Everything of a simulated Kafka: the topic, the group, and what happens to them.
+#pragma once
+#include <sluice/testing/simulation/coordinator.hpp>
+
+namespace sluice { inline namespace v0 { namespace testing { namespace simulated {
+
+/// What the network still carries to the group when the process that sent it may be gone.
+struct commit_in_flight {
+  int member = 0;
+  std::int64_t generation = 0;
+  list<coordinator::wish> set{};
+};
+
+/// What a process has of the group and of its records, seen from outside.
+struct presence {
+  list<int> owned{};      ///< assigned and not given up
+  int out = 0;            ///< messages that are not back yet
+  bool too_slow = false;  ///< put out of the group since it did not poll: not told yet
+};
+
+struct cluster {
+  simulated::world& world;
+  simulated::topic topic{world};
+  simulated::witness witness{world, topic};
+  coordinator group{world, topic, witness};
+  std::int64_t unreachable_until = 0;
+  list<commit_in_flight> wire{};
+  std::array<presence, 8> present{};
+
+  explicit cluster(simulated::world& w) : world(w) {}
+
+  void reset(promise kept, bool offsets_in_group) {
+    topic.reset();
+    group.reset();
+    group.authoritative = offsets_in_group;
+    group.cooperative = world.plan.cooperative;
+    witness.reset(kept);
+    unreachable_until = 0;
+    wire.clear();
+    produce_later();
+  }
+  /// A process begins, without anything.
+  void boots(int process) {
+    presence_of(process).owned.clear();
+    presence_of(process).out = 0;
+    presence_of(process).too_slow = false;
+  }
+  presence& presence_of(int process) { return present[static_cast<std::size_t>(process)]; }
+  bool owns(int process, int p) {
+    auto const& all = presence_of(process).owned;
+    return std::count(all.begin(), all.end(), p) > 0;
+  }
+  bool is_reachable() const { return world.now >= unreachable_until; }
+
+  /// Whether it hit anything.
+  bool happen(decision const& d) {
+    auto const p =
+        static_cast<int>(static_cast<std::uint64_t>(d.amount) % static_cast<std::uint64_t>(topic.partitions()));
+    auto& log = topic.log(p);
+    auto const stored = std::max<std::int64_t>(witness.stored(p), 0);
+    switch (d.what) {
+      case fault::rebalance:
+        group.rebalance();
+        return true;
+      case fault::wall_jump:
+        world.wall_jump(p % world.plan.processes, (d.amount % 2 != 0 ? d.amount : -d.amount) * 1000);
+        return true;
+      case fault::outage:
+        unreachable_until = world.now + d.amount / 4;
+        return true;
+      case fault::retention:
+        topic.retain_from(p, log.low + 1 + d.amount % std::max<std::int64_t>(1, log.high - log.low));
+        witness.excuse(p);
+        return log.low > stored;
+      case fault::truncation:
+        topic.truncate(p, log.low + d.amount % std::max<std::int64_t>(1, log.high - log.low));
+        topic.produce_more(static_cast<int>(d.amount % 7));
+        produce_later();
+        witness.excuse(p);
+        return log.high < stored;
+      case fault::recreation:
+        topic.recreate(p);
+        topic.produce_more(static_cast<int>(d.amount % 9));
+        produce_later();
+        witness.excuse(p);
+        return stored > 0;
+      case fault::added:
+        if (topic.partitions() >= 4) return false;
+        topic.add_partition();
+        topic.produce_more(5);
+        produce_later();
+        group.rebalance();
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  void produce_later() {
+    world.later(
+        world.now + world.luck.between(0, 12) * ms,
+        [](void* self, std::int64_t) {
+          auto& c = *static_cast<cluster*>(self);
+          if (!c.topic.wants_more()) return;
+          c.topic.produce();
+          c.produce_later();
+        },
+        this, 0);
+  }
+};
+
+}}}}  // namespace sluice::v0::testing::simulated

@@ -1,0 +1,198 @@
+/// \file testing/simulation/fault.hpp  What can go wrong in a simulated world, where, and how it is written down to be replayed.
+#pragma once
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice { inline namespace v0 { namespace testing {
+
+/// Every call from a process to the outside is one of these, and a point where something may happen.
+enum class call : std::uint8_t {
+  boot,
+  wait,
+  poll,
+  assign,
+  take,
+  count,
+  ends,
+  read,
+  commit,
+  leave,
+  renew,  // the Kafka client
+  claim,
+  create,
+  advance,
+  settle,
+  record,
+  give_up,
+  begin,
+  weigh,
+  finish,
+  rollback,  // the offset store
+  handle,
+  effect,
+  write,
+  rest,  // the program
+  world  // no process: what happens by itself
+};
+inline constexpr std::size_t calls = static_cast<std::size_t>(call::world) + 1;
+inline constexpr std::array<char const*, calls> call_names{
+    "boot",  "wait",   "poll",     "assign", "take",    "count",  "ends",   "read",    "commit",
+    "leave", "renew",  "claim",    "create", "advance", "settle", "record", "give_up", "begin",
+    "weigh", "finish", "rollback", "handle", "effect",  "write",  "rest",   "world"};
+
+enum class fault : std::uint8_t {
+  none,
+  // of a process, at any call
+  crash_before,
+  crash_after,  ///< killed: before the call did anything, or with its answer on the way
+  pause_before,
+  pause_after,  ///< stands still, perhaps longer than its session: before the call, or before its answer
+  // of a store's call, or of a commit to the group
+  unavailable,  ///< answers that it can't
+  lost,         ///< the request never arrives; no answer
+  unheard,      ///< done, and the answer is lost
+  late,         ///< no answer, and the request is carried out some time later
+  twice,        ///< carried out, and once more later
+  refused,      ///< not done, though it could have been
+  partly,       ///< some partitions answered, the others' answers lost
+  busy,         ///< claims: somebody else is at it
+  held,         ///< a commit waits in the client, and is sent later in the name of whoever it is then
+  postponed,    ///< a commit comes while the group rebalances
+  // of a Kafka client's call
+  no_broker,   ///< no answer from any broker
+  leaderless,  ///< the ends of a partition are not known
+  again,       ///< records come that were fetched before
+  trouble,     ///< a partition's queue tells of an error
+  // of a handler
+  throws,
+  slow,
+  // of the world
+  rebalance,
+  wall_jump,
+  retention,
+  truncation,
+  recreation,
+  added,
+  outage,
+  store_down
+};
+inline constexpr std::size_t faults = static_cast<std::size_t>(fault::store_down) + 1;
+inline constexpr std::array<char const*, faults> fault_names{
+    "none",       "crash_before", "crash_after", "pause_before", "pause_after", "unavailable", "lost",      "unheard",
+    "late",       "twice",        "refused",     "partly",       "busy",        "held",        "postponed", "no_broker",
+    "leaderless", "again",        "trouble",     "throws",       "slow",        "rebalance",   "wall_jump", "retention",
+    "truncation", "recreation",   "added",       "outage",       "store_down"};
+
+/// Sets of faults are bits.
+using fault_set = std::uint32_t;
+static_assert(faults <= 32);
+constexpr fault_set only(fault f) { return fault_set{1} << static_cast<unsigned>(f); }
+constexpr bool has(fault_set s, fault f) { return (s & only(f)) != 0; }
+inline constexpr fault_set all_faults = ~only(fault::none);
+/// After these the log is not what it was: promises hold as far as position_error and out_of_range say.
+inline constexpr fault_set log_faults =
+    only(fault::retention) | only(fault::truncation) | only(fault::recreation) | only(fault::added);
+
+/// What may go wrong at a call.
+constexpr fault_set faults_of(call c) {
+  using enum fault;
+  constexpr auto process = only(crash_before) | only(crash_after) | only(pause_before) | only(pause_after);
+  constexpr auto request = process | only(unavailable) | only(lost) | only(unheard);
+  switch (c) {
+    case call::boot:
+    case call::poll:
+    case call::assign:
+    case call::leave:
+    case call::renew:
+    case call::weigh:
+    case call::rollback:
+    case call::rest:
+    case call::wait:
+      return process;
+    case call::take:
+      return process | only(again) | only(trouble);
+    case call::count:
+      return process | only(no_broker);
+    case call::ends:
+      return process | only(no_broker) | only(leaderless);
+    case call::read:
+      return process | only(unavailable);
+    case call::commit:
+      return process | only(lost) | only(unheard) | only(late) | only(held) | only(postponed) | only(partly);
+    case call::claim:
+      return request | only(busy);
+    case call::create:
+    case call::record:
+    case call::begin:
+      return request;
+    case call::advance:
+      return request | only(late) | only(twice) | only(refused) | only(partly);
+    case call::settle:
+      return process | only(lost) | only(unheard);
+    case call::give_up:
+      return process | only(unavailable);
+    case call::finish:
+      return request | only(late) | only(refused);
+    case call::handle:
+      return process | only(slow) | only(throws);
+    case call::effect:
+      return process | only(throws);
+    case call::write:
+      return process | only(throws) | only(late);
+    case call::world:
+      return only(rebalance) | only(wall_jump) | only(retention) | only(truncation) | only(recreation) | only(added) |
+             only(outage) | only(store_down);
+  }
+  return 0;
+}
+
+/// One fault of a schedule: at which call of which process (counted from the schedule's beginning; -1: the world), what,
+/// and how much of it.
+struct decision {
+  std::int32_t process = 0;
+  std::uint32_t at = 0;
+  fault what = fault::none;
+  std::int64_t amount = 0;
+  friend bool operator==(decision const&, decision const&) = default;
+};
+
+/// `process:at:what:amount`, separated by commas.
+inline std::string to_string(std::vector<decision> const& all) {
+  std::string s;
+  for (auto const& d : all) {
+    if (!s.empty()) s += ',';
+    s += std::to_string(d.process) + ':' + std::to_string(d.at) + ':' + fault_names[static_cast<std::size_t>(d.what)] +
+         ':' + std::to_string(d.amount);
+  }
+  return s;
+}
+
+/// False where the text is none.
+inline bool read(std::string_view s, std::vector<decision>& all) {
+  auto const piece = [&s](char end) {
+    auto const n = s.find(end);
+    auto const p = s.substr(0, n);
+    s.remove_prefix(n == s.npos ? s.size() : n + 1);
+    return p;
+  };
+  auto const number = [](std::string_view t, auto& value) {
+    return std::from_chars(t.data(), t.data() + t.size(), value).ptr == t.data() + t.size() && !t.empty();
+  };
+  while (!s.empty()) {
+    decision d;
+    bool const place = number(piece(':'), d.process) && number(piece(':'), d.at);
+    auto const name = piece(':');
+    std::size_t f = 1;
+    while (f < faults && fault_names[f] != name) ++f;
+    if (!place || f == faults || !number(piece(','), d.amount)) return false;
+    d.what = static_cast<fault>(f);
+    all.push_back(d);
+  }
+  return true;
+}
+
+}}}  // namespace sluice::v0::testing

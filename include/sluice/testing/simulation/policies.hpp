@@ -1,0 +1,80 @@
+/// \file testing/simulation/policies.hpp  The simulated world as policies of a consumer: its Kafka, its offset store, its clock.
+#pragma once
+#include <sluice/clock.hpp>
+#include <sluice/testing/simulation/client.hpp>
+#include <sluice/testing/simulation/offsets.hpp>
+#include <sluice/testing/simulation/outputs.hpp>
+
+namespace sluice { inline namespace v0 { namespace testing {
+
+namespace simulated {
+/// All that one schedule has.
+struct surrounding {
+  simulated::world& world;
+  simulated::cluster cluster{world};
+  simulated::store store{cluster};
+  keyed_output output{cluster};
+};
+
+template <bool ByHand>
+struct basic_kafka {
+  using slot = source_slot;
+  using must_be_configured = void;
+  using runtime = kafka_source<simulated_client>;
+  static constexpr bool assigned_by_hand = ByHand;
+
+  surrounding* in = nullptr;
+  std::vector<topic_partition> partitions{};
+  std::string brokers = "simulated";
+  std::string group = "g";
+  std::optional<start_at> start{};
+  sluice::out_of_range on_out_of_range = sluice::out_of_range::nearest;
+  position_error on_position_error = position_error::earliest;
+  std::vector<position> start_from{};
+  std::map<std::string, std::string> properties{{"max.poll.interval.ms", "30000"}};
+  std::chrono::milliseconds timeout{10'000};
+
+  static runtime open(basic_kafka const& self, context const&) {
+    auto plan = detail::plan_of(self);
+    if (ByHand)
+      plan.by_hand = self.partitions;
+    else
+      plan.topics = {topic::name};
+    return runtime{std::move(plan), self.in->cluster, ByHand};
+  }
+};
+}  // namespace simulated
+
+/// In the place of sluice::kafka: a member of the simulated group, over the library's own Kafka source.
+using simulated_kafka = simulated::basic_kafka<false>;
+using simulated_kafka_partitions = simulated::basic_kafka<true>;
+
+/// An offset store with compare and set, and with transactions.
+struct simulated_offsets {
+  using slot = offset_store_slot;
+  using must_be_configured = void;
+  using transaction = simulated_transaction;
+  static constexpr bool records_skips = true;
+  using runtime = simulated::simulated_store_runtime;
+
+  simulated::surrounding* in = nullptr;
+
+  static runtime open(simulated_offsets const& self, context const&) { return {self.in->cluster, self.in->store}; }
+};
+
+/// The simulation's time. A program that defines SLUICE_SIMULATION_PROGRAM has it in system_clock, too.
+struct simulated_clock {
+  using slot = clock_slot;
+  using must_be_configured = void;
+
+  simulated::surrounding* in = nullptr;
+
+  struct runtime {
+    simulated::world* at;
+    time_point now() const { return time_point{std::chrono::microseconds{at->now}}; }
+    wall_time wall() const { return wall_time{std::chrono::milliseconds{at->wall_ms()}}; }
+  };
+  static runtime open(simulated_clock const& self, context const&) { return {&self.in->world}; }
+};
+
+}}}  // namespace sluice::v0::testing

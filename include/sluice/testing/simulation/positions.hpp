@@ -1,0 +1,168 @@
+/// \file testing/simulation/positions.hpp  A simulated client's commits to its group: answered, lost, held back, late.
+#pragma once
+#include <sluice/testing/simulation/cluster.hpp>
+
+namespace sluice { inline namespace v0 { namespace testing { namespace simulated {
+
+class simulated_positions final : public group_positions {
+  cluster& cluster_;
+  int member_ = 0;
+  std::int64_t generation_ = -1;
+  bool gone_ = false;
+  std::vector<std::size_t> held_{};  ///< sent when the client comes to it, in the name of whoever it is then
+  std::int64_t busy_until_ = 0;      ///< of what is stored in the background
+
+  world& here() { return cluster_.world; }
+  static std::int64_t micros(time_point t) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(t.time_since_epoch()).count();
+  }
+
+ public:
+  explicit simulated_positions(cluster& c) : cluster_(c) {}
+
+  bool gone() const { return gone_; }
+  void renew() {
+    gone_ = false;
+    member_ = 0;
+    generation_ = -1;
+    busy_until_ = 0;
+  }
+  void is_member(int id, std::int64_t generation) {
+    member_ = id;
+    generation_ = generation;
+  }
+
+  std::vector<group_position> read(std::vector<topic_partition> const& set, time_point) override {
+    if (gone_)
+      throw store_error(errc::store_unavailable, "the client was thrown away after a request without an answer");
+    auto const f = here().begins(call::read, -1, static_cast<std::int64_t>(set.size()));
+    if (f == fault::unavailable || !cluster_.is_reachable()) {
+      here().sleep_until(here().now + 300 * ms);
+      here().ends(f);
+      throw store_error(errc::store_unavailable, "the group's coordinator does not answer");
+    }
+    std::vector<group_position> found;  // as it is now, whatever happens before the answer is here
+    for (auto const& of : set) {
+      auto const& c = cluster_.group.at(of.partition);
+      group_position one{.of = of};
+      one.there = c.there;
+      one.next = offset{c.next};
+      one.note.assign(c.note.data(), c.note.size());
+      found.push_back(std::move(one));
+    }
+    here().ends(f);
+    for (auto const& of : set)
+      if (of.partition < cluster_.topic.partitions()) cluster_.witness.claimed(here().current(), of.partition);
+    return found;
+  }
+
+  std::vector<outcome> store(std::vector<group_position> const& set, time_point by) override {
+    if (gone_ || set.empty()) return std::vector<outcome>(set.size(), outcome::refused);
+    hear_of_generation();
+    auto f = here().begins(call::commit, set.front().of.partition, set.front().next.value(),
+                           static_cast<std::int64_t>(set.size()));
+    auto const request = on_the_wire(set);
+    auto const no_answer = [&] {
+      for (auto const& p : set) cluster_.witness.excuse(p.of.partition);
+      here().sleep_until(micros(by));
+      here().ends(f);
+      return std::vector<outcome>(set.size(), outcome::unknown);
+    };
+    switch (f) {
+      case fault::lost:
+        return no_answer();
+      case fault::held:
+        held_.push_back(request);
+        return no_answer();
+      case fault::late:
+        carried_out_later(request, here().now + here().amount());
+        return no_answer();
+      case fault::unheard:
+        (void)cluster_.group.commit(member_, generation_, cluster_.wire[request].set);
+        return no_answer();
+      case fault::postponed:
+        for (auto const& p : set) cluster_.witness.excuse(p.of.partition);
+        here().ends(f);
+        return std::vector<outcome>(set.size(), outcome::postponed);
+      default:
+        break;
+    }
+    if (!cluster_.is_reachable()) {
+      held_.push_back(request);
+      return no_answer();
+    }
+    send_held();
+    std::vector<std::int64_t> before;
+    before.reserve(set.size());
+    for (auto const& p : set)
+      before.push_back(cluster_.group.at(p.of.partition).there ? cluster_.group.at(p.of.partition).next : -1);
+    auto const what = cluster_.group.commit(member_, generation_, cluster_.wire[request].set);
+    std::vector<outcome> all(set.size(), what);
+    if (what != outcome::applied)
+      for (auto const& p : set) cluster_.witness.excuse(p.of.partition);
+    if (f == fault::partly && set.size() > 1) {
+      all.back() = outcome::unknown;
+      cluster_.witness.excuse(set.back().of.partition);
+    }
+    here().ends(f);
+    for (std::size_t i = 0; i < set.size() && cluster_.group.authoritative; ++i)
+      if (all[i] == outcome::applied && before[i] >= 0 && before[i] < set[i].next.value())
+        cluster_.witness.owes(here().current(), set[i].of.partition, before[i], set[i].next.value());
+    return all;
+  }
+
+  /// The mirror: sent some time later, lost without harm.
+  void store_later(std::vector<group_position> const& set) override {
+    if (gone_ || set.empty()) return;
+    busy_until_ = std::max(busy_until_, here().now) + here().luck.between(1, 20) * ms;  // one after another
+    carried_out_later(on_the_wire(set), busy_until_);
+  }
+  bool settled(std::string& failed) override {
+    failed.clear();
+    return here().now >= busy_until_;
+  }
+  void abandon() override {
+    here().note("abandons", -1, member_);
+    gone_ = true;
+    held_.clear();
+    cluster_.witness.excuse_all();
+  }
+  std::string group_metadata() override { return gone_ ? std::string{} : std::to_string(member_); }
+
+  /// What was held back goes out as soon as the coordinator is there.
+  void send_held() {
+    if (!cluster_.is_reachable()) return;
+    for (auto const h : held_) {
+      here().note("held commit sent", -1, member_, generation_);
+      (void)cluster_.group.commit(member_, generation_, cluster_.wire[h].set);
+    }
+    held_.clear();
+  }
+
+ private:
+  /// A cooperative member reads on while its client joins the next generation in the background.
+  void hear_of_generation() {
+    auto const& g = cluster_.group;
+    if (g.cooperative && cluster_.group.find(member_) && generation_ >= 0) generation_ = g.generation();
+  }
+  /// Outside of this process from now on.
+  std::size_t on_the_wire(std::vector<group_position> const& set) {
+    auto& r = cluster_.wire.emplace_back();
+    r.member = member_;
+    r.generation = generation_;
+    for (auto const& p : set) r.set.push_back({p.of.partition, p.next.value(), text{p.note.data(), p.note.size()}});
+    return cluster_.wire.size() - 1;
+  }
+  void carried_out_later(std::size_t request, std::int64_t at) {
+    here().later(
+        at,
+        [](void* self, std::int64_t which) {
+          auto& c = *static_cast<cluster*>(self);
+          auto const& r = c.wire[static_cast<std::size_t>(which)];
+          (void)c.group.commit(r.member, r.generation, r.set);
+        },
+        &cluster_, static_cast<std::int64_t>(request));
+  }
+};
+
+}}}}  // namespace sluice::v0::testing::simulated

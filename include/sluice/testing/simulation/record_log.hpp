@@ -1,0 +1,188 @@
+/// \file testing/simulation/record_log.hpp  A simulated topic: its partitions' logs, and what becomes of each record.
+#pragma once
+#include <sluice/testing/simulation/world.hpp>
+
+#include <limits>
+
+namespace sluice { inline namespace v0 { namespace testing { namespace simulated {
+
+/// A record, for ever: also when it has gone from its log. Its value is its number, so no two are alike.
+struct produced_record {
+  std::int64_t at = 0;
+  std::int32_t partition = 0;
+  std::int32_t log_life = 0;
+  std::uint32_t id = 0;
+  char key[2] = "a";
+  char value[12] = "";
+  std::int64_t stamp_ms = 0;
+  bool visible = true;       ///< not aborted
+  bool regrown = false;      ///< stands where another one stood, or in a log that was made again
+  std::uint32_t poison = 0;  ///< how often its handler will throw
+  // what has become of it
+  std::uint32_t aside = 0;      ///< times that it was recorded as skipped
+  std::uint32_t started = 0;    ///< handlers that were called with it
+  std::uint32_t handled = 0;    ///< handlers that were done with it
+  std::uint32_t committed = 0;  ///< effects in committed transactions
+  std::uint32_t excuses = 0;    ///< of its partition, when it was handled last
+};
+
+/// Offsets from `low` up to `high`; some of them hold no record: control records, aborted ones, compacted ones.
+struct partition_log {
+  std::int64_t low = 0, high = 0, highest = 0;
+  std::int64_t stable = std::numeric_limits<std::int64_t>::max();  ///< of the first open transaction
+  list<std::uint32_t> entries{};                                   ///< numbers of records, by offset
+  std::int32_t life = 0;
+  std::uint32_t changes = 0;  ///< retention, truncation, recreation
+
+  std::int64_t end() const { return std::min(high, stable); }
+};
+
+class topic {
+  world& world_;
+  list<produced_record> records_{};
+  int left_ = 0;
+
+ public:
+  static constexpr char const* name = "t";
+  static constexpr std::size_t most = 4096;
+  list<partition_log> logs{};
+
+  explicit topic(world& w) : world_(w) { records_.reserve(most); }
+
+  void reset() {
+    records_.clear();
+    logs.clear();
+    logs.resize(static_cast<std::size_t>(world_.plan.partitions));
+    left_ = world_.plan.records;
+    for (auto& l : logs)
+      if (world_.luck.one_in(3)) l.low = l.high = world_.luck.between(1, 30);
+    for (auto n = world_.luck.between(0, left_); n > 0 && left_ > 0; --n) produce();
+  }
+  bool all_produced() const {
+    for (auto const& l : logs)
+      if (l.stable <= l.high) return false;
+    return left_ == 0;
+  }
+  partition_log& log(int p) { return logs[static_cast<std::size_t>(p)]; }
+  partition_log const& log(int p) const { return logs[static_cast<std::size_t>(p)]; }
+  produced_record& record(std::uint32_t id) { return records_[id]; }
+  produced_record const& record(std::uint32_t id) const { return records_[id]; }
+  list<produced_record> const& records() const { return records_; }
+  int partitions() const { return static_cast<int>(logs.size()); }
+
+  /// The first entry at or behind `at`.
+  std::size_t entry_at(int p, std::int64_t at) const {
+    auto const& e = log(p).entries;
+    return static_cast<std::size_t>(
+        std::lower_bound(e.begin(), e.end(), at, [&](auto id, std::int64_t x) { return record(id).at < x; }) -
+        e.begin());
+  }
+  /// How many records a reader of committed ones finds from `from` up to `until`.
+  std::size_t visible(int p, std::int64_t from, std::int64_t until) const {
+    std::size_t n = 0;
+    for (auto i = entry_at(p, from); i < log(p).entries.size() && record(log(p).entries[i]).at < until; ++i)
+      n += record(log(p).entries[i]).visible;
+    return n;
+  }
+  /// Is there something to be read from here on? A log that grew again to where its reader stands looks to it as before.
+  bool is_unread(int p, std::int64_t from) const {
+    auto const& l = log(p);
+    for (auto i = entry_at(p, from); i < l.entries.size(); ++i)
+      if (auto const& r = record(l.entries[i]); r.visible && !r.regrown && r.at < l.end()) return true;
+    return false;
+  }
+  /// The first offset at or behind which nothing visible stands.
+  std::int64_t last_visible_end(int p) const {
+    auto const& l = log(p);
+    for (auto i = l.entries.size(); i-- > 0;)
+      if (record(l.entries[i]).visible && record(l.entries[i]).at < l.end()) return record(l.entries[i]).at + 1;
+    return l.low;
+  }
+
+  /// Some records to one partition, now and then a transaction's, now and then with a hole.
+  void produce() {
+    auto const p = static_cast<int>(world_.luck.below(static_cast<std::uint32_t>(partitions())));
+    auto& l = log(p);
+    bool const open = l.stable <= l.high;
+    if (!open && world_.luck.one_in(8)) {
+      l.stable = l.high;
+      world_.later(
+          world_.now + world_.luck.between(1, 400) * ms,
+          [](void* self, std::int64_t which) { static_cast<topic*>(self)->end_transaction(static_cast<int>(which)); },
+          this, p);
+    }
+    for (auto n = world_.luck.between(1, 3); n > 0 && left_ > 0 && records_.size() < most; --n) {
+      --left_;
+      append(p);
+      if (world_.luck.one_in(10)) l.high += world_.luck.between(1, 3);  // compacted, or control records
+    }
+    l.highest = std::max(l.highest, l.high);
+    world_.note("produced", p, l.low, l.high);
+    world_.news();
+  }
+  bool wants_more() const { return left_ > 0; }
+  void produce_more(int n) { left_ += n; }
+
+  void end_transaction(int p) {
+    auto& l = log(p);
+    if (l.stable > l.high) return;
+    bool const aborted = world_.luck.one_in(2);
+    if (aborted)
+      for (auto i = entry_at(p, l.stable); i < l.entries.size(); ++i) record(l.entries[i]).visible = false;
+    l.stable = std::numeric_limits<std::int64_t>::max();
+    l.highest = std::max(l.highest, ++l.high);  // the marker
+    world_.note(aborted ? "aborted" : "committed", p, l.low, l.high);
+    world_.news();
+  }
+
+  void retain_from(int p, std::int64_t low) {
+    auto& l = log(p);
+    if (low <= l.low || low > l.end()) return;
+    l.entries.erase(l.entries.begin(), l.entries.begin() + static_cast<std::ptrdiff_t>(entry_at(p, low)));
+    l.low = low;
+    ++l.changes;
+    world_.note("retention", p, l.low, l.high);
+  }
+  /// An unclean leader: the end is cut off, and grows again with other records.
+  void truncate(int p, std::int64_t high) {
+    auto& l = log(p);
+    if (high < l.low || high >= l.high || l.stable <= l.high) return;
+    l.entries.resize(entry_at(p, high));
+    l.high = high;
+    ++l.life;
+    ++l.changes;
+    world_.note("truncated", p, l.low, l.high);
+    world_.news();
+  }
+  void recreate(int p) {
+    auto& l = log(p);
+    l.entries.clear();
+    l.low = l.high = 0;
+    l.stable = std::numeric_limits<std::int64_t>::max();
+    ++l.life;
+    ++l.changes;
+    world_.note("recreated", p, l.low, l.high);
+    world_.news();
+  }
+  void add_partition() {
+    logs.emplace_back();
+    world_.note("added", partitions() - 1);
+  }
+
+ private:
+  void append(int p) {
+    auto& l = log(p);
+    auto& r = records_.emplace_back();
+    r.at = l.high++;
+    r.partition = p;
+    r.log_life = l.life;
+    r.id = static_cast<std::uint32_t>(records_.size() - 1);
+    r.key[0] = static_cast<char>('a' + world_.luck.below(6));
+    r.stamp_ms = world_.wall_ms();
+    r.regrown = r.at < l.highest;
+    std::snprintf(r.value, sizeof r.value, "%u", r.id);
+    l.entries.push_back(r.id);
+  }
+};
+
+}}}}  // namespace sluice::v0::testing::simulated

@@ -1,0 +1,156 @@
+/// \file testing/simulation/store.hpp  What a simulated offset store has durable, and the requests that are still on their way to it.
+#pragma once
+#include <sluice/offset_store/concept.hpp>
+#include <sluice/testing/simulation/cluster.hpp>
+
+namespace sluice { inline namespace v0 { namespace testing { namespace simulated {
+
+/// One partition of an advance, without a name.
+struct numbered_move {
+  int partition = 0;
+  std::int64_t from = 0, until = 0;
+  fence mine{};
+  log_state log{};
+};
+
+/// Rows with compare and set, and the results of transactions. Outlives all processes.
+class store {
+ public:
+  struct row {
+    bool there = false;
+    std::int64_t next = 0;
+    log_state log{};
+    fence mine{};
+  };
+  /// A request that arrives later, or a transaction that is open.
+  struct request {
+    list<numbered_move> moves{};
+    list<std::uint32_t> effects{}, aside{};
+    bool in_transaction = false;
+    bool over = false;
+  };
+
+ private:
+  struct last_claim {
+    std::int32_t life = -1;
+    fence mine{};
+  };
+  cluster& cluster_;
+  list<row> rows_{};
+  list<request> requests_{};
+  list<last_claim> claims_{};
+  int known_ = 0;
+
+ public:
+  std::int64_t down_until = 0;  ///< answers nobody before
+
+  explicit store(cluster& c) : cluster_(c) {}
+  void reset() {
+    rows_.clear();
+    requests_.clear();
+    claims_.clear();
+    claims_.resize(8 * witness::most_partitions);
+    known_ = 0;
+    down_until = 0;
+  }
+
+  int known() const { return known_; }
+  row& at(int p) {
+    if (rows_.size() <= static_cast<std::size_t>(p)) rows_.resize(static_cast<std::size_t>(p) + 1);
+    return rows_[static_cast<std::size_t>(p)];
+  }
+  /// The topic's first claim, or partitions beyond those that are known; nothing where another one was quicker.
+  void create(int p, std::int64_t next) {
+    auto& r = at(p);
+    known_ = std::max(known_, p + 1);
+    if (r.there) return;
+    r = {true, next, {.incarnation = cluster_.world.wall_ms()}, {}};
+    cluster_.witness.began(p, next, r.log.incarnation);
+  }
+  fence new_fence(int p) {
+    auto& mine = at(p).mine;
+    return mine = {mine.turn + 1, cluster_.world.luck.next()};
+  }
+  void answered(int process, int p, fence f) {
+    claims_[place(process, p)] = {cluster_.world.life_of(process), f};
+    cluster_.witness.claimed(process, p);
+  }
+  /// Does the process have the last claim?
+  bool is_current(int process, int p) {
+    auto const& c = claims_[place(process, p)];
+    return c.life == cluster_.world.life_of(process) && at(p).there && at(p).mine == c.mine;
+  }
+
+  outcome would(numbered_move const& m, bool in_transaction) {
+    auto const& r = at(m.partition);
+    if (!r.there || r.mine != m.mine) return outcome::refused;
+    if (r.next == m.until) return in_transaction ? outcome::refused : outcome::applied;
+    return r.next == m.from && m.from < m.until ? outcome::applied : outcome::refused;
+  }
+  /// With it go the records that were set aside in its partition.
+  outcome apply(numbered_move const& m, std::span<std::uint32_t const> aside) {
+    auto const what = would(m, false);
+    if (what == outcome::applied && at(m.partition).next != m.until) put(m, nullptr, aside);
+    cluster_.world.note(what == outcome::applied ? "stored" : "not stored", m.partition, m.from, m.until);
+    return what;
+  }
+  /// All or nothing.
+  outcome commit(request const& tx) {
+    auto const& [moves, effects, aside, in_transaction, over] = tx;
+    for (auto const& m : moves)
+      if (would(m, true) != outcome::applied) return outcome::refused;
+    for (auto const& m : moves) {
+      put(m, &effects, aside);
+      cluster_.world.note("stored with results", m.partition, m.from, m.until);
+    }
+    for (auto const id : effects) {
+      auto const p = cluster_.topic.record(id).partition;
+      if (std::none_of(moves.begin(), moves.end(), [&](auto const& m) { return m.partition == p; }))
+        cluster_.world.violated("effects", "results were committed without the offset of their partition");
+    }
+    return outcome::applied;
+  }
+
+  // ---- what is on its way
+
+  std::size_t open(bool in_transaction) {
+    auto& r = requests_.emplace_back();
+    r.in_transaction = in_transaction;
+    return requests_.size() - 1;
+  }
+  request& at(std::size_t number) { return requests_[number]; }
+  void arrives_later(std::size_t number, std::int64_t when) {
+    cluster_.world.later(
+        when,
+        [](void* self, std::int64_t which) { static_cast<store*>(self)->arrives(static_cast<std::size_t>(which)); },
+        this, static_cast<std::int64_t>(number));
+  }
+  /// The session behind a transaction is ended: it will not be committed any more.
+  void end_transactions_with(int p, fence mine) {
+    for (auto& r : requests_)
+      if (r.in_transaction)
+        for (auto const& m : r.moves) r.over |= m.partition == p && m.mine == mine;
+  }
+
+ private:
+  static std::size_t place(int process, int p) {
+    return static_cast<std::size_t>(process) * witness::most_partitions + static_cast<std::size_t>(p);
+  }
+  void put(numbered_move const& m, list<std::uint32_t> const* effects, std::span<std::uint32_t const> aside) {
+    auto& r = at(m.partition);
+    r.next = m.until;
+    r.log = m.log;
+    cluster_.witness.moved(m.partition, m.from, m.until, m.log.incarnation, effects, aside);
+  }
+  void arrives(std::size_t number) {
+    auto& r = requests_[number];
+    if (std::exchange(r.over, true)) return;
+    cluster_.world.note("a late request", -1, static_cast<std::int64_t>(number));
+    if (r.in_transaction)
+      (void)commit(r);
+    else
+      for (auto const& m : r.moves) (void)apply(m, r.aside);
+  }
+};
+
+}}}}  // namespace sluice::v0::testing::simulated

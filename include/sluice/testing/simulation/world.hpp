@@ -1,0 +1,422 @@
+/// \file testing/simulation/world.hpp  One schedule: time, processes, which of them runs next, and what goes wrong at a call.
+#pragma once
+#include <sluice/offset.hpp>
+#include <sluice/testing/simulation/fibre.hpp>
+#include <sluice/testing/simulation/random.hpp>
+#include <sluice/testing/simulation/trace.hpp>
+
+#include <deque>
+#include <memory>
+
+namespace sluice { inline namespace v0 { namespace testing {
+
+/// What is to be tried. The same plan always gives the same trace.
+struct schedule {
+  std::uint64_t seed = 1;
+  int processes = 2;
+  int partitions = 2;
+  int records = 50;
+  fault_set faults = all_faults & ~log_faults;
+  std::uint32_t most_faults = 10;  ///< then they stop
+  std::uint32_t rate = 30;         ///< how often something goes wrong; 30 is usual
+  bool replay = false;             ///< only `decisions` go wrong, whatever the seed would have had
+  std::vector<decision> decisions{};
+  bool cooperative = false;  ///< how the group rebalances
+  std::uint32_t most_points = 50'000;
+  std::uint32_t lines = 80;  ///< of the trace, where something is broken
+};
+
+namespace simulated {
+
+enum class phase { faulting, healing, stopping };
+
+/// What lives around the scheduler: brokers, stores, the program that processes run.
+class surroundings {
+ public:
+  virtual void main(int process) = 0;
+  virtual void silent(int process) = 0;        ///< stands still, or is dead
+  virtual void speaks(int process) = 0;        ///< goes on
+  virtual bool happen(decision const& d) = 0;  ///< a fault of the world: whether it hit anything
+  virtual bool busy(int process) const = 0;    ///< has records in hand
+  virtual void look_around() = 0;              ///< between two steps of processes
+
+ protected:
+  ~surroundings() = default;
+};
+
+inline constexpr std::int64_t ms = 1000, seconds = 1000 * ms;
+
+class world {
+  struct process {
+    enum state_t { ready, asleep, dead, ended } state = ended;
+    std::array<fibre, 2> stacks{};  // in turn: the one that it died on is in use until something else runs
+    std::size_t turn = 0;
+    arena* memory = nullptr;
+    std::int32_t life = 0;
+    std::uint32_t calls = 0;
+    std::int64_t wake_at = 0;
+    bool listening = false;  // news wake it
+    bool in_call = false;
+    std::int64_t silent_since = -1;
+    std::int64_t wall_off = 0;
+  };
+  struct event {
+    std::int64_t at;
+    std::uint64_t order;
+    void (*run)(void*, std::int64_t);
+    void* of;
+    std::int64_t what;
+  };
+
+  surroundings* around_ = nullptr;
+  std::deque<process> processes_{};
+  list<event> events_{};
+  std::uint64_t events_made_ = 0;
+  list<int> choice_{};
+  fibre main_{};
+  fibre* running_ = &main_;
+  int current_ = -1;
+  std::uint32_t own_calls_ = 0;
+  std::uint64_t yields_ = 0;
+
+ public:
+  schedule plan{};
+  chance luck{}, ill{};
+  std::int64_t now = 0;  ///< µs
+  simulated::phase phase = phase::faulting;
+  std::uint32_t points = 0;
+  list<decision> decisions{};
+  std::array<std::uint32_t, faults> hit{};
+  trace seen{};
+  text broken{}, sentence{};  ///< which promise, and how; empty: none
+
+  world() = default;
+  world(world const&) = delete;
+  world& operator=(world const&) = delete;
+  ~world() {
+    for (auto& p : processes_)
+      if (p.memory) arena::give(p.memory);
+  }
+
+  void reset(schedule const& s, surroundings& around) {
+    around_ = &around;
+    plan = s;
+    luck = chance{s.seed};
+    ill = chance{s.seed ^ 0x5bf0363512a4c9d7u};
+    now = 3600 * seconds;
+    phase = phase::faulting;
+    points = own_calls_ = 0;
+    decisions.clear();
+    hit = {};
+    seen.clear();
+    broken.clear();
+    sentence.clear();
+    events_.clear();
+    events_made_ = yields_ = 0;
+    while (processes_.size() < static_cast<std::size_t>(s.processes)) processes_.emplace_back().memory = arena::take();
+    for (auto& p : processes_) p.state = process::ended;
+    // Not all of them in each schedule: some are only dangerous where others don't get in between.
+    for (std::size_t f = 1; f < faults; ++f)
+      if (ill.one_in(4)) plan.faults &= ~only(static_cast<fault>(f));
+    for (int i = 0; i < s.processes; ++i) {
+      auto& p = processes_[static_cast<std::size_t>(i)];
+      p.state = process::dead;
+      p.life = 0;
+      p.calls = 0;
+      p.silent_since = -1;
+      p.wall_off = 0;
+      p.wake_at = now + luck.between(0, i == 0 ? 1 : 300) * ms;
+    }
+  }
+
+  /// Until all processes have ended, or something is broken.
+  void run() {
+    current_ = -1;
+    switch_to(pick());
+  }
+
+  // ---- for processes
+
+  int current() const { return current_; }
+  int life() const { return processes_[index()].life; }
+  int life_of(int i) const { return processes_[static_cast<std::size_t>(i)].life; }
+  bool is_dead(int i) const {
+    auto const s = processes_[static_cast<std::size_t>(i)].state;
+    return s == process::dead || s == process::ended;
+  }
+  std::int64_t silent_since(int i) const { return processes_[static_cast<std::size_t>(i)].silent_since; }
+  bool failed() const { return !broken.empty(); }
+  std::int64_t wall_ms() const {
+    return 1'700'000'000'000 + (now + (current_ < 0 ? 0 : processes_[index()].wall_off)) / ms;
+  }
+
+  /// A call to the outside begins: others may run first, and this process may stand still or die. Answers what else is
+  /// to go wrong with this call; ended() must follow once it has had its effect.
+  fault begins(call c, std::int32_t partition = -1, std::int64_t a = 0, std::int64_t b = 0) {
+    auto& p = processes_[index()];
+    now += 5 + luck.below(c == call::effect || c == call::write || c == call::handle ? 800 : 250);
+    ++points;
+    p.in_call = c != call::wait && c != call::poll && c != call::rest && c != call::boot;
+    auto const d = decide(current_, p.calls++, c);
+    note(call_names[static_cast<std::size_t>(c)], partition, a, b, d.what);
+    amount_ = d.amount;
+    if (d.what == fault::crash_before) die(d.amount);
+    if (d.what == fault::pause_before) stand_still(d.amount);
+    perhaps_others();
+    amount_ = d.amount;
+    return d.what;
+  }
+  void ends(fault f) {
+    auto const amount = amount_;
+    if (f == fault::crash_after) die(amount);
+    if (f == fault::pause_after) stand_still(amount);
+    perhaps_others();
+    processes_[index()].in_call = false;
+  }
+  /// How much of the fault that begins() answered with: a time in µs, or any number.
+  std::int64_t amount() const { return amount_; }
+  void amount(std::int64_t a) { amount_ = a; }
+
+  /// Waits; `listening`: until news() at the latest.
+  void sleep_until(std::int64_t at, bool listening = false) {
+    auto& p = processes_[index()];
+    auto const amount = amount_;
+    p.wake_at = std::max(at, now);
+    p.listening = listening;
+    p.state = process::asleep;
+    give_way();
+    amount_ = amount;
+  }
+  void news() {
+    for (auto& p : processes_)
+      if (p.state == process::asleep && p.listening) p.wake_at = std::min(p.wake_at, now);
+  }
+
+  // ---- for everybody
+
+  void note(char const* what, std::int32_t partition = -1, std::int64_t a = 0, std::int64_t b = 0,
+            fault wrong = fault::none) {
+    seen.add({now, current_, current_ < 0 ? 0 : life(), what, partition, wrong, a, b});
+  }
+  void later(std::int64_t at, void (*what)(void*, std::int64_t), void* of, std::int64_t which) {
+    events_.push_back({at, events_made_++, what, of, which});
+  }
+  void wall_jump(int i, std::int64_t us) { processes_[static_cast<std::size_t>(i)].wall_off += us; }
+  bool all_ended() const {
+    for (auto const& p : processes_)
+      if (p.state != process::ended) return false;
+    return true;
+  }
+
+  /// The first one counts. In a process it does not return.
+  void violated(char const* name, std::string const& how) {
+    if (failed()) return;
+    broken = name;
+    sentence.assign(how.data(), how.size());
+    note(name);
+    if (current_ >= 0) give_way();
+  }
+
+  void stop_processes() {
+    phase = phase::stopping;
+    news();
+  }
+
+ private:
+  std::int64_t amount_ = 0;
+
+  std::size_t index() const { return static_cast<std::size_t>(current_); }
+
+  static std::uint32_t weight(call c) {
+    switch (c) {
+      case call::advance:
+      case call::commit:
+      case call::finish:
+      case call::claim:
+      case call::record:
+        return 30;
+      case call::settle:
+      case call::create:
+      case call::begin:
+      case call::weigh:
+      case call::handle:
+      case call::assign:
+      case call::read:
+        return 15;
+      case call::world:
+        return 1;
+      default:
+        return 5;
+    }
+  }
+
+  std::int64_t some_time() {
+    switch (ill.below(4)) {
+      case 0:
+        return ill.between(1, 40) * ms;
+      case 1:
+        return ill.between(50, 4000) * ms;
+      case 2:
+        return ill.between(4, 13) * seconds;
+      default:
+        return ill.between(11, 45) * seconds;
+    }
+  }
+
+  decision decide(int who, std::uint32_t at, call c) {
+    decision d{who, at, fault::none, 0};
+    if (plan.replay) {
+      for (auto const& given : plan.decisions)
+        if (given.process == who && given.at == at && has(faults_of(c), given.what)) d = given;
+    } else {
+      if (phase != phase::faulting || decisions.size() >= plan.most_faults) return d;
+      auto const could = faults_of(c) & plan.faults;
+      if (could == 0 || !(ill.below(10'000) < plan.rate * weight(c))) return d;
+      auto n = ill.below(static_cast<std::uint32_t>(std::popcount(could)));
+      auto set = could;
+      while (n-- > 0) set &= set - 1;
+      d.what = static_cast<fault>(std::countr_zero(set));
+      d.amount = some_time();
+    }
+    if (d.what == fault::none) return d;
+    decisions.push_back(d);
+    bool const of_process = d.what <= fault::pause_after;
+    if (who >= 0 && (!of_process || processes_[index()].in_call || around_->busy(who)))
+      ++hit[static_cast<std::size_t>(d.what)];
+    return d;
+  }
+
+  void fall_silent() {
+    processes_[index()].silent_since = now;
+    around_->silent(current_);
+  }
+
+  void stand_still(std::int64_t us) {
+    note("stands still", -1, us / ms);
+    fall_silent();
+    sleep_until(now + us);
+    auto& p = processes_[index()];
+    p.silent_since = -1;
+    note("goes on");
+    around_->speaks(current_);
+  }
+
+  [[noreturn]] void die(std::int64_t us) {
+    note("dies");
+    fall_silent();
+    gone(us);
+  }
+  [[noreturn]] void gone(std::int64_t us) {
+    auto& p = processes_[index()];
+    arena_in_use = nullptr;
+    p.memory->reset();
+    p.state = phase == phase::stopping ? process::ended : process::dead;
+    p.wake_at = now + us;
+    for (;;) give_way();
+  }
+
+  void perhaps_others() {
+    if (luck.one_in(3)) give_way();
+  }
+  /// Another process, or this one, goes on.
+  void give_way() {
+    arena_in_use = nullptr;
+    switch_to(pick());
+    if (current_ >= 0) arena_in_use = processes_[index()].memory;
+  }
+
+  void switch_to(int next) {
+    current_ = next;
+    auto* to = &main_;
+    if (next >= 0) to = &processes_[index()].stacks[processes_[index()].turn];
+    if (to != running_) fibre::go(*std::exchange(running_, to), *to);
+  }
+
+  /// -1: it is over.
+  int pick() {
+    for (;;) {
+      if (failed()) return -1;
+      fire();
+      in_world([&] { around_->look_around(); });
+      world_faults();
+      if (failed() || all_ended()) return -1;
+      choice_.clear();
+      auto soonest = std::numeric_limits<std::int64_t>::max();
+      for (std::size_t i = 0; i < processes_.size(); ++i) {
+        auto const& p = processes_[i];
+        if (p.state == process::ended) continue;
+        if (p.state == process::ready || p.wake_at <= now)
+          choice_.push_back(static_cast<int>(i));
+        else
+          soonest = std::min(soonest, p.wake_at);
+      }
+      if (choice_.empty()) {
+        for (auto const& e : events_) soonest = std::min(soonest, e.at);
+        now = std::max(now, soonest);
+        continue;
+      }
+      auto const next = choice_[luck.below(static_cast<std::uint32_t>(choice_.size()))];
+      wake(next);
+      return next;
+    }
+  }
+
+  void wake(int next) {
+    auto& p = processes_[static_cast<std::size_t>(next)];
+    if (p.state == process::dead) {
+      ++p.life;
+      p.silent_since = -1;
+      p.memory->reset();
+      p.turn ^= 1;
+      p.stacks[p.turn].start([](void* self) { static_cast<world*>(self)->live(); }, this);
+    }
+    p.state = process::ready;
+    p.listening = false;
+  }
+
+  void live() {
+    arena_in_use = processes_[index()].memory;
+    ends(begins(call::boot));
+    std::int64_t rest = 50 * ms;
+    around_->main(current_);
+    if (phase != phase::stopping) rest = luck.between(1, 2000) * ms;
+    note("ended");
+    gone(rest);
+  }
+
+  void fire() {
+    for (;;) {
+      std::size_t first = events_.size();
+      for (std::size_t i = 0; i < events_.size(); ++i)
+        if (events_[i].at <= now && (first == events_.size() || events_[i].at < events_[first].at ||
+                                     (events_[i].at == events_[first].at && events_[i].order < events_[first].order)))
+          first = i;
+      if (first == events_.size()) return;
+      auto const e = events_[first];
+      events_.erase(events_.begin() + static_cast<std::ptrdiff_t>(first));
+      in_world([&] { e.run(e.of, e.what); });
+    }
+  }
+
+  void world_faults() {
+    in_world([&] {
+      auto const d = decide(-1, own_calls_++, call::world);
+      if (d.what == fault::none) return;
+      note("the world", -1, d.amount / ms, 0, d.what);
+      if (around_->happen(d)) ++hit[static_cast<std::size_t>(d.what)];
+    });
+  }
+
+  template <class F>
+  void in_world(F f) {
+    auto const was = std::exchange(current_, -1);
+    f();
+    current_ = was;
+  }
+};
+
+/// The one that runs on this thread now, or null: whom the clocks of program.hpp ask.
+inline constinit thread_local world* world_running = nullptr;
+
+}  // namespace simulated
+}}}  // namespace sluice::v0::testing

@@ -1,0 +1,93 @@
+/// \file simulation/options.hpp  The command line of `simulate`.
+#pragma once
+#include <sluice/testing/simulation.hpp>
+
+#include <iostream>
+#include <optional>
+
+struct options {
+  sluice::testing::schedule plan{};
+  std::uint64_t schedules = 1000;
+  std::string delivery{}, store{};
+  bool hashes = false, table = false, shrink = true, go_on = false;
+
+  bool wants(std::string_view d, std::string_view s) const {
+    return (delivery.empty() || delivery == d) && (store.empty() || store == s);
+  }
+
+  /// Nothing where they can't be read: then it has said why.
+  static std::optional<options> read(int argc, char** argv) {
+    namespace st = sluice::testing;
+    options o;
+    bool wrong = false;
+    for (int i = 1; i < argc; ++i) {
+      std::string_view const name = argv[i];
+      auto const value = [&]() -> std::string { return i + 1 < argc ? argv[++i] : (wrong = true, ""); };
+      auto const number = [&](auto& to) {
+        auto const v = value();
+        auto const end = std::from_chars(v.data(), v.data() + v.size(), to).ptr;
+        wrong |= v.empty() || end != v.data() + v.size();
+      };
+      if (name == "--seed")
+        number(o.plan.seed);
+      else if (name == "--schedules")
+        number(o.schedules);
+      else if (name == "--processes")
+        number(o.plan.processes);
+      else if (name == "--partitions")
+        number(o.plan.partitions);
+      else if (name == "--records")
+        number(o.plan.records);
+      else if (name == "--rate")
+        number(o.plan.rate);
+      else if (name == "--most-faults")
+        number(o.plan.most_faults);
+      else if (name == "--lines")
+        number(o.plan.lines);
+      else if (name == "--delivery")
+        o.delivery = value();
+      else if (name == "--store")
+        o.store = value();
+      else if (name == "--hashes")
+        o.hashes = true;
+      else if (name == "--table")
+        o.table = true;
+      else if (name == "--as-found")
+        o.shrink = false;
+      else if (name == "--go-on")
+        o.go_on = true;
+      else if (name == "--with") {
+        auto names = value();
+        o.plan.faults = 0;
+        for (std::size_t f = 1; f < st::faults; ++f)
+          if ((',' + names + ',').find(std::string{','} + st::fault_names[f] + ',') != names.npos)
+            o.plan.faults |= st::only(static_cast<st::fault>(f));
+        wrong |= o.plan.faults == 0;
+      } else if (name == "--log-faults")
+        o.plan.faults |= st::log_faults;
+      else if (name == "--cooperative")
+        o.plan.cooperative = true;
+      else if (name == "--faults") {
+        o.plan.replay = true;
+        o.schedules = 1;
+        o.shrink = false;
+        wrong |= !st::read(value(), o.plan.decisions);
+      } else
+        wrong = true;
+      if (wrong) {
+        std::cerr
+            << "simulate: " << name
+            << " is not known, or its value can't be read\n"
+               "usage: simulate [--seed N] [--schedules N] [--delivery NAME] [--store simulated|kafka] [--processes "
+               "N]\n"
+               "  [--partitions N] [--records N] [--rate N] [--most-faults N] [--cooperative] [--log-faults] [--with "
+               "FAULT,FAULT: only "
+               "these] [--faults LIST: replays]\n"
+               "  [--lines N: of the trace] [--hashes] [--table] [--as-found: not shrunk] [--go-on: with the next "
+               "delivery after a failure]\n";
+        return std::nullopt;
+      }
+    }
+    return o;
+  }
+};

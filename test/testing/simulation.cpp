@@ -1,0 +1,138 @@
+#define SLUICE_SIMULATION_PROGRAM
+#include <sluice/testing/simulation.hpp>
+
+#include <thread>
+
+#include "../simulation/consumers.hpp"
+#include "catch.hpp"
+
+using namespace simulated_consumers;
+using namespace std::chrono_literals;
+
+namespace {
+constexpr auto crashes = st::only(st::fault::crash_before) | st::only(st::fault::crash_after);
+
+/// Tells that it is done with a batch as soon as it has put it aside, and makes the effects with the next one.
+struct procrastinator {
+  st::process& p;
+  std::vector<std::uint32_t> aside{};
+  void operator()(sl::batch const& b) {
+    p.handling(b);
+    aside.clear();
+    for (sl::record r : b) aside.push_back(p.number_of(r).id);
+  }
+};
+
+st::result first_failure(st::simulation& world, st::schedule plan, std::uint64_t most = 200) {
+  for (; plan.seed <= most; ++plan.seed)
+    if (auto r = world.run(plan); r.failed()) return r;
+  return {};
+}
+}  // namespace
+
+TEST_CASE("the same seed gives the same trace, whatever ran before; another seed another one") {
+  auto world = on_store<sl::at_least_once>();
+  std::vector<std::uint64_t> seen;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) seen.push_back(world.run({.seed = seed}).hash);
+  auto fresh = on_store<sl::at_least_once>();
+  for (std::uint64_t seed = 20; seed >= 1; --seed) CHECK(fresh.run({.seed = seed}).hash == seen[seed - 1]);
+  std::sort(seen.begin(), seen.end());
+  CHECK(std::unique(seen.begin(), seen.end()) == seen.end());
+}
+
+TEST_CASE("the faults of a schedule, given back to it, make the same trace") {
+  auto world = on_group<sl::at_most_once>();
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    auto const r = world.run({.seed = seed});
+    auto again = r.plan;
+    again.replay = true;
+    again.decisions = r.decisions;
+    CHECK(world.run(again).hash == r.hash);
+  }
+}
+
+TEST_CASE("a handler that is not done when it says so is found, and its failure is made small") {
+  st::simulation world{st::promise::at_least_once, [](st::process& p) {
+                         sl::stream_consumer<sl::at_least_once, st::simulated_offsets, st::simulated_kafka> c{
+                             p.kafka(), p.offsets()};
+                         procrastinator handler{p};
+                         while (p.running()) c.step(handler, 100ms);
+                       }};
+  auto const r = first_failure(world, {.faults = crashes});
+  REQUIRE(r.failed());
+  CHECK(r.broken == "lost");
+  auto const small = world.shrink(r);
+  CHECK(small.broken == "lost");
+  CHECK(small.plan.decisions.empty());  // it needs no fault at all
+  CHECK(small.plan.records < 5);
+  auto const story = world.story(small, "simulate");
+  CHECK_THAT(story, Catch::Matchers::ContainsSubstring("never handled"));
+  CHECK_THAT(story, Catch::Matchers::ContainsSubstring("replay: simulate --seed " + std::to_string(r.plan.seed)));
+}
+
+TEST_CASE("who is killed runs no destructor, and leaves no memory and no exception behind") {
+  struct counted {
+    int& ended;
+    ~counted() { ++ended; }
+  };
+  int begun = 0, ended = 0;
+  bool one_held = true, none_held = true;
+  st::simulation world{st::promise::at_least_once, [&](st::process& p) {
+                         counted const here{ended};
+                         ++begun;
+                         sl::stream_consumer<sl::at_least_once, st::simulated_offsets, st::simulated_kafka> c{
+                             p.kafka(), p.offsets()};
+                         while (p.running()) {
+                           try {
+                             c.step(
+                                 [&](sl::batch const& b) {
+                                   p.handle(b);
+                                   if (p.choose(2) == 0) p.fail();
+                                 },
+                                 100ms);
+                           } catch (st::handler_failure const&) {
+                             p.rest(1ms);  // killed here it holds an exception
+                             one_held &= st::simulated::arena_in_use->exceptions() == 1;
+                           }
+                           none_held &= st::simulated::arena_in_use->exceptions() == 0;
+                         }
+                       }};
+  std::uint32_t killed = 0;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    auto const r = world.run({.seed = seed, .faults = crashes, .rate = 100});
+    killed += static_cast<std::uint32_t>(r.decisions.size());
+    REQUIRE(r.broken == "");
+  }
+  CHECK(one_held);
+  CHECK(none_held);
+  CHECK(killed > 100);
+  // Those that are killed before the program begins, or after it has ended, are in none of the two numbers.
+  CHECK(begun - ended <= static_cast<int>(killed));
+  CHECK(begun - ended > 50);
+}
+
+TEST_CASE("clocks, sleep and random_device are the simulation's inside of it, and the machine's outside") {
+  std::vector<std::uint64_t> seen;
+  st::simulation world{st::promise::at_least_once, [&](st::process& p) {
+                         auto const begun = std::chrono::steady_clock::now();
+                         std::this_thread::sleep_for(1h);
+                         auto const slept = (std::chrono::steady_clock::now() - begun) / 1h;
+                         auto const number = std::random_device{}();
+                         p.outside([&] { seen.insert(seen.end(), {static_cast<std::uint64_t>(slept), number}); });
+                         sl::stream_consumer<sl::at_least_once, st::simulated_offsets, st::simulated_kafka> c{
+                             p.kafka(), p.offsets()};
+                         while (p.running()) c.step([&](sl::batch const& b) { p.handle(b); }, 100ms);
+                       }};
+  auto const begun = std::chrono::steady_clock::now();
+  st::schedule const calm{.seed = 5, .processes = 1, .faults = 0};
+  CHECK(world.run(calm).broken == "");
+  CHECK(std::chrono::steady_clock::now() - begun < 1h);
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[0] == 1);
+  CHECK(world.run(calm).broken == "");
+  CHECK(seen[3] == seen[1]);
+  auto const now = std::chrono::system_clock::now();
+  CHECK(now > std::chrono::sys_days{std::chrono::year{2024} / 1 / 1});
+  std::random_device chance;
+  CHECK((chance() != chance() || chance() != chance()));
+}
