@@ -17,6 +17,7 @@
 #include <sluice/rate_limit/unlimited.hpp>
 
 #include <sluice/delivery/each.hpp>
+#include <sluice/delivery/parallel.hpp>
 
 #include <sluice/on_failure/dead_letter_file.hpp>
 #include <sluice/on_failure/dead_letter_topic.hpp>
@@ -30,4 +31,5 @@
 #include <sluice/output/kafka.hpp>
 
 #include <sluice/observer.hpp>
+#include <sluice/stop_on_signal.hpp>
 #include <sluice/stream_consumer.hpp>

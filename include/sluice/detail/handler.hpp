@@ -65,7 +65,11 @@ struct any_transaction {
 template <class F>
 concept one_signature = std::is_function_v<std::remove_pointer_t<F>> || requires { &F::operator(); };
 
-enum class handler_fault { none, wants_batch, wants_transaction, returns, unclear, not_idempotent };
+/// A handler that can't be given one: it says so of itself.
+template <class F>
+concept without_transaction = requires { typename F::has_no_transaction; };
+
+enum class handler_fault { none, wants_batch, wants_transaction, returns, unclear, not_idempotent, has_no_transaction };
 
 /// With what it is called with a batch, or through `each` with a record.
 template <class H, class... Transaction>
@@ -84,7 +88,9 @@ consteval handler_fault fault_of() {
   if constexpr (std::is_same_v<Delivery, idempotent> && !idempotent_output<H>)
     return handler_fault::not_idempotent;
   else if constexpr (std::is_same_v<Delivery, transactional>) {
-    if constexpr (std::is_invocable_v<H, batch const&, Transaction&>)
+    if constexpr (without_transaction<F>)
+      return handler_fault::has_no_transaction;
+    else if constexpr (std::is_invocable_v<H, batch const&, Transaction&>)
       return returns_nothing<H, Transaction&>() ? handler_fault::none : handler_fault::returns;
     else if constexpr (one_signature<F>)
       return handler_fault::wants_transaction;
@@ -117,6 +123,9 @@ consteval bool handler_fits() {
   static_assert(F != handler_fault::not_idempotent,
                 "sluice: idempotent takes an output that repetition can't harm, such as sqlite_upsert, sqlite_insert "
                 "or files_by_range; where your handler is one, write assume_idempotent(handler)");
+  static_assert(F != handler_fault::has_no_transaction,
+                "sluice: parallel calls its handler on several threads, and a transaction is one connection for one "
+                "thread; with transactional leave parallel out, or use at_least_once");
   return F == handler_fault::none;
 }
 
