@@ -72,7 +72,7 @@ class basic_group_ledger {
   std::optional<outcome> answered_here(move const& m) const {
     auto const* at = find(m.of);
     if (!usable() || !at || !at->there || at->mine != m.mine) return outcome::refused;
-    if (at->next == m.until) return outcome::applied;
+    if (at->next == m.until && m.from != m.until) return outcome::applied;
     return at->next == m.from ? std::nullopt : std::optional{outcome::refused};
   }
   /// The move is stored, or remembered so that it will be.
