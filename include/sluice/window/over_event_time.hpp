@@ -4,7 +4,11 @@
 /// never back, and lives with the partition's state. A window of a key is given when the watermark of the partition has
 /// reached its end: so a key's records belong into one partition, and nothing hangs on which consumer has which.
 #pragma once
-#include <sluice/window/over_batches.hpp>
+#include <sluice/window/shape.hpp>
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
 
 namespace sluice { inline namespace v0 {
 
