@@ -155,7 +155,8 @@ class engine {
     entered const guard{inside_};
     auto const now = all_.clock.now();
     serve(now);
-    if (all_.hand.empty() && !take(now)) return {.what = step_result::idle, .due = due(now)};
+    if (all_.hand.empty() && !take(now, handler.wants_empty_batches))
+      return {.what = step_result::idle, .due = due(now)};
     if (all_.hand.due > all_.clock.now()) return {.what = step_result::retrying, .due = all_.hand.due};
     auto const records = all_.hand.records();
     deliver(handler);
@@ -201,7 +202,8 @@ class engine {
     }
   }
 
-  bool take(time_point now) {
+  /// With `wants_empty`, and an interval, partitions that have nothing are in the batch too, for their fences to be checked.
+  bool take(time_point now, bool wants_empty) {
     bool const more = cut_short_ && same_lanes();
     cut_short_ = false;
     if (!more) {
@@ -213,12 +215,17 @@ class engine {
     }
     auto& in = all_.hand.intake_for_source();
     all_.source.take(quota_, all_.max_records_now, all_.batching.max_bytes, in);
+    bool const with_idle = traits::in_transaction && wants_empty && all_.interval.count() > 0;
+    if (with_idle) add_idle_lanes();
     if (in.parts.empty()) return false;
     count_taken();
     if (!more) all_.rate.taken(now, loads_, took_);
     cut_short_ = all_.interval.count() > 0 &&
                  (in.messages.size() >= all_.max_records_now || in.bytes >= all_.batching.max_bytes);
     all_.hand.taken(all_.source.lanes(), time_);
+    all_.hand.interval = all_.interval;
+    all_.hand.more = cut_short_;
+    all_.hand.shows_empty = with_idle;
     shed(now);
     all_.figures = {.time = time_,
                     .records = all_.hand.records(),
@@ -245,6 +252,20 @@ class engine {
     auto const lanes = all_.source.lanes();
     return std::equal(loads_.begin(), loads_.end(), lanes.begin(), lanes.end(),
                       [](auto const& a, auto const& b) { return a.assignment == b.assignment; });
+  }
+
+  /// Those that are read and gave nothing, behind the others.
+  void add_idle_lanes() {
+    auto& in = all_.hand.intake_for_source();
+    auto const lanes = all_.source.lanes();
+    took_.assign(lanes.size(), 0);
+    for (auto const i : in.lanes) took_[i] = 1;
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+      if (!lanes[i].reading || took_[i] != 0) continue;
+      in.parts.push_back({.range = {lanes[i].of, lanes[i].next, lanes[i].next, lanes[i].log.incarnation}});
+      in.lanes.push_back(i);
+      in.counts.push_back(0);
+    }
   }
 
   void count_taken() {

@@ -132,11 +132,15 @@ class basic_file_store {
 
   /// Whether the newest state has it all, where this very commit may have brought it.
   static bool has(generation const& state, detail::known_groups<generation> const& groups, transaction const& tx) {
-    for (auto const& m : tx.moves_)
+    bool proves = false;  // a move that goes nowhere stands where it wants to, whoever was there
+    for (auto const& m : tx.moves_) {
       if (detail::check_move(groups.find(state, m), m) != detail::cas::already) return false;
+      proves = proves || m.from != m.until;
+    }
+    if (!proves && !tx.texts_.empty()) return false;
     for (auto const& [name, v] : tx.values_) {
       auto const at = state.values.find(name);
-      if (v.written && tx.moves_.empty() && (at == state.values.end() ? !!v.content : v.content != at->second.content))
+      if (v.written && !proves && (at == state.values.end() ? !!v.content : v.content != at->second.content))
         return false;
     }
     return true;

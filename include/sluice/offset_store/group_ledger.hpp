@@ -72,8 +72,13 @@ class basic_group_ledger {
   std::optional<outcome> answered_here(move const& m) const {
     auto const* at = find(m.of);
     if (!usable() || !at || !at->there || at->mine != m.mine) return outcome::refused;
-    if (at->next == m.until) return outcome::applied;
+    if (at->next == m.until && m.from != m.until) return outcome::applied;
     return at->next == m.from ? std::nullopt : std::optional{outcome::refused};
+  }
+  /// Whether it is stored, as our own record tells. One that goes nowhere counts as stored where it holds.
+  bool is_stored(move const& m) const {
+    auto const known = answered_here(m);
+    return known ? *known == outcome::applied : m.from == m.until;
   }
   /// The move is stored, or remembered so that it will be.
   void moved(move const& m) {

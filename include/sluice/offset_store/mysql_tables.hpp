@@ -83,6 +83,29 @@ class tables {
     return true;
   }
 
+  /// The table for state, where a handler keeps some.
+  void prepare_state(time_point by) {
+    auto const name = name_ + "_state";
+    if (!is_there(name, by))
+      make(
+          name,
+          {table(name,
+                 "grp varchar(255) not null, name varchar(63) not null, topic "
+                 "varchar(255) not null, `partition` integer not null, `key` varbinary(700) not null, `value` longblob "
+                 "not null, due bigint, primary key (grp, name, topic, `partition`, `key`), key due (grp, name, topic, "
+                 "`partition`, due)")},
+          by);
+    check_shape(name,
+                {{"grp", "varchar"},
+                 {"name", "varchar"},
+                 {"topic", "varchar"},
+                 {"partition", "int"},
+                 {"key", "varbinary"},
+                 {"value", "longblob"},
+                 {"due", "bigint"}},
+                by);
+  }
+
   /// A table of records that were set aside, in the database of the others.
   void prepare_letters(std::string const& table, time_point by) {
     if (!is_there(table, by)) make(table, {letters(table)}, by);

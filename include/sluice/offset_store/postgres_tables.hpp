@@ -83,6 +83,23 @@ class tables {
     return true;
   }
 
+  /// The table for state, where a handler keeps some.
+  void prepare_state(time_point by) {
+    auto const table = name_ + "_state";
+    auto const there = db_.must_one(
+        {"select 1 from pg_tables where schemaname = $1 and tablename = $2", parameters::of(schema_, table)},
+        "looking for tables", by);
+    if (there.rows() == 0)
+      make(table,
+           {"create table if not exists " + in_quotes(table) +
+                " (grp text not null, name text not null, topic text not null, partition integer not null, \"key\" "
+                "bytea not null, value bytea not null, due bigint, primary key (grp, name, topic, partition, \"key\"))",
+            "create index if not exists " + in_quotes(name_ + "_statedue") + " on " + in_quotes(table) +
+                " (grp, name, topic, partition, due) where due is not null"},
+           by);
+    check_shape(table, "grp, name, topic, partition, \"key\", value, due", {25, 25, 25, 23, 17, 17, 20}, by);
+  }
+
   /// A table of records that were set aside, in the schema of the others.
   void prepare_letters(std::string const& table, time_point by) {
     auto const there = db_.must_one(
