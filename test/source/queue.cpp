@@ -75,10 +75,10 @@ TEST_CASE("what is not read by one consumer is read by the next; numbers go on w
 
 TEST_CASE("a waiting step() wakes up for a record, and tells a descriptor") {
   auto const q = std::make_shared<sl::record_queue>();
+  sl::detail::bell mine;
   auto c = start(q);
   noted seen;
   c.step(seen.handler());
-  sl::detail::bell mine;
   c.wake_on(mine.descriptor());
   q->push("x");
   mine.wait(std::chrono::steady_clock::now() + 20s);
