@@ -1,15 +1,8 @@
 /// \file source/directory.hpp  New files of a directory, each once, line by line.
 #pragma once
-#include <sluice/source/directory_journal.hpp>
+#include <sluice/source/directory_scan.hpp>
 #include <sluice/source/local_source.hpp>
 #include <sluice/source/record_image.hpp>
-
-#include <sys/inotify.h>
-#include <sys/stat.h>
-
-#include <map>
-#include <set>
-#include <tuple>
 
 namespace sluice { inline namespace v0 {
 
@@ -61,21 +54,13 @@ struct directory_source {
 
 template <class Late>
 class directory_log {
-  struct looked_at {
-    detail::seen_file file{};
-    time_point since{};  // unchanged
-  };
   using files = detail::posix_files;
 
   directory_source config_;
   detail::directory_journal<files> journal_{};
   std::vector<topic_partition> of_;
-  detail::unique_fd folder_{}, watch_{};
+  detail::directory_scan scan_{config_.directory, config_.suffix, config_.settle, config_.remember};
   time_point next_scan_{};
-  std::map<std::string, looked_at> waiting_{};
-  std::set<std::string> renamed_in_{}, told_{};
-  std::vector<std::string> to_tell_{};
-  bool told_of_old_ = false;
 
   // The file that is being read, and the piece of it that is in memory.
   std::optional<detail::seen_file> reading_{};
@@ -95,14 +80,11 @@ class directory_log {
   directory_log& operator=(directory_log const&) = delete;
 
   void open(time_point) {
-    folder_ = detail::unique_fd{::open(config_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!folder_)
+    if (int const e = scan_.open())
       throw error(errc::bad_configuration, "directory_source.directory: can't open '" + config_.directory + "' (" +
-                                               detail::errno_text(errno) + "); name a folder that is there");
+                                               detail::errno_text(e) + "); name a folder that is there");
     journal_.open(config_.journal.empty() ? config_.directory + "/.sluice." + detail::file_name(config_.group)
                                           : config_.journal);
-    watch_ = detail::unique_fd{::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
-    if (watch_) ::inotify_add_watch(watch_.get(), config_.directory.c_str(), IN_MOVED_TO | IN_ONLYDIR);
     stored_ = journal_.state.low;
     scan(std::chrono::steady_clock::now());
   }
@@ -118,7 +100,7 @@ class directory_log {
 
   void tend(source_owner& owner, time_point now) {
     if (now >= next_scan_) scan(now);
-    for (auto const& text : std::exchange(to_tell_, {})) owner.troubled(errc::client_failed, text);
+    for (auto const& text : scan_.take_told()) owner.troubled(errc::client_failed, text);
   }
   void stored(std::size_t, offset until) { stored_ = static_cast<std::uint64_t>(until.value()); }
 
@@ -171,118 +153,18 @@ class directory_log {
   static wall_time modified(detail::seen_file const& f) {
     return wall_time{std::chrono::milliseconds{f.modified_ns / 1'000'000}};
   }
-  void tell(std::string text) { to_tell_.push_back(config_.directory + "/" + std::move(text)); }
-  void tell_once(std::string const& key, std::string text) {
-    if (told_.size() > 10'000) told_.clear();
-    if (told_.insert(key).second) tell(std::move(text));
-  }
-
-  static detail::seen_file identity(std::string const& name, struct stat const& s) {
-    return {0,
-            static_cast<std::uint64_t>(s.st_dev),
-            static_cast<std::uint64_t>(s.st_ino),
-            static_cast<std::uint64_t>(s.st_size),
-            std::int64_t{s.st_mtim.tv_sec} * 1'000'000'000 + s.st_mtim.tv_nsec,
-            name};
-  }
-  using what_it_is = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::int64_t>;
-  static what_it_is identity(detail::seen_file const& f) { return {f.device, f.inode, f.size, f.modified_ns}; }
-  static bool same(detail::seen_file const& a, detail::seen_file const& b) { return identity(a) == identity(b); }
-
-  // ---- seeing
-
-  void hear_of_renames() {
-    alignas(inotify_event) char room[4096];
-    for (ssize_t n = 0; watch_ && (n = ::read(watch_.get(), room, sizeof room)) > 0;)
-      for (char const* p = room; p < room + n;) {
-        auto const* e = reinterpret_cast<inotify_event const*>(p);
-        if (e->len != 0 && renamed_in_.size() < 100'000) renamed_in_.insert(e->name);
-        p += sizeof(inotify_event) + e->len;
-      }
-  }
-
   void scan(time_point now) {
     next_scan_ = now + config_.scan_every;
-    hear_of_renames();
-    std::vector<std::string> names;
-    files own;
-    detail::unique_fd again{::open(config_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    int const e = again ? own.list(again, names) : errno;
-    if (e) return tell_once("gone", "the directory can't be read: " + detail::errno_text(e) + "; looked at again");
-    told_.erase("gone");
-    std::swap(folder_, again);
-    std::map<std::string, detail::seen_file const*> by_name;
-    std::set<what_it_is> seen;
-    for (auto const& f : journal_.state.files) {
-      by_name[f.name] = &f;
-      seen.insert(identity(f));
-    }
-    std::map<std::string, looked_at> waiting;
-    std::vector<detail::seen_file> fresh;
-    std::size_t too_old = 0;
-    auto const wall = std::chrono::system_clock::now().time_since_epoch();
-    auto const oldest = std::chrono::duration_cast<std::chrono::nanoseconds>(wall - config_.remember).count();
-    auto const settled = std::chrono::duration_cast<std::chrono::nanoseconds>(wall - config_.settle).count();
-    for (auto const& name : names) {
-      struct stat s{};
-      if (name.starts_with('.') || !name.ends_with(config_.suffix)) continue;
-      if (::fstatat(folder_.get(), name.c_str(), &s, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(s.st_mode)) continue;
-      auto const one = identity(name, s);
-      if (seen.contains(identity(one))) continue;
-      if (auto const k = by_name.find(name);
-          k != by_name.end() && k->second->inode == one.inode && k->second->device == one.device) {
-        tell_once(
-            name + std::to_string(one.modified_ns) + "/" + std::to_string(one.size),
-            name +
-                " was changed after it was seen: what was changed is not read; write each file once, under a name of "
-                "its own");
-        continue;
-      }
-      if (one.modified_ns < oldest) {
-        ++too_old;
-        continue;
-      }
-      auto const before = waiting_.find(name);
-      auto& now_waiting = waiting[name];
-      now_waiting = before != waiting_.end() && same(before->second.file, one) ? before->second : looked_at{one, now};
-      if (renamed_in_.contains(name) || now - now_waiting.since >= config_.settle || one.modified_ns <= settled)
-        fresh.push_back(one);
-    }
-    waiting_ = std::move(waiting);
-    std::erase_if(renamed_in_, [&](auto const& name) { return !waiting_.contains(name); });
-    if (too_old != 0 && !std::exchange(told_of_old_, true))
-      tell(std::to_string(too_old) + " files are older than .remember: they were read long ago, or are left out");
-    bool const pruned = forget(oldest);
-    if (fresh.empty() && !pruned) return;
-    std::sort(fresh.begin(), fresh.end(), [](auto const& a, auto const& b) {
-      return std::tie(a.modified_ns, a.name) < std::tie(b.modified_ns, b.name);
-    });
-    auto const kept = journal_.state;
-    for (auto& f : fresh) {
-      f.first = journal_.state.end;
-      journal_.state.end += f.size;
-      journal_.state.files.push_back(f);
-    }
+    auto changed = journal_.state;
+    if (!scan_.look(now, changed, stored_)) return;
+    std::swap(journal_.state, changed);
     try {
       journal_.keep();
-    } catch (store_error const& e2) {
-      journal_.state = kept;
-      return tell_once("journal", std::string{"the journal can't be kept: "} + e2.what());
+      scan_.tell_again("journal");
+    } catch (store_error const& e) {
+      journal_.state = std::move(changed);
+      scan_.tell_once("journal", std::string{"the journal can't be kept: "} + e.what());
     }
-    told_.erase("journal");
-    for (auto const& f : fresh) {
-      waiting_.erase(f.name);
-      renamed_in_.erase(f.name);
-    }
-  }
-
-  /// Of the files that are read and stored, those that are too old to be taken for new ones. True: there were some.
-  bool forget(std::int64_t oldest) {
-    auto& s = journal_.state;
-    auto const old =
-        std::erase_if(s.files, [&](auto const& f) { return f.end() <= stored_ && f.modified_ns < oldest; });
-    if (old != 0) s.low = s.files.empty() ? stored_ : std::min(stored_, s.files.front().first);
-    return old != 0;
   }
 
   // ---- reading
@@ -319,8 +201,8 @@ class directory_log {
     }
   }
   void tell_long(detail::seen_file const& f, std::uint64_t at) {
-    tell(f.name + ": the line at byte " + std::to_string(at - f.first) + " is longer than .max_record, " +
-         std::to_string(config_.max_record) + " bytes, and is left out");
+    scan_.tell(f.name + ": the line at byte " + std::to_string(at - f.first) + " is longer than .max_record, " +
+               std::to_string(config_.max_record) + " bytes, and is left out");
   }
 
   /// Opens the file that `at` lies in. False: there is none, or it was lost and `next` is behind it.
@@ -336,9 +218,9 @@ class directory_log {
       next = f->first;  // those in between were read and are forgotten
       return false;
     }
-    if (!reading_ || !same(*reading_, *f)) {
+    if (!reading_ || !detail::same(*reading_, *f)) {
       reading_.reset();
-      file_ = detail::unique_fd{::openat(folder_.get(), f->name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
+      file_ = detail::unique_fd{::openat(scan_.folder().get(), f->name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
       if (!file_) file_ = under_another_name(*f);
       if (!file_ || !is_unchanged(*f)) {
         lost(*f, at, file_ ? "it was changed" : "it is gone");
@@ -353,16 +235,17 @@ class directory_log {
   }
   bool is_unchanged(detail::seen_file const& f) const {
     struct stat s{};
-    return ::fstat(file_.get(), &s) == 0 && same(f, identity(f.name, s));
+    return ::fstat(file_.get(), &s) == 0 && detail::same(f, detail::identity(f.name, s));
   }
   detail::unique_fd under_another_name(detail::seen_file const& f) const {
     std::vector<std::string> names;
     files own;
-    own.list(folder_, names);
+    own.list(scan_.folder(), names);
     for (auto const& name : names) {
       struct stat s{};
-      if (::fstatat(folder_.get(), name.c_str(), &s, AT_SYMLINK_NOFOLLOW) == 0 && same(f, identity(name, s)))
-        return detail::unique_fd{::openat(folder_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
+      if (::fstatat(scan_.folder().get(), name.c_str(), &s, AT_SYMLINK_NOFOLLOW) == 0 &&
+          detail::same(f, detail::identity(name, s)))
+        return detail::unique_fd{::openat(scan_.folder().get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
     }
     return {};
   }
@@ -390,7 +273,7 @@ class directory_log {
       throw error(errc::position_missing, config_.directory + "/" + text +
                                               "; put it back as it was, or choose directory_source{.on_lost_file = "
                                               "lost_file::skip}");
-    tell(text + "; they are left out");
+    scan_.tell(text + "; they are left out");
   }
 };
 
