@@ -42,6 +42,14 @@ template <class S>
 concept may_lose_offsets = requires { requires S::may_lose_offsets; };
 template <class S>
 concept assigned_by_hand = requires { requires S::assigned_by_hand; };
+template <class S>
+concept lives_in_group = requires { requires S::lives_in_group; };
+template <class S>
+concept has_no_group = requires { requires !S::has_group; };
+template <class S>
+concept cannot_replay = requires { requires !S::can_replay; };
+template <class S>
+concept discards_what_is_stored = requires { requires S::discards_what_is_stored; };
 template <class R>
 concept drops_records = requires { requires R::drops_records; };
 template <class F>
@@ -140,6 +148,24 @@ SLUICE_RULE(one_on_failure, C::template fill<on_failure_slot> > 1,
 SLUICE_RULE(one_observer, C::template fill<observer_slot> > 1, "name at most one observer");
 SLUICE_RULE(one_clock, C::template fill<clock_slot> > 1, "name at most one clock");
 
+// ---- source
+SLUICE_RULE(
+    read_only_once, detail::cannot_replay<typename C::source> && !C::template promises<at_most_once>,
+    "this source can't be read again, so what was in hand at a crash is lost; use at_most_once, or put it into a "
+    "write_ahead_log<...>");
+SLUICE_RULE(
+    group_of_kafka, detail::has_no_group<typename C::source>&& detail::lives_in_group<typename C::store>,
+    "kafka_offsets and periodic_kafka_offsets keep offsets in a group of Kafka's, which this source has not; use "
+    "sqlite_offsets or file_offsets");
+SLUICE_RULE(discarded_too_early,
+            detail::discards_what_is_stored<typename C::source> &&
+                (detail::forgets<typename C::store> || detail::may_lose_offsets<typename C::store>),
+            "write_ahead_log discards what is stored, and this store forgets or may lose it; use sqlite_offsets or "
+            "file_offsets");
+SLUICE_RULE(topic_of_the_source, detail::has_no_group<typename C::source>&& detail::into_topic<typename C::last_resort>,
+            "dead_letter_topic is on the source's brokers, and this source has none; use dead_letter_table or "
+            "dead_letter_file");
+
 // ---- delivery and store
 SLUICE_RULE(latest_forgets, detail::forgets_to<typename C::store>(from::latest) && !C::template promises<at_most_once>,
             "no_offsets<from::latest> forgets where it was, so records are lost at each start; use kafka_offsets, or "
@@ -202,7 +228,8 @@ SLUICE_RULE(topic_in_the_transaction,
 template <class... Ps>
 using first_broken =
     typename detail::first_broken<facts<Ps...>, only_policies, one_delivery, one_offset_store, one_rate_limit,
-                                  one_batching, one_source, one_on_failure, one_observer, one_clock, latest_forgets,
+                                  one_batching, one_source, one_on_failure, one_observer, one_clock, read_only_once,
+                                  group_of_kafka, discarded_too_early, topic_of_the_source, latest_forgets,
                                   latest_in_a_group, earliest_replays, lossy_store, stored_too_late, commits_together,
                                   no_fence_by_hand, shedding_loses, retry_repeats, retry_once, skips_are_recorded,
                                   table_needs_sql, file_in_the_transaction, topic_in_the_transaction>::type;

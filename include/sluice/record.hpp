@@ -45,6 +45,7 @@ struct part {
   message const* end = nullptr;
   offset_range range{};
   message_access const* access = nullptr;
+  std::uint32_t member = 0;  ///< of a source that is several
 };
 
 }  // namespace detail

@@ -1,7 +1,7 @@
 # cmake -DTRUTH=truth.txt -DINTO=FOLDER [-DALL=ON] -P generate.cmake: legal_N.cpp and illegal_N.cpp, at most 400
 # combinations each, with one expected sentence for each line of the latter in illegal_N.txt.
 #
-# All 4,160 combinations take minutes to compile. No rule looks at a rate and a store together, so without ALL the rates
+# All 8,960 combinations take minutes to compile. No rule looks at a rate and a store together, so without ALL the rates
 # take turns: each comes with every value of every other axis.
 cmake_minimum_required(VERSION 3.25...3.31)
 include("${CMAKE_CURRENT_LIST_DIR}/truth.cmake")
@@ -25,6 +25,8 @@ set(head [[
 #include <sluice/rate_limit/max_rate_per_partition.hpp>
 #include <sluice/rate_limit/pid_backpressure.hpp>
 #include <sluice/rate_limit/shed_load.hpp>
+#include <sluice/source/socket.hpp>
+#include <sluice/source/write_ahead_log.hpp>
 namespace sl = sluice;
 template <class Slots, class Rule>
 struct speak : Rule::template demand<Slots, false> {};

@@ -7,7 +7,6 @@ namespace sl = sluice;
 namespace {
 struct least {
   void open(sl::time_point) {}
-  sl::group_positions& positions();
   void serve(sl::source_owner&, sl::time_point) {}
   std::span<sl::lane const> lanes() const { return {}; }
   std::optional<std::int64_t> lag_of(std::size_t) const { return {}; }
@@ -20,6 +19,9 @@ struct least {
   void wake() {}
   void wake_on(int) {}
   bool close(std::chrono::milliseconds) { return true; }
+};
+struct keeps_positions : least {
+  sl::group_positions& positions();
 };
 struct lanes_change : least {
   std::span<sl::lane> lanes() const { return {}; }
@@ -39,6 +41,7 @@ struct cannot_wake : least {
 };
 
 static_assert(sl::source_runtime<least>);
+static_assert(!sl::grouped_source<least> && sl::grouped_source<keeps_positions>);
 static_assert(!sl::source_runtime<lanes_change>, "lanes are the source's own");
 static_assert(!sl::source_runtime<lag_always_known>, "a lag may be unknown");
 static_assert(!sl::source_runtime<never_says_whether_it_closed>);

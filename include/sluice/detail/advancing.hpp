@@ -157,6 +157,13 @@ class advancing {
   }
 
   void mirror(answer_list const& answers) {
+    if constexpr (requires { all().source.advanced(hand().moves()[0]); })
+      for (std::size_t i = 0; i < answers.size(); ++i)
+        if (answers[i] == outcome::applied) all().source.advanced(hand().moves()[i]);
+    if constexpr (consumer_parts<Slots>::grouped) show_in_group(answers);
+  }
+
+  void show_in_group(answer_list const& answers) {
     if (!all().mirrors) return;
     auto& notes = all().to_mirror;
     notes.clear();

@@ -18,11 +18,15 @@ class claims final : public source_owner {
 
   void start() {
     all_.store_id = all_.store.local_id();
-    if (all_.store_id && all_.around.group.empty())
+    if (consumer_parts<Slots>::grouped && all_.store_id && all_.around.group.empty())
       throw error(errc::bad_configuration,
                   "this offset store lives on one host, and the group tells which; give the source a .group that "
                   "nothing else uses");
-    if constexpr (requires { all_.store.mirror(); }) all_.mirrors = all_.store.mirror() && !all_.around.group.empty();
+    if (!consumer_parts<Slots>::grouped && !forgets<typename Slots::store> && all_.around.group.empty())
+      throw error(errc::bad_configuration,
+                  "positions are kept under the source's .group, and it is empty; name one that nothing else uses");
+    if constexpr (consumer_parts<Slots>::grouped && requires { all_.store.mirror(); })
+      all_.mirrors = all_.store.mirror() && !all_.around.group.empty();
     if constexpr (consumer_parts<Slots>::failures::keeps_table) all_.store.prepare_table(all_.on_failure.place());
     if constexpr (traits::in_transaction && requires { all_.store.prepare_transactions(); })
       all_.store.prepare_transactions();
@@ -128,7 +132,9 @@ class claims final : public source_owner {
  private:
   void bind() {
     constexpr bool member = !assigned_by_hand<typename Slots::source>;
-    if constexpr (requires { all_.store.bind(all_.source.positions(), member); })
+    if constexpr (!consumer_parts<Slots>::grouped)
+      return;
+    else if constexpr (requires { all_.store.bind(all_.source.positions(), member); })
       all_.store.bind(all_.source.positions(), member);
     else if constexpr (requires { all_.store.bind(all_.source.positions()); })
       all_.store.bind(all_.source.positions());
@@ -163,7 +169,13 @@ class claims final : public source_owner {
   /// A local store is known by its id in the group's notes: a partition that was kept in another one is refused before it
   /// is claimed, and a claim holds once the group knows of it.
   std::vector<claimed> claim_at_home(std::vector<topic_partition> const& set, start_resolver& resolve, time_point by) {
-    if (!all_.store_id) return all_.store.claim(all_.around.group, set, resolve, by);
+    if constexpr (consumer_parts<Slots>::grouped)
+      if (all_.store_id) return claim_where_it_is_kept(set, resolve, by);
+    return all_.store.claim(all_.around.group, set, resolve, by);
+  }
+
+  std::vector<claimed> claim_where_it_is_kept(std::vector<topic_partition> const& set, start_resolver& resolve,
+                                              time_point by) {
     auto& group = all_.source.positions();
     late<std::vector<claimed>, Slots> strangers;
     late<std::vector<topic_partition>, Slots> ours;

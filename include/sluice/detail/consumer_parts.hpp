@@ -41,6 +41,7 @@ struct consumer_parts {
   using observing = detail::observing<typename Slots::observer>;
   using failures = failure<typename Slots::on_failure, traits::in_transaction>;
   static constexpr bool failure_ends_in_stop = std::is_same_v<typename Slots::on_failure, stop>;
+  static constexpr bool grouped = !has_no_group<typename Slots::source>;
   static constexpr bool store_in_group = requires { requires Slots::store::lives_in_group; };
 
   std::exception_ptr kept{};
@@ -113,11 +114,11 @@ struct consumer_parts {
  private:
   context context_of(configuration const& c) {
     context x;
-    x.brokers = c.source.brokers;
-    x.group = c.source.group;
-    x.properties = c.source.properties;
+    if constexpr (requires { c.source.brokers; }) x.brokers = c.source.brokers;
+    x.group = group_of(c.source);
+    if constexpr (requires { c.source.properties; }) x.properties = c.source.properties;
     if constexpr (requires { c.source.token; }) x.token = c.source.token;
-    x.keeps_in_group = store_in_group || writes_to_group(c.store);
+    x.keeps_in_group = grouped && (store_in_group || writes_to_group(c.store));
     x.transactional_group = traits::in_transaction && store_in_group;
     x.batch_interval = c.batching.interval;
     if (x.batch_interval.count() < 0)

@@ -18,7 +18,7 @@ struct step_result {
     handled,   ///< a batch, or what was left of one
     idle,      ///< nothing to hand over
     retrying,  ///< a batch is in hand and waits: for a retry, for the store, or for the group
-    closed
+    closed     ///< the consumer; or what the source was asked for is read to its end and stored
   } what = idle;
   std::size_t records = 0;
   time_point due{};  ///< call step() again no later than this
@@ -82,8 +82,8 @@ class engine {
     } const end{*this};
     auto const give_up = all_.clock.now() + wait;
     auto result = once(handler);
-    while (result.what != step_result::handled && result.records == 0 && all_.clock.now() < give_up &&
-           !woken_.exchange(false)) {
+    while (result.what != step_result::handled && result.what != step_result::closed && result.records == 0 &&
+           all_.clock.now() < give_up && !woken_.exchange(false)) {
       all_.source.wait(std::min(give_up, result.due));
       result = once(handler);
     }
@@ -156,7 +156,7 @@ class engine {
     auto const now = all_.clock.now();
     serve(now);
     if (all_.hand.empty() && !take(now, handler.wants_empty_batches))
-      return {.what = step_result::idle, .due = due(now)};
+      return {.what = finished() ? step_result::closed : step_result::idle, .due = due(now)};
     if (all_.hand.due > all_.clock.now()) return {.what = step_result::retrying, .due = all_.hand.due};
     auto const records = all_.hand.records();
     deliver(handler);
@@ -168,6 +168,14 @@ class engine {
   void serve(time_point now) {
     all_.source.serve(claims_, now);
     claims_.tend(now);
+  }
+
+  /// What was asked for has been read to its end, and stored.
+  bool finished() const {
+    if constexpr (requires { all_.source.finished(); })
+      return all_.source.finished();
+    else
+      return false;
   }
 
   /// As long as there is time.
@@ -215,7 +223,7 @@ class engine {
     }
     auto& in = all_.hand.intake_for_source();
     all_.source.take(quota_, all_.max_records_now, all_.batching.max_bytes, in);
-    bool const with_idle = traits::in_transaction && wants_empty && all_.interval.count() > 0;
+    bool const with_idle = traits::in_transaction && wants_empty && all_.interval.count() > 0 && !finished();
     if (with_idle) add_idle_lanes();
     if (in.parts.empty()) return false;
     count_taken();

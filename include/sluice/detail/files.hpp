@@ -146,6 +146,8 @@ struct posix_files {
   int truncate(handle const& of, std::uint64_t size) { return done(::ftruncate(of.get(), static_cast<off_t>(size))); }
   /// A file's bytes and length, or a folder's names, are on the disk. After a failure nobody knows which are.
   int sync(handle const& of) { return done(::fsync(of.get())); }
+  /// A file's bytes, and of its length what is needed to read them.
+  int sync_data(handle const& of) { return done(::fdatasync(of.get())); }
   /// Gives a file or folder its final name; EEXIST where that is taken, never replaces.
   int publish(handle const& in, std::string const& from, std::string const& to) {
     if (::renameat2(in.get(), from.c_str(), in.get(), to.c_str(), RENAME_NOREPLACE) == 0) return 0;

@@ -88,7 +88,7 @@ class basic_hand {
     auto const begin = begin_of(i);
     auto const messages = in_.messages.all().subspan(begin, in_.counts[i]);
     for (auto const& m : messages) in_.bytes -= m.key_size + m.value_size;
-    source.give_back(messages);
+    give_back(messages, i, source);
     auto const erase = [i](auto& v) { v.erase(v.begin() + static_cast<std::ptrdiff_t>(i)); };
     in_.messages.erase(begin, in_.counts[i]);
     erase(in_.parts);
@@ -107,7 +107,7 @@ class basic_hand {
   template <class Source>
   bool shed(std::size_t i, std::size_t n, Source& source) {
     auto const begin = begin_of(i);
-    source.give_back(in_.messages.all().subspan(begin, n));
+    give_back(in_.messages.all().subspan(begin, n), i, source);
     in_.messages.erase(begin, n);
     in_.counts[i] -= n;
     bool const all = in_.counts[i] == 0;
@@ -157,6 +157,13 @@ class basic_hand {
   record current() const { return {in_.parts[at.part].begin + at.index, &in_.parts[at.part]}; }
 
  private:
+  template <class Source>
+  void give_back(std::span<message const> messages, std::size_t i, Source& source) {
+    if constexpr (requires { source.give_back(messages, in_.parts[i]); })
+      source.give_back(messages, in_.parts[i]);
+    else
+      source.give_back(messages);
+  }
   std::size_t begin_of(std::size_t i) const {
     std::size_t begin = 0;
     for (std::size_t k = 0; k < i; ++k) begin += in_.counts[k];

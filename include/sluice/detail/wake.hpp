@@ -57,6 +57,9 @@ class bell {
     if (fd >= 0 && rung_.load()) write_one(fd);
   }
 
+  /// Readable while it rings; 8 bytes that are written to it wake a wait() too.
+  int descriptor() const noexcept { return own_; }
+
   /// Until it rings, or `by`.
   void wait(time_point by) noexcept {
     for (;;) {

@@ -138,9 +138,12 @@ struct intake {
 /// `give_back`: releases the messages; the memory behind keys and values is gone.
 /// `reclaim`: this lane's claim does not hold any more: claim it again, later by `after`.
 /// `reposition`: read on from what was recorded.
-/// `positions`: the group's, for stores that live there, and for the mirror.
 /// `next_due`: when serve() has something to do by itself.
 /// `wait`: until there is something to do, `until` is reached, or wake() is called.
+///
+/// Where it has them: `advanced(move)`: that far is stored, and won't be asked for again. `finished()`: every lane has come to
+/// the end that was asked for, and all of it was taken. `give_back(messages, part)`: the same, for a source that must know
+/// whose they are.
 template <class S>
 concept source_runtime =
     requires(S& s, S const& cs, source_owner& owner, std::span<std::size_t const> quota, std::size_t n, intake& in,
@@ -150,7 +153,6 @@ concept source_runtime =
       { cs.lag_of(n) } -> std::same_as<std::optional<std::int64_t>>;
       s.take(quota, n, n, in);
       s.open(t);
-      { s.positions() } -> std::same_as<group_positions&>;
       s.give_back(in);
       s.reclaim(of, t);
       s.reposition(c);
@@ -160,5 +162,23 @@ concept source_runtime =
       s.wake_on(fd);
       { s.close(ms) } -> std::same_as<bool>;
     };
+
+/// A source whose partitions a group shares out, and that keeps positions for it: stores may live there, others show their
+/// progress there. A source's policy says `has_group = false` where its runtime is none of these.
+template <class S>
+concept grouped_source = source_runtime<S> && requires(S& s) {
+  { s.positions() } -> std::same_as<group_positions&>;
+};
+
+namespace detail {
+/// The name under which a source's positions are kept.
+template <class Source>
+std::string group_of(Source const& s) {
+  if constexpr (requires { Source::group_of(s); })
+    return Source::group_of(s);
+  else
+    return s.group;
+}
+}  // namespace detail
 
 }}  // namespace sluice::v0

@@ -1,0 +1,281 @@
+#include <sluice/source/log_folder.hpp>
+
+#include <sluice/detail/fingerprint.hpp>
+
+#include <random>
+#include <set>
+
+#include "catch.hpp"
+#include "detail/simulated_files.hpp"
+#include "detail/temporary_folder.hpp"
+#include "seed.hpp"
+
+namespace sl = sluice;
+namespace d = sl::detail;
+using simulated::survives;
+
+namespace {
+
+std::string frames_of(std::vector<std::string> const& values, std::uint64_t number) {
+  std::string frames;
+  for (auto const& v : values) {
+    sl::received const r{.value = std::string_view{v}, .timestamp = {}};
+    d::append_frame(frames, r, d::image_size(r), number++);
+  }
+  return frames;
+}
+
+/// All records of a folder, read as its segments stand: (number, value).
+template <class Files>
+std::map<std::uint64_t, std::string> all_of(d::log_folder<Files>& f) {
+  std::map<std::uint64_t, std::string> all;
+  for (auto n = f.low(); n < f.end();) {
+    auto const s = f.segment_of(n).value();
+    typename Files::handle file;
+    std::string text;
+    f.open_segment(s.first, file);
+    f.read(file, 0, static_cast<std::size_t>(s.bytes), text);
+    n = s.first;
+    for (std::size_t at = d::log_header_size; at < text.size();) {
+      auto const piece = d::look_at(std::string_view{text}.substr(at), n, f.id(), at);
+      REQUIRE((piece.what == d::log_piece::record || piece.what == d::log_piece::mark));
+      if (piece.what == d::log_piece::record) {
+        auto const m = d::message_of(text.data() + at + d::log_frame_head, 0);
+        all[n++] = {static_cast<char const*>(m.value), m.value_size};
+      }
+      at += piece.size;
+    }
+    CHECK(n == s.end);
+  }
+  return all;
+}
+
+using sim_folder = d::log_folder<simulated::files>;
+
+/// What one life of the log does with its disk: groups of one to three records, in segments of 150 bytes; trimmed at times.
+struct writer {
+  std::shared_ptr<simulated::disk> disk = std::make_shared<simulated::disk>();
+  std::uint64_t acknowledged = 0, stored = 0;
+  std::uint64_t written = 0;  // begun
+  d::log_id id{};
+
+  static std::string value(std::uint64_t n) { return "record " + std::to_string(n); }
+
+  void live(int groups) {
+    sim_folder f{simulated::files{disk}, "d"};
+    f.open();
+    check(f);
+    for (int g = 0; g < groups; ++g) {
+      auto const from = f.end();
+      std::vector<std::string> values;
+      for (std::uint64_t k = 0; k <= static_cast<std::uint64_t>(g) % 3; ++k) values.push_back(value(from + k));
+      written = std::max(written, from + values.size());
+      f.append(frames_of(values, from), values.size(), 150);
+      acknowledged = f.end();
+      id = f.id();
+      if (g % 4 == 3) {
+        stored = acknowledged - 1;
+        f.trim(stored);
+      }
+    }
+  }
+  /// What was acknowledged and not stored is there; what is there is what was written.
+  void check(sim_folder& f) const {
+    auto const all = all_of(f);
+    INFO("acknowledged " << acknowledged << ", stored " << stored << ", low " << f.low() << ", end " << f.end());
+    CHECK(f.end() >= acknowledged);
+    CHECK(f.end() <= written);
+    if (stored > 0) CHECK(f.low() < stored);
+    for (auto const& [n, v] : all) CHECK(v == value(n));
+    if (acknowledged > 0) CHECK(f.id() == id);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a power loss at every call, keeping nothing, all, or any of what was not synced") {
+  std::mt19937 random{seed()};
+  long calls = 0;
+  {
+    writer w;
+    w.live(12);
+    calls = w.disk->operations;
+  }
+  REQUIRE(calls > 50);
+  int crashes = 0;
+  for (long at = 0; at < calls; ++at)
+    for (int round = 0; round < 14; ++round) {
+      writer w;
+      w.disk->crash_at = at;
+      bool crashed = false;
+      try {
+        w.live(12);
+      } catch (simulated::crash const&) { crashed = true; }
+      REQUIRE(crashed);
+      auto const what = round == 0 ? survives::nothing : round == 1 ? survives::everything : survives::any;
+      w.disk->crashed(what, random);
+      INFO("crash at call " << at << ", round " << round);
+      // A second power loss while it recovers and goes on.
+      w.disk->crash_at = static_cast<long>(random() % 40);
+      try {
+        w.live(3);
+      } catch (simulated::crash const&) { ++crashes; }
+      w.disk->crashed(survives::any, random);
+      w.live(5);
+      w.live(0);
+    }
+  CHECK(crashes > 100);
+}
+
+TEST_CASE("a disk that forgets its syncs is found out by that test") {
+  std::mt19937 random{7};
+  writer w;
+  w.disk->forgets_file_syncs = true;
+  w.live(3);
+  w.disk->crashed(survives::nothing, random);
+  sim_folder f{simulated::files{w.disk}, "d"};
+  bool lost = false;
+  try {
+    f.open();
+    lost = f.end() < w.acknowledged;
+  } catch (sl::error const&) { lost = true; }
+  CHECK(lost);
+}
+
+TEST_CASE("every call may fail: what was acknowledged stays, and the log goes on") {
+  std::set<std::string> seen;
+  for (auto const* what : {"create", "write", "sync", "sync_folder", "truncate", "remove"})
+    for (int nth = 0; nth < 25; ++nth) {
+      writer w;
+      int left = nth;
+      w.disk->fail = [&](std::string const& operation, std::string const&) {
+        if (operation != what || left-- != 0) return 0;
+        seen.insert(operation);
+        return operation == "write" ? ENOSPC : EIO;
+      };
+      INFO(what << " " << nth);
+      sim_folder f{simulated::files{w.disk}, "d"};
+      try {
+        f.open();
+      } catch (sl::store_error const&) { continue; }
+      for (int g = 0; g < 10; ++g) {
+        auto const from = f.end();
+        std::vector<std::string> const values{writer::value(from), writer::value(from + 1)};
+        auto const frames = frames_of(values, from);
+        for (int tries = 0;; ++tries) {
+          REQUIRE(tries < 3);
+          try {
+            f.append(frames, 2, 150);
+            break;
+          } catch (sl::store_error const& e) {
+            CHECK((e.code() == sl::errc::store_full) == (std::string{what} == "write"));
+            CHECK(f.end() == from);
+          }
+        }
+        if (g % 4 == 3) f.trim(f.end() - 1);
+      }
+      w.written = w.acknowledged = f.end();
+      w.id = f.id();
+      w.check(f);
+      std::mt19937 random{1};
+      w.disk->crashed(survives::nothing, random);
+      sim_folder again{simulated::files{w.disk}, "d"};
+      again.open();
+      w.check(again);
+    }
+  CHECK(seen.size() >= 5);
+}
+
+TEST_CASE("on a real disk: modes, lock, damage with its place, newer formats") {
+  temporary_folder const t;
+  auto const path = t.name() + "/log";
+  using real = d::log_folder<d::posix_files>;
+  auto const segment = [&](std::uint64_t first) { return t.path / "log" / d::segment_name(first); };
+  auto const code = [&] {
+    try {
+      real f{{}, path};
+      f.open();
+    } catch (sl::error const& e) { return std::pair{e.code(), std::string{e.what()}}; }
+    return std::pair{sl::errc{}, std::string{}};
+  };
+  {
+    real f{{}, path};
+    f.open();
+    for (std::uint64_t n = 0; n < 12; n += 2) f.append(frames_of({writer::value(n), writer::value(n + 1)}, n), 2, 200);
+    namespace fs = std::filesystem;
+    CHECK((fs::status(path).permissions() & fs::perms::all) == fs::perms::owner_all);
+    CHECK((fs::status(segment(0)).permissions() & fs::perms::all) == (fs::perms::owner_read | fs::perms::owner_write));
+    CHECK(code().first == sl::errc::store_unavailable);
+    CHECK(code().second.find("in use by another consumer") != std::string::npos);
+  }
+  REQUIRE(code().first == sl::errc{});
+  std::vector<std::uint64_t> firsts;
+  for (std::uint64_t n = 0; n < 12; ++n)
+    if (std::filesystem::exists(segment(n))) firsts.push_back(n);
+  REQUIRE(firsts.size() >= 3);
+
+  auto const changed = [&](std::uint64_t first, auto change) {
+    auto const was = content_of(segment(first));
+    auto now = was;
+    change(now);
+    write_file(segment(first), now);
+    auto const said = code();
+    write_file(segment(first), was);
+    REQUIRE(code().first == sl::errc{});
+    return said;
+  };
+  auto const flip = [](std::size_t at) { return [at](std::string& s) { s[at] = static_cast<char>(s[at] ^ 1); }; };
+  auto const said = changed(0, flip(70));
+  CHECK(said.first == sl::errc::store_damaged);
+  CHECK(said.second.find(d::segment_name(0) + " is damaged at byte 56: record 0") != std::string::npos);
+  CHECK(changed(firsts[1], flip(3)).first == sl::errc::store_damaged);
+  CHECK(changed(firsts[1], [](std::string& s) { s.resize(s.size() - 5); }).first == sl::errc::store_damaged);
+  CHECK(changed(firsts[1], [](std::string& s) { s[7] = '2'; }).first == sl::errc::store_newer);
+  std::filesystem::rename(segment(firsts[1]), t.path / "elsewhere");
+  {
+    real f{{}, path};  // a gap: what lies before it was removed once, or the position will say that it is missing
+    f.open();
+    CHECK(f.low() == firsts[2]);
+    CHECK(std::filesystem::exists(segment(0)));
+  }
+  std::filesystem::rename(t.path / "elsewhere", segment(firsts[1]));
+  REQUIRE(code().first == sl::errc{});
+
+  // In the last segment: damage with a synced group behind it is no torn end.
+  {
+    real f{{}, path};
+    f.open();
+    auto const n = f.end();
+    f.append(frames_of({"a"}, n), 1, 10);  // a segment of its own
+    f.append(frames_of({"b"}, n + 1), 1, 100'000);
+    f.append(frames_of({"c"}, n + 2), 1, 100'000);
+  }
+  std::uint64_t const last = 12;
+  CHECK(changed(last, flip(80)).first == sl::errc::store_damaged);
+  auto const text = content_of(segment(last));
+  for (std::size_t n = text.size() - 1; n > text.size() - 30; --n) {
+    write_file(segment(last), text.substr(0, n));
+    real f{{}, path};
+    f.open();
+    CHECK(f.end() == 14);
+  }
+}
+
+TEST_CASE("no folder, or one that is a link") {
+  temporary_folder const t;
+  auto const code = [](std::string const& path) {
+    try {
+      d::log_folder<d::posix_files> f{{}, path};
+      f.open();
+    } catch (sl::error const& e) { return e.code(); }
+    return sl::errc{};
+  };
+  CHECK(code("") == sl::errc::bad_configuration);
+  CHECK(code(t.name() + "/no/such") == sl::errc::bad_configuration);
+  CHECK(code(t.name() + "/made///") == sl::errc{});
+  write_file(t.path / "file", "x");
+  CHECK(code(t.name() + "/file") == sl::errc::bad_configuration);
+  std::filesystem::create_directory(t.path / "log");
+  std::filesystem::create_symlink(t.path / "file", t.path / "log" / d::segment_name(0));
+  CHECK(code(t.name() + "/log") == sl::errc::store_unavailable);
+}

@@ -1,0 +1,119 @@
+#include <sluice/source/union.hpp>
+
+#include <sluice/sluice.hpp>
+#include <sluice/source/constant.hpp>
+#include <sluice/source/queue.hpp>
+#include <sluice/source/write_ahead_log.hpp>
+#include <sluice/testing/embedded_broker.hpp>
+
+#include "source/consuming.hpp"
+
+using namespace consuming;
+using sl::constant_source;
+using sl::offset;
+
+namespace {
+constant_source letters(std::string const& topic, std::int64_t times) {
+  return {.records = {{topic + "0"}, {topic + "1"}}, .times = times, .group = "g", .topic = topic};
+}
+using by_topic = std::map<std::string, texts>;
+auto noting(by_topic& seen) {
+  return [&](sl::batch const& b) {
+    for (sl::record r : b) seen[std::string{r.topic()}].emplace_back(r.text());
+  };
+}
+}  // namespace
+
+TEST_CASE("a batch spans them; each has positions of its own, and goes on there") {
+  temporary_folder const f;
+  using both = sl::union_of<constant_source, constant_source>;
+  by_topic seen;
+  std::size_t in_first = 0;
+  for (int life = 0; life < 2; ++life) {
+    sl::stream_consumer<sl::at_least_once, sl::file_offsets, both, sl::micro_batch> c{
+        both{{letters("a", 2), letters("b", 3)}}, sl::file_offsets{.directory = f.name()},
+        sl::micro_batch{.max_records = life == 0 ? 5u : 100u}};
+    if (life == 0) {
+      c.step([&](sl::batch const& b) {
+        for (auto const& r : b.ranges()) in_first += r.until.value() > r.from.value();
+        noting(seen)(b);
+      });
+      CHECK(c.positions().size() == 2);
+      CHECK(c.lag().size() == 2);
+    } else {
+      REQUIRE(to_the_end(c, noting(seen)));
+    }
+  }
+  CHECK(in_first == 2);
+  CHECK(seen == by_topic{{"a", {"a0", "a1", "a0", "a1"}}, {"b", {"b0", "b1", "b0", "b1", "b0", "b1"}}});
+}
+
+TEST_CASE("seek and failures are the member's own; memory goes back to whose it is") {
+  temporary_folder const f;
+  auto const q = std::make_shared<sl::record_queue>();
+  using logged = sl::write_ahead_log<sl::queue_source>;
+  using both = sl::union_of<constant_source, logged>;
+  sl::stream_consumer<sl::at_least_once, sl::file_offsets, both, sl::retry<sl::skip>> c{
+      both{{letters("a", 1), logged{.source = {.queue = q, .group = "g"}, .folder = f.name() + "/log"}}},
+      sl::file_offsets{.directory = f.name()}, sl::retry<sl::skip>{.times = 1, .backoff = 1ms}};
+  q->push("q0");
+  q->push("bad");
+  q->push("q2");
+  q->close();
+  by_topic seen;
+  REQUIRE(to_the_end(c, sl::each([&](sl::record r) {
+                       if (r.text() == "bad") throw std::runtime_error("no");
+                       seen[std::string{r.topic()}].emplace_back(r.text());
+                     })));
+  CHECK(seen == by_topic{{"a", {"a0", "a1"}}, {"queue", {"q0", "q2"}}});
+  c.seek({"a", 0}, offset{1});
+  REQUIRE(until(c, noting(seen), [&] { return seen["a"].size() == 3; }));
+  CHECK(seen["queue"].size() == 2);
+}
+
+TEST_CASE("Kafka and a queue: either wakes the consumer") {
+  sl::testing::embedded_broker broker;
+  broker.create_topic("t", 2);
+  temporary_folder const f;
+  auto const q = std::make_shared<sl::record_queue>();
+  using logged = sl::write_ahead_log<sl::queue_source>;
+  using both = sl::union_of<sl::kafka, logged>;
+  by_topic seen;
+  {
+    sl::stream_consumer<sl::at_least_once, sl::file_offsets, both> c{
+        both{{sl::kafka{.brokers = broker.bootstrap(), .group = "g", .topics = {"t"}},
+              logged{.source = {.queue = q, .group = "g"}, .folder = f.name() + "/log"}}},
+        sl::file_offsets{.directory = f.name()}};
+    for (int i = 0; i < 3; ++i) {
+      broker.produce("t", i % 2, "key", std::to_string(i));
+      q->push(std::to_string(i));
+      REQUIRE(until(c, noting(seen),
+                    [&] { return seen["t"].size() + seen["queue"].size() == 2 * (static_cast<unsigned>(i) + 1); }));
+    }
+    CHECK(c.positions().size() == 3);
+  }
+  CHECK(seen == by_topic{{"queue", {"0", "1", "2"}}, {"t", {"0", "1", "2"}}});
+}
+
+TEST_CASE("what does not go together") {
+  temporary_folder const f;
+  using both = sl::union_of<constant_source, constant_source>;
+  auto const start = [&](both const& b) {
+    sl::stream_consumer<sl::at_least_once, sl::file_offsets, both> c{b, sl::file_offsets{.directory = f.name()}};
+    c.step([](sl::batch const&) {});
+  };
+  CHECK(complaint([&] { start(both{{letters("a", 1), letters("a", 1)}}); }).find("topic a") != std::string::npos);
+  auto other = letters("b", 1);
+  other.group = "h";
+  CHECK(complaint([&] { start(both{{letters("a", 1), other}}); }).find("different groups") != std::string::npos);
+
+  using with_queue = sl::union_of<constant_source, sl::queue_source>;
+  using with_log = sl::union_of<constant_source, sl::write_ahead_log<sl::queue_source>>;
+  static_assert(!sl::legal<sl::at_least_once, sl::file_offsets, with_queue>);
+  static_assert(sl::legal<sl::at_most_once, sl::file_offsets, with_queue>);
+  static_assert(sl::legal<sl::transactional, sl::file_offsets, with_log>);
+  static_assert(!sl::legal<sl::at_least_once, sl::no_offsets<sl::from::earliest>, with_log>);
+  static_assert(sl::legal<sl::at_least_once, sl::no_offsets<sl::from::earliest>, both>);
+  static_assert(!sl::legal<sl::at_least_once, sl::kafka_offsets, sl::union_of<sl::kafka, constant_source>>);
+  static_assert(sl::source_runtime<both::runtime>);
+}

@@ -1,0 +1,217 @@
+#include <sluice/source/write_ahead_log.hpp>
+
+#include <sluice/offset_store/sqlite.hpp>
+#include <sluice/source/queue.hpp>
+#include <sluice/source/user.hpp>
+
+#include <atomic>
+
+#include "source/consuming.hpp"
+
+using namespace consuming;
+using sl::offset;
+using log_of_queue = sl::write_ahead_log<sl::queue_source>;
+
+namespace {
+
+struct place {
+  temporary_folder folder{};
+  std::shared_ptr<sl::record_queue> queue = std::make_shared<sl::record_queue>();
+  std::ostringstream told{};
+
+  log_of_queue log() const {
+    return {.source = {.queue = queue, .group = "g"},
+            .folder = folder.name() + "/log",
+            .segment_bytes = 1000,
+            .max_bytes = 10'000,
+            .max_record = 2000};
+  }
+  template <class Delivery, class... More>
+  auto start(log_of_queue const& l, More const&... more) {
+    return sl::stream_consumer<Delivery, sl::sqlite_offsets, log_of_queue, sl::log_to, More...>{
+        l, sl::sqlite_offsets{folder.name() + "/offsets.db"}, sl::log_to{&told}, more...};
+  }
+  std::size_t segments() const {
+    std::size_t n = 0;
+    for (auto const& f : std::filesystem::directory_iterator(folder.path / "log"))
+      n += f.path().filename().string().starts_with("segment.");
+    return n;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what was pushed and not handled is there after a restart, once it is durable") {
+  place p;
+  noted seen;
+  {
+    auto c = p.start<sl::at_least_once>(p.log());
+    for (int i = 0; i < 50; ++i) p.queue->push(std::to_string(i), "k");
+    REQUIRE(p.queue->wait_durable(50, std::chrono::steady_clock::now() + 20s));
+  }
+  CHECK(p.queue->durable() == 50);
+  {
+    auto c = p.start<sl::at_least_once>(p.log(), sl::micro_batch{.max_records = 7});
+    REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 21; }));
+  }
+  CHECK(seen.offsets.back() == 20);
+  auto c = p.start<sl::transactional>(p.log());
+  REQUIRE(until(c, [&](sl::batch const& b, auto&) { seen.handler()(b); }, [&] { return seen.lines.size() == 50; }));
+  for (std::size_t i = 0; i < 50; ++i)
+    CHECK((seen.lines[i] == std::to_string(i) && seen.offsets[i] == static_cast<std::int64_t>(i)));
+}
+
+TEST_CASE("a batch that fails comes again; segments go when what they hold is stored") {
+  place p;
+  auto c = p.start<sl::at_least_once>(p.log());
+  for (int i = 0; i < 100; ++i) p.queue->push(std::to_string(i) + std::string(40, 'x'));
+  REQUIRE(p.queue->wait_durable(100, std::chrono::steady_clock::now() + 20s));
+  CHECK(p.segments() > 5);
+  bool thrown = false;
+  noted seen;
+  auto const h = [&](sl::batch const& b) {
+    if (!std::exchange(thrown, true)) throw std::runtime_error("no");
+    seen.handler()(b);
+  };
+  CHECK_THROWS_AS(
+      [&] {
+        while (!thrown) c.step(h, 50ms);
+      }(),
+      std::runtime_error);
+  REQUIRE(until(c, h, [&] { return seen.lines.size() == 100; }));
+  for (auto const give_up = std::chrono::steady_clock::now() + 20s;
+       p.segments() > 2 && std::chrono::steady_clock::now() < give_up;)
+    std::this_thread::sleep_for(1ms);
+  CHECK(p.segments() <= 2);
+}
+
+TEST_CASE("a full log holds up the receiver until something is stored") {
+  place p;
+  p.queue = std::make_shared<sl::record_queue>(10);
+  auto c = p.start<sl::at_least_once>(p.log());
+  std::atomic<int> pushed = 0;
+  std::thread pusher{[&] {
+    for (int i = 0; i < 400; ++i) p.queue->push(std::string(100, 'x')), ++pushed;
+    p.queue->close();
+  }};
+  for (int before = -1; before != pushed; std::this_thread::sleep_for(100ms)) before = pushed;
+  CHECK(pushed < 100);  // 10,000 bytes of the log, 10 records of the queue
+  std::size_t n = 0;
+  CHECK(to_the_end(c, [&](sl::batch const& b) { n += b.size(); }));
+  pusher.join();
+  CHECK(n == 400);
+  CHECK(p.told.str().find("holds .max_bytes") != std::string::npos);
+}
+
+TEST_CASE("records of any size up to max_record, with everything they have") {
+  place p;
+  struct sizes {
+    bool refused = false;
+    void start(sl::receiving& to) {
+      std::string const much(1900, 'm');
+      for (std::size_t n = 0; n <= 1900; n += 19)
+        to.store({.value = std::string_view{much}.substr(0, n), .key = "k", .headers = {{"n", sl::as_bytes("v")}}});
+      try {
+        to.store(std::string(3000, 'x'));
+      } catch (sl::error const&) { refused = true; }
+      to.finish();
+    }
+  };
+  auto const r = std::make_shared<sizes>();
+  using source = sl::write_ahead_log<sl::user_source<sizes>>;
+  sl::stream_consumer<sl::at_least_once, sl::sqlite_offsets, source> c{
+      source{.source = {.receiver = r, .group = "g"},
+             .folder = p.folder.name() + "/log",
+             .segment_bytes = 1000,
+             .max_bytes = 10'000,
+             .max_record = 2000},
+      sl::sqlite_offsets{p.folder.name() + "/offsets.db"}};
+  std::size_t n = 0;
+  bool good = true;
+  CHECK(to_the_end(c, [&](sl::batch const& b) {
+    for (sl::record const one : b) {
+      good = good && one.text().size() == 19 * n++ && one.key_text() == "k";
+      for (auto const& h : one.headers()) good = good && h.name == "n" && sl::as_text(h.value) == "v";
+    }
+  }));
+  CHECK(good);
+  CHECK(n == 101);
+  CHECK(r->refused);
+}
+
+TEST_CASE("a log that was deleted and begun anew is found out, by its id") {
+  place p;
+  noted seen;
+  auto const fill = [&](int n) {
+    for (int i = 0; i < n; ++i) p.queue->push(std::to_string(i));
+  };
+  {
+    auto c = p.start<sl::at_least_once>(p.log());
+    fill(10);
+    REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 10; }));
+  }
+  std::filesystem::remove_all(p.folder.path / "log");
+  {
+    auto c = p.start<sl::at_least_once>(p.log());
+    fill(30);
+    REQUIRE(p.queue->wait_durable(30, std::chrono::steady_clock::now() + 20s));
+    CHECK(code_of([&] { c.step(seen.handler()); }) == sl::errc::position_truncated);
+  }
+  auto again = p.log();
+  again.on_position_error = sl::position_error::earliest;
+  auto c = p.start<sl::at_least_once>(again);
+  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 40; }));
+  CHECK(seen.offsets[10] == 0);
+}
+
+TEST_CASE("one consumer a folder; seek within what is there; .until the end") {
+  place p;
+  auto bounded = p.log();
+  {
+    auto c = p.start<sl::at_least_once>(p.log());
+    for (int i = 0; i < 10; ++i) p.queue->push(std::to_string(i));
+    REQUIRE(p.queue->wait_durable(10, std::chrono::steady_clock::now() + 20s));
+    CHECK(code_of([&] { p.start<sl::at_least_once>(p.log()); }) == sl::errc::store_unavailable);
+  }
+  bounded.until = sl::read_until::end();
+  noted seen;
+  auto c = p.start<sl::at_least_once>(bounded);
+  REQUIRE(to_the_end(c, seen.handler()));
+  CHECK(seen.lines.size() == 10);
+  c.seek({"queue", 0}, offset{8});
+  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 12; }));
+  CHECK(seen.lines.back() == "9");
+}
+
+TEST_CASE(".until a time") {
+  place p;
+  using namespace std::chrono;
+  struct stamped {
+    void start(sl::receiving& to) {
+      for (int i = 0; i < 10; ++i) to.store({.value = "x", .timestamp = sl::wall_time{milliseconds{1000 * i}}});
+      to.finish();
+    }
+  };
+  using source = sl::write_ahead_log<sl::user_source<stamped>>;
+  sl::stream_consumer<sl::at_least_once, sl::sqlite_offsets, source> c{
+      source{.source = {.receiver = std::make_shared<stamped>(), .group = "g"},
+             .folder = p.folder.name() + "/log",
+             .until = sl::read_until::time(system_clock::time_point{seconds{7}})},
+      sl::sqlite_offsets{p.folder.name() + "/offsets.db"}};
+  std::size_t n = 0;
+  CHECK(to_the_end(c, [&](sl::batch const& b) { n += b.size(); }));
+  CHECK(n == 7);
+}
+
+TEST_CASE("bad input") {
+  place p;
+  auto l = p.log();
+  l.max_bytes = 3999;
+  CHECK(code_of([&] { p.start<sl::at_least_once>(l); }) == sl::errc::bad_configuration);
+  l = p.log();
+  l.folder = "";
+  CHECK(code_of([&] { p.start<sl::at_least_once>(l); }) == sl::errc::bad_configuration);
+  l = p.log();
+  l.sync_every = -1ms;
+  CHECK(code_of([&] { p.start<sl::at_least_once>(l); }) == sl::errc::bad_configuration);
+}
