@@ -8,10 +8,10 @@
 
 #include "catch.hpp"
 #include "detail/temporary_folder.hpp"
+#include "some_records.hpp"
 
 namespace {
 
-namespace sl = sluice;
 using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
 
@@ -76,6 +76,7 @@ TEST_CASE("a letter is one line of JSON that any parser reads") {
                                    {"timestamp", 1700000000123},
                                    {"key", "aw=="},
                                    {"value", "AP8K"},
+                                   {"headers", nlohmann::json::array()},
                                    {"error",
                                     "line\n\"quote\" \\ \x01 \xc3\xa9 \xf0\x9f\x90\xb3 \xef\xbf\xbd "
                                     "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd end"},
@@ -86,6 +87,19 @@ TEST_CASE("a letter is one line of JSON that any parser reads") {
   struct stat s{};
   REQUIRE(::stat(file.c_str(), &s) == 0);
   CHECK((s.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("a letter has its record's headers, in their order") {
+  temporary_folder folder;
+  auto const file = folder.path / "letters";
+  auto home = sl::dead_letter_file::open({.path = file.string()}, {});
+  some_records r{{"orders", 3}};
+  r.add(12, "k", std::nullopt, {{"b", "1"}, {"\"a\"", std::string{"\0\xff", 2}}, {"b", std::nullopt}, {"", ""}});
+  home.keep({.what = r[0]}, soon());
+  home.flush(soon());
+  auto const line = lines_of(file).at(0);
+  CHECK(line["headers"].dump() == R"([["b","MQ=="],["\"a\"","AP8="],["b",null],["",""]])");
+  CHECK(line["value"].is_null());
 }
 
 TEST_CASE("flush alone makes letters durable, and once") {

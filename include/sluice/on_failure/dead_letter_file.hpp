@@ -11,8 +11,9 @@
 namespace sluice { inline namespace v0 {
 
 /// One line for each record that could not be handled: topic, partition, offset, incarnation, timestamp (ms since 1970),
-/// key and value (base64, or null), error, attempts, first (ms since 1970, when it failed for the first time). The same
-/// letter may come twice, after a crash or a failed flush: topic, incarnation, partition and offset tell.
+/// key and value (base64, or null), headers (`[["name","base64"],…]`, null for one without a value), error, attempts,
+/// first (ms since 1970, when it failed for the first time). The same letter may come twice, after a crash or a failed
+/// flush: topic, incarnation, partition and offset tell. `sluice-letters` puts them back.
 ///
 /// The file is made where it isn't there, mode 0600, and never shrinks but for a last line that was cut short by a crash.
 /// Several consumers may share it. With file_offsets and transactional the letters go into the store's own text file of
