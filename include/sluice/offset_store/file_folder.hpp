@@ -4,6 +4,7 @@
 /// the folder listed. With a number above N in it, ours was the late work of a sleeper and what counts is the highest,
 /// which may or may not have been built on ours. The highest is never removed, the one before it is kept.
 #pragma once
+#include <sluice/detail/crash_point.hpp>
 #include <sluice/detail/file_names.hpp>
 #include <sluice/detail/late.hpp>
 #include <sluice/detail/made_folders.hpp>
@@ -16,6 +17,10 @@ namespace sluice { inline namespace v0 { namespace detail {
 
 inline constexpr std::string_view generation_prefix = "generation.";
 inline constexpr std::string_view temporary_prefix = "temporary.";
+
+inline constexpr std::string_view highest_number =
+    "has a file with the highest number that there is, which this library has not made: remove it, and the one before "
+    "it counts";
 
 inline std::string generation_name(std::uint64_t number) { return std::string{generation_prefix} + padded(number); }
 
@@ -124,6 +129,7 @@ class generation_folder {
   publication publish() {
     current_ = false;
     auto const number = number_ + 1;
+    if (number == 0) throw store_error{errc::store_damaged, path_ + " " + std::string{highest_number}};
     encode(state_, bytes_);
     if (bytes_.size() > generation_header + generation_cap)
       throw store_error{errc::store_full, "the values kept in " + path_ + " are more than 256 MiB in all; keep less"};
@@ -131,25 +137,31 @@ class generation_folder {
     typename Files::handle file;
     if (int const e = files_.create(folder_, temporary, file)) throw_file_error(e, "make a file", path_);
     files_.lock(file);
+    SLUICE_CRASH_POINT("file made");
     if (int const e = files_.write(file, bytes_, 0)) {
       files_.remove(folder_, temporary);
       throw_file_error(e, "write a file", path_);
     }
+    SLUICE_CRASH_POINT("file written");
     if (int const e = files_.sync(file)) {
       files_.remove(folder_, temporary);
       if (is_full(e)) throw_file_error(e, "sync a file", path_);
       return publication::unknown;
     }
+    SLUICE_CRASH_POINT("file synced");
     if (int const e = files_.publish(folder_, temporary, generation_name(number))) {
       files_.remove(folder_, temporary);
       if (e == EEXIST || e == ENOENT) return publication::taken;
       if (is_full(e)) throw_file_error(e, "name a file", path_);
       return publication::unknown;
     }
+    SLUICE_CRASH_POINT("file named");
     if (files_.sync(folder_) || files_.list(folder_, names_)) return publication::unknown;
     auto const there = generation_numbers(names_);
     if (there.empty()) return publication::unknown;
+    SLUICE_CRASH_POINT("folder synced");
     clean_up(there);
+    SLUICE_CRASH_POINT("old files removed");
     if (there.back() != number) return publication::overtaken;
     number_ = number;
     current_ = true;
