@@ -64,7 +64,7 @@ class engine {
   explicit engine(configuration const& c) : all_(c) {
     claims_.start();
     all_.source.open(all_.clock.now() + all_.source_timeout);
-    plan_next(all_.clock.now());
+    plan_next();
     rethrow_kept();
   }
   engine(engine&&) = delete;
@@ -218,7 +218,7 @@ class engine {
       if (all_.interval.count() > 0 && now < next_at_) return false;
       late_ = all_.interval.count() > 0 ? now - next_at_ : time_point::duration{0};
       time_ = all_.interval.count() > 0 ? next_time_ : all_.clock.wall();
-      plan_next(now);
+      plan_next();
       ask_rate(now);
     }
     auto& in = all_.hand.intake_for_source();
@@ -299,10 +299,13 @@ class engine {
   }
 
   /// Batches end on the wall clock's multiples of the interval; waiting is done on the clock that does not jump.
-  void plan_next(time_point now) {
+  /// One that was early, since the two clocks differ a little, has been: its end comes no second time.
+  void plan_next() {
     if (all_.interval.count() == 0) return;
     auto const wall = all_.clock.wall();
+    auto const now = all_.clock.now();
     next_time_ = wall_time{(wall.time_since_epoch() / all_.interval + 1) * all_.interval};
+    if (next_time_ == time_) next_time_ += all_.interval;
     next_at_ = now + (next_time_ - wall);
   }
 
