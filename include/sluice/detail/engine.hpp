@@ -5,6 +5,7 @@
 #pragma once
 #include <sluice/detail/batch_turn.hpp>
 #include <sluice/detail/claims.hpp>
+#include <sluice/detail/crash_point.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -328,8 +329,10 @@ class engine {
     all_.by_deadline = by;
     claims_.giving_up({all_.source.lanes().begin(), all_.source.lanes().end()}, false);
     all_.hand.clear(all_.source);
+    SLUICE_CRASH_POINT("close");
     auto const left = std::chrono::duration_cast<std::chrono::milliseconds>(by - all_.clock.now());
     bool const clean = all_.source.close(std::max(left, std::chrono::milliseconds{0}));
+    SLUICE_CRASH_POINT("closed");
     publish();
     return clean;
   }

@@ -3,6 +3,7 @@
 /// A text lies in `results/TOPIC/NAME.PARTITION.FENCE`: one file for each claim, so an owner that was thought dead writes
 /// where nobody reads. What lies behind the valid length was never committed.
 #pragma once
+#include <sluice/detail/crash_point.hpp>
 #include <sluice/offset_store/file_folder.hpp>
 
 #include <map>
@@ -112,8 +113,12 @@ class text_writer {
       open_.erase(key);
       fail(e, "write", root.path());
     }
+    SLUICE_CRASH_POINT("text written");
     to.size = valid + text.size();
-    if ((e = root.files().sync(to.file)) == 0) return true;
+    if ((e = root.files().sync(to.file)) == 0) {
+      SLUICE_CRASH_POINT("text synced");
+      return true;
+    }
     open_.erase(key);
     if (is_full(e)) fail(e, "sync", root.path());
     return false;

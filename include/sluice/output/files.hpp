@@ -7,6 +7,7 @@
 /// missing and nothing else.
 #pragma once
 #include <sluice/batch.hpp>
+#include <sluice/detail/crash_point.hpp>
 #include <sluice/detail/file_names.hpp>
 #include <sluice/detail/late.hpp>
 #include <sluice/detail/made_folders.hpp>
@@ -167,9 +168,11 @@ class files_by_range {
         check(files_.write(file, text_, 0), "write a file");
         check(files_.sync(file), "sync a file");
         check(files_.sync(inside), "sync a folder");
+        SLUICE_CRASH_POINT("range written");
         e = files_.publish_directory(folder, temporary,
                                      detail::padded(incarnation) + "-" + detail::padded(from.value()));
       }
+      SLUICE_CRASH_POINT("range named");
       if (e != EEXIST && e != ENOENT) check(e, "name a folder");
       if (e) return remove_folder(folder, temporary), false;
     } catch (...) {
