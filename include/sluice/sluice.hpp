@@ -27,8 +27,11 @@
 #include <sluice/offset_store/none.hpp>
 #include <sluice/offset_store/periodic_kafka.hpp>
 
+#include <sluice/output/all_of.hpp>
 #include <sluice/output/files.hpp>
 #include <sluice/output/kafka.hpp>
+#include <sluice/output/objects.hpp>
+#include <sluice/output/print.hpp>
 
 #include <sluice/observer.hpp>
 #include <sluice/stop_on_signal.hpp>
