@@ -235,6 +235,7 @@ struct files {
   int sync_data(handle const& of) { return sync(of); }
   bool lock(handle const&) { return true; }
   void unlock(handle const&) {}
+  bool share(handle const&) { return true; }
   int native(handle const&) const { return -1; }
 };
 

@@ -172,6 +172,8 @@ struct posix_files {
   /// True where no living process holds the file; then we do, until it is closed.
   bool lock(handle const& of) { return ::flock(of.get(), LOCK_EX | LOCK_NB) == 0; }
   void unlock(handle const& of) { ::flock(of.get(), LOCK_UN); }
+  /// The same beside others who share it.
+  bool share(handle const& of) { return ::flock(of.get(), LOCK_SH | LOCK_NB) == 0; }
   int native(handle const& of) const { return of.get(); }
 };
 

@@ -35,9 +35,9 @@ std::vector<std::uint64_t> generation_numbers(Names const& names) {
   return numbers;
 }
 
-template <class Files>
+template <class Files, class State = file_generation>
 class generation_folder {
-  using state = late<file_generation, Files>;
+  using state = late<State, Files>;
 
   [[no_unique_address]] Files files_;
   std::string path_;
@@ -80,14 +80,16 @@ class generation_folder {
  public:
   generation_folder(Files files, std::string path) : files_(std::move(files)), path_(std::move(path)) {
     if (int const e = files_.open_directory(path_, folder_))
-      throw error{errc::bad_configuration, "file_offsets.directory: can't open the folder '" + path_ + "' (" +
-                                               errno_text(e) + "); name a folder that is there and may be written to"};
+      throw error{errc::bad_configuration, std::string{State::kept_by} + ".directory: can't open the folder '" + path_ +
+                                               "' (" + errno_text(e) +
+                                               "); name a folder that is there and may be written to"};
   }
 
   Files& files() { return files_; }
   typename Files::handle const& handle() const { return folder_; }
   std::string const& path() const { return path_; }
   std::uint64_t number() const { return number_; }
+  std::string name_of(std::uint64_t number) const { return path_ + "/" + generation_name(number); }
 
   /// Temporary files whose writer is dead: a living one holds a lock on its own.
   void remove_leftovers() {
@@ -105,9 +107,12 @@ class generation_folder {
       auto const there = numbers();
       if (there.empty()) {
         if (number_ > 0)
-          throw store_error{errc::store_unavailable,
-                            "the files of file_offsets in " + path_ + " are gone; put them back"};
-        if (!current_) state_ = state{.id = {random_bits(), random_bits()}};
+          throw store_error{errc::store_unavailable, "the files of " + std::string{State::kept_by} + " in " + path_ +
+                                                         " are gone; put them back"};
+        if (!current_) {
+          state_ = state{};
+          state_.id = {random_bits(), random_bits()};
+        }
         current_ = true;
         return state_;
       }
@@ -120,10 +125,19 @@ class generation_folder {
     }
   }
   state const& seen() const { return state_; }
+  /// Nobody said doubt() since it was read or published.
+  bool current() const { return current_; }
   /// What is in memory may differ from the disk: read again next time.
   void doubt() { current_ = false; }
   /// It doesn't, after all.
   void unchanged() { current_ = true; }
+
+  /// Gives all numbered files other names, that nothing reads.
+  void set_all_aside() {
+    for (auto const n : numbers()) files_.publish(folder_, generation_name(n), "damaged." + generation_name(n));
+    if (int const e = files_.sync(folder_)) throw_file_error(e, "sync the files", path_);
+    doubt();
+  }
 
   /// Makes the state in memory the next generation. Throws store_error where it is certain that nothing was published.
   publication publish() {
