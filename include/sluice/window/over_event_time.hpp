@@ -167,17 +167,19 @@ class event_reducer {
             in_any = true;
             if (begin + size_ + lateness_ <= closed) continue;
             in_time = true;
-            data.assign(1, user_key);
-            Key key(std::invoke(key_of_, r));
-            encoder{data}.put(begin);
-            encoder{data}.put(key);
-            check_key(data);
-            auto& place = places[data];
-            if (!place) {
-              place = &slots.emplace_back(slot{i, begin, std::move(key), nullptr});
-              place->data = &places.find(data)->first;
-            }
-            place->news.emplace_back(std::invoke(value_of_, r));
+            each_key(key_of_, r, [&](auto&& given) {
+              data.assign(1, user_key);
+              Key key(std::forward<decltype(given)>(given));
+              encoder{data}.put(begin);
+              encoder{data}.put(key);
+              check_key(data);
+              auto& place = places[data];
+              if (!place) {
+                place = &slots.emplace_back(slot{i, begin, std::move(key), nullptr});
+                place->data = &places.find(data)->first;
+              }
+              place->news.emplace_back(std::invoke(value_of_, r));
+            });
           }
         }
         if (in_time || (plausible && !in_any)) continue;
@@ -307,7 +309,7 @@ class event_reducer {
 template <class TimeOf, class KeyOf, class ValueOf, class Combine, class Emit, class Late = detail::dropped>
 auto reduce_by_key_and_event_window(event_window window, TimeOf time_of, KeyOf key_of, ValueOf value_of,
                                     Combine combine, Emit emit, Late late = {}) {
-  using key = detail::owned<detail::key_from<KeyOf>>;
+  using key = detail::owned<detail::key_given<KeyOf>>;
   using value = detail::owned<detail::key_from<ValueOf>>;
   return detail::event_reducer<key, value, TimeOf, KeyOf, ValueOf, Combine, Emit, Late>{
       std::move(window),  std::move(time_of), std::move(key_of), std::move(value_of),
