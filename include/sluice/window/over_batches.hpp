@@ -226,7 +226,7 @@ class windowed_reducer {
       ++i;
     }
     for (auto const& t : touched) {
-      auto& value = bytes_.emplace_back(encoded(here_[t.part]->keys.find(*t.key)->second.panes.youngest()));
+      auto& value = bytes_.emplace_back(encoded(*here_[t.part]->keys.find(*t.key)->second.panes.youngest()));
       rows_.push_back({.of = &marks.of(t.part), .key = row_key(*here_[t.part], t.time, *t.key), .value = value});
       marks.changed(t.part);
     }
