@@ -126,8 +126,7 @@ class file final : public place {
       return at == doc.end() ? json{} : *at;
     };
     if (doc.is_discarded() || !doc.is_object() || value("format") != "sluice-letters") damaged();
-    if (value("version") != 1)
-      fail(progress_path() + " was written by a later version of this program: use that one");
+    if (value("version") != 1) fail(progress_path() + " was written by a later version of this program: use that one");
     auto const next = value("next"), left = value("left"), line_1 = value("first_line");
     if (!next.is_number_unsigned() || !left.is_array() || !line_1.is_string()) damaged();
     done_.next = next.get<std::uint64_t>();
