@@ -1,12 +1,17 @@
 # Programs: what the examples and the benchmarks are built by.
 
 # sluice_programs(FOLDER [IN PATH] NEEDS LIBRARIES...): a program for each file PATH/NAME.cpp and for each folder
-# PATH/NAME with .cpp files in it, and one test for each line `// test: ARGUMENTS` among a file's first twenty. A test
-# runs in an empty folder of its own.
+# PATH/NAME with .cpp files in it and no CMakeLists.txt, and one test for each line `// test: ARGUMENTS` among a file's
+# first twenty. A test runs in an empty folder of its own.
 function(sluice_programs folder)
   cmake_parse_arguments(PROGRAMS "" "IN" "NEEDS" ${ARGN})
   cmake_path(APPEND CMAKE_CURRENT_SOURCE_DIR "${PROGRAMS_IN}" OUTPUT_VARIABLE base)
   file(GLOB files CONFIGURE_DEPENDS "${base}/*.cpp" "${base}/*/*.cpp")
+  file(GLOB own_way CONFIGURE_DEPENDS "${base}/*/CMakeLists.txt")
+  foreach(folder IN LISTS own_way)
+    cmake_path(GET folder PARENT_PATH folder)
+    list(FILTER files EXCLUDE REGEX "^${folder}/")
+  endforeach()
   foreach(file IN LISTS files)
     cmake_path(RELATIVE_PATH file BASE_DIRECTORY "${base}" OUTPUT_VARIABLE name)
     string(REGEX REPLACE "(/.*|\\.cpp)$" "" name "${name}")

@@ -7,21 +7,12 @@
 #include <sluice/offset_store/kafka.hpp>
 #include <sluice/sluice.hpp>
 
-#include <atomic>
 #include <csignal>
 
 namespace sl = sluice;
 
-namespace {
-std::atomic<bool> terminated = false;
-struct sigterm {
-  bool stop_requested() const { return terminated; }
-};
-}  // namespace
-
 int main(int argc, char** argv) {
   demo::topic const requests{argc, argv, "requests", demo::access_log(1'000)};
-  std::signal(SIGTERM, [](int) { terminated = true; });
 
   sl::stream_consumer consumer{
       sl::at_least_once{},
@@ -31,7 +22,7 @@ int main(int argc, char** argv) {
   };
 
   std::size_t handled = 0;
-  consumer.run(sigterm{}, [&](sl::batch const& batch) {
+  consumer.run(sl::stop_on_signal{}, [&](sl::batch const& batch) {
     std::cout << batch.size() << " records:";
     for (sl::offset_range const& r : batch.ranges())
       std::cout << ' ' << to_string(r.of) << " [" << r.from.value() << ", " << r.until.value() << ')';

@@ -17,20 +17,28 @@ class some_records {
     std::optional<std::string> key{};
     std::optional<std::string> value{};
     std::int64_t at = 0;
+    std::vector<std::pair<std::string, std::optional<std::string>>> headers{};
   };
   std::vector<std::unique_ptr<owned>> owned_{};
   std::vector<sl::detail::message> messages_{};
   sl::detail::part part_{};
   static inline sl::detail::message_access const access_{
-      [](void const* native) { return 1'700'000'000'000 + static_cast<owned const*>(native)->at; }, nullptr};
+      [](void const* native) { return 1'700'000'000'000 + static_cast<owned const*>(native)->at; },
+      [](void const* native, std::size_t i, sl::header& out) {
+        auto const& all = static_cast<owned const*>(native)->headers;
+        if (i >= all.size()) return false;
+        out = {all[i].first, all[i].second ? sl::as_bytes(*all[i].second) : sl::bytes{}};
+        return true;
+      }};
 
  public:
   explicit some_records(sl::topic_partition const& of, std::int64_t incarnation = 1) {
     part_.range = {.of = of, .incarnation = incarnation};
     part_.access = &access_;
   }
-  some_records& add(std::int64_t at, std::optional<std::string> key, std::optional<std::string> value) {
-    owned_.push_back(std::make_unique<owned>(owned{std::move(key), std::move(value), at}));
+  some_records& add(std::int64_t at, std::optional<std::string> key, std::optional<std::string> value,
+                    std::vector<std::pair<std::string, std::optional<std::string>>> headers = {}) {
+    owned_.push_back(std::make_unique<owned>(owned{std::move(key), std::move(value), at, std::move(headers)}));
     auto const& o = *owned_.back();
     sl::detail::message m;
     if (o.key) m.key = o.key->data(), m.key_size = static_cast<std::uint32_t>(o.key->size());

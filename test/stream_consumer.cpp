@@ -269,6 +269,47 @@ TEST_CASE("batches of an interval end on its multiples, whatever the wall clock 
   CHECK(std::accumulate(sizes.begin(), sizes.end(), std::size_t{0}) >= 50);
 }
 
+struct slow_claims {
+  using slot = sl::observer_slot;
+  cluster* world;
+  void on_claim(sl::claimed const&) const { world->pass(300ms); }
+};
+
+TEST_CASE("a claim that takes long makes no batch of an interval early, and none comes twice") {
+  outside o;
+  std::vector<sl::wall_time> times;
+  auto c = o.start<sl::at_least_once>(sl::micro_batch{.interval = 1000ms}, slow_claims{&o.world});
+  auto const handler = [&](sl::batch const& b) {
+    times.push_back(b.time());
+    CHECK(o.world.wall >= b.time());
+  };
+  o.world.pass(510ms);  // the first batch is due
+  o.world.assign({p0});
+  for (int i = 0; i < 40; ++i) {
+    o.world.produce(p0, 1);
+    c.step(handler, 100ms);
+  }
+  REQUIRE(times.size() >= 3);
+  for (std::size_t i = 1; i < times.size(); ++i) CHECK(times[i] - times[i - 1] == 1000ms);
+}
+
+TEST_CASE("a batch that the clocks' difference makes early takes its interval's place") {
+  outside o;
+  std::vector<sl::wall_time> times;
+  auto c = o.start<sl::at_least_once>(sl::micro_batch{.interval = 1000ms});
+  o.world.assign({p0});
+  auto const handler = [&](sl::batch const& b) {
+    times.push_back(b.time());
+    o.world.wall -= 2ms;  // as if it went slower than the other clock
+  };
+  for (int i = 0; i < 60; ++i) {
+    o.world.produce(p0, 1);
+    c.step(handler, 100ms);
+  }
+  REQUIRE(times.size() >= 4);
+  for (std::size_t i = 1; i < times.size(); ++i) CHECK(times[i] - times[i - 1] == 1000ms);
+}
+
 TEST_CASE("put out of the group: smaller batches, until they fit; then they grow again") {
   outside o;
   std::size_t largest = 0;

@@ -1,7 +1,12 @@
-// latency BROKERS POSTGRES REDIS [SECONDS]: from produce to handled at 1,000 records a second, beside a loop by hand.
+// latency BROKERS POSTGRES REDIS MARIADB ZOOKEEPER S3 WEBHDFS HBASE [SECONDS]: from produce to handled at 1,000 records a second, beside a loop by hand.
+#include <sluice/offset_store/hbase.hpp>
+#include <sluice/offset_store/mysql.hpp>
 #include <sluice/offset_store/postgres.hpp>
 #include <sluice/offset_store/redis.hpp>
+#include <sluice/offset_store/s3.hpp>
 #include <sluice/offset_store/sqlite.hpp>
+#include <sluice/offset_store/webhdfs.hpp>
+#include <sluice/offset_store/zookeeper.hpp>
 #include <sluice/sluice.hpp>
 
 #include <cstring>
@@ -100,6 +105,12 @@ figures with_store(arguments const& a, Store const& store) {
   return all.found(seconds);
 }
 
+/// Before and behind the last `c`.
+std::pair<std::string, std::string> split(std::string const& text, char c) {
+  auto const at = text.rfind(c);
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
 std::vector<contender> const all{
     {"queues and an eventfd by hand", by_hand},
     {"no_offsets<from::earliest>", [](auto const& a) { return with_store(a, sl::no_offsets<sl::from::earliest>{}); }},
@@ -111,10 +122,36 @@ std::vector<contender> const all{
     {"postgres_offsets", [](auto const& a) { return with_store(a, sl::postgres_offsets{.connection = a.at(4)}); }},
     {"redis_offsets",
      [](auto const& a) {
-       auto const colon = a.at(5).rfind(':');
-       return with_store(a, sl::redis_offsets{.host = a.at(5).substr(0, colon),
-                                              .port = std::stoi(a.at(5).substr(colon + 1)),
-                                              .password_variable = "REDIS_PASSWORD"});
+       auto const [host, port] = split(a.at(5), ':');
+       return with_store(
+           a, sl::redis_offsets{.host = host, .port = std::stoi(port), .password_variable = "REDIS_PASSWORD"});
+     }},
+    {"mysql_offsets",
+     [](auto const& a) {
+       auto const [server, database] = split(a.at(6), '/');
+       auto const [login, port] = split(server, ':');
+       auto const [user, host] = split(login, '@');
+       return with_store(a, sl::mysql_offsets{.host = host,
+                                              .port = std::stoi(port),
+                                              .user = user,
+                                              .password_variable = "MYSQL_PWD",
+                                              .database = database});
+     }},
+    {"zookeeper_offsets", [](auto const& a) { return with_store(a, sl::zookeeper_offsets{.servers = a.at(7)}); }},
+    {"s3_offsets",
+     [](auto const& a) {
+       auto const [endpoint, bucket] = split(a.at(8), '/');
+       return with_store(a, sl::s3_offsets{.bucket = bucket, .endpoint = endpoint, .path_style = true});
+     }},
+    {"webhdfs_offsets",
+     [](auto const& a) {
+       auto const [address, directory] = split(a.at(9), '/');
+       return with_store(a, sl::webhdfs_offsets{.address = address, .directory = "/" + directory, .user = "course"});
+     }},
+    {"hbase_offsets",
+     [](auto const& a) {
+       auto const [address, table] = split(a.at(10), '/');
+       return with_store(a, sl::hbase_offsets{.address = address, .table = table});
      }},
 };
 
@@ -122,11 +159,11 @@ std::vector<contender> const all{
 
 int main(int argc, char** argv) {
   if (was_child(argc, argv, all)) return 0;
-  if (argc < 4) {
-    fmt::print(stderr, "latency BROKERS POSTGRES REDIS [SECONDS]\n");
+  if (argc < 9) {
+    fmt::print(stderr, "latency BROKERS POSTGRES REDIS MARIADB ZOOKEEPER S3 WEBHDFS HBASE [SECONDS]\n");
     return 2;
   }
-  std::string const brokers = argv[1], seconds = argc > 4 ? argv[4] : "10";
+  std::string const brokers = argv[1], seconds = argc > 9 ? argv[9] : "10";
   servers::kafka_topics const topics{brokers};
   fmt::print("1,000 records/s over {} partitions, {} s each, librdkafka {}\n", partitions, seconds,
              rd_kafka_version_str());
@@ -137,7 +174,9 @@ int main(int argc, char** argv) {
     char folder[] = "/tmp/sluice-latency-XXXXXX";
     if (!::mkdtemp(folder)) return 1;
     source const sending{brokers, topic};
-    auto const f = in_a_process(all[i].name, {brokers, topic, seconds, folder, argv[2], argv[3]});
+    arguments with{brokers, topic, seconds, folder};
+    with.insert(with.end(), argv + 2, argv + 9);
+    auto const f = in_a_process(all[i].name, with);
     std::filesystem::remove_all(folder);
     fmt::print("{:32} {:10.2f} {:10.2f} {:14.2f}\n", all[i].name, f[0], f[1], f[2]);
     std::fflush(stdout);

@@ -13,6 +13,8 @@ namespace sluice { inline namespace v0 {
 class batch : public std::ranges::view_interface<batch> {
   std::span<detail::part const> parts_{};
   wall_time time_{};
+  std::chrono::milliseconds interval_{0};
+  bool more_ = false;
 
  public:
   class iterator {
@@ -39,7 +41,8 @@ class batch : public std::ranges::view_interface<batch> {
       return *this;
     }
     iterator& operator--() {
-      if (--at_ < part_->begin) --part_;
+      --at_;
+      while (at_ < part_->begin) --part_;
       return *this;
     }
     iterator& operator+=(difference_type n) {
@@ -69,8 +72,9 @@ class batch : public std::ranges::view_interface<batch> {
   };
 
   batch() = default;
-  /// From what a source holds: parts that are not empty and whose messages lie one after another in memory.
-  batch(std::span<detail::part const> parts, wall_time time) : parts_(parts), time_(time) {}
+  /// From what a source holds: parts whose messages lie one after another in memory, those without any behind the others.
+  batch(std::span<detail::part const> parts, wall_time time, std::chrono::milliseconds interval = {}, bool more = false)
+      : parts_(parts), time_(time), interval_(interval), more_(more) {}
 
   iterator begin() const {
     return parts_.empty() ? iterator{} : iterator{parts_.front().begin, parts_.data(), parts_.data() + parts_.size()};
@@ -82,7 +86,8 @@ class batch : public std::ranges::view_interface<batch> {
     return parts_.empty() ? 0 : static_cast<std::size_t>(parts_.back().end - parts_.front().begin);
   }
 
-  /// Where the records come from: one offset_range for each partition in the batch.
+  /// Where the records come from: one offset_range for each partition in the batch. Handlers that want empty batches see
+  /// all partitions that are theirs: `from` equals `until` where there was nothing.
   template <class Part = detail::part const>
   auto ranges() const {
     return std::span<Part>{parts_} | std::views::transform([](Part& p) -> offset_range const& { return p.range; });
@@ -90,10 +95,16 @@ class batch : public std::ranges::view_interface<batch> {
   /// The same records, one batch for each partition.
   template <class Part = detail::part const>
   auto partitions() const {
-    return std::span<Part>{parts_} | std::views::transform([time = time_](Part& p) { return batch{{&p, 1}, time}; });
+    return std::span<Part>{parts_} | std::views::transform([self = *this](Part& p) {
+             return batch{{&p, 1}, self.time_, self.interval_, self.more_};
+           });
   }
   /// With an interval the aligned end of the batch; without one when it was taken.
   wall_time time() const { return time_; }
+  /// micro_batch's; 0: a batch is what had arrived.
+  std::chrono::milliseconds interval() const { return interval_; }
+  /// This batch was cut short by its bounds: another of the same time follows.
+  bool more_follows() const { return more_; }
 };
 
 }}  // namespace sluice::v0

@@ -43,6 +43,7 @@ struct context {
   std::chrono::milliseconds batch_interval{0};      ///< 0: a batch is what has arrived
   std::function<void(int level, std::string_view line)> log{};  ///< any thread; syslog's levels, 7 is debug
   token_source token{};                                         ///< the source's
+  bool stores_first = false;                                    ///< at_most_once: before the handler runs
 };
 
 }}  // namespace sluice::v0

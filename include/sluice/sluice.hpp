@@ -17,6 +17,7 @@
 #include <sluice/rate_limit/unlimited.hpp>
 
 #include <sluice/delivery/each.hpp>
+#include <sluice/delivery/parallel.hpp>
 
 #include <sluice/on_failure/dead_letter_file.hpp>
 #include <sluice/on_failure/dead_letter_topic.hpp>
@@ -26,8 +27,12 @@
 #include <sluice/offset_store/none.hpp>
 #include <sluice/offset_store/periodic_kafka.hpp>
 
+#include <sluice/output/all_of.hpp>
 #include <sluice/output/files.hpp>
 #include <sluice/output/kafka.hpp>
+#include <sluice/output/objects.hpp>
+#include <sluice/output/print.hpp>
 
 #include <sluice/observer.hpp>
+#include <sluice/stop_on_signal.hpp>
 #include <sluice/stream_consumer.hpp>

@@ -9,7 +9,7 @@ TEST_CASE("a letter that is kept outlives its record, until its partition is for
   {
     some_records a{zero, 7}, b{one};
     a.add(12, "k", std::nullopt);
-    b.add(13, std::nullopt, "");
+    b.add(13, std::nullopt, "", {{"a", "1"}, {"b", std::nullopt}});
     kept.keep("t", {a[0], "broken", 3, {}});
     kept.keep("u", {b[0], "", 1, {}});
   }
@@ -22,6 +22,7 @@ TEST_CASE("a letter that is kept outlives its record, until its partition is for
     CHECK(k.timestamp == 1'700'000'000'012);
     CHECK(k.key == "k");
     CHECK_FALSE(k.value);
+    CHECK_FALSE(k.headers);
     CHECK(k.error == "broken");
     CHECK(k.attempts == 3);
   });
@@ -29,6 +30,7 @@ TEST_CASE("a letter that is kept outlives its record, until its partition is for
     ++seen;
     CHECK_FALSE(k.key);
     CHECK(k.value == "");
+    CHECK(k.headers == R"([["a","MQ=="],["b",null]])");
   });
   CHECK(seen == 2);
   kept.forget(zero);

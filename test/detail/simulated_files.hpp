@@ -1,7 +1,8 @@
 /// \file simulated_files.hpp  A file system in memory that forgets at a crash what was not synced, and fails when told.
 ///
 /// Models what detail/files.hpp asks for. A crash leaves, of what was done since the last sync, nothing, all, or any
-/// part: a file's bytes are old, new, or new up to some length; each change of a folder is there or not, by itself.
+/// part: a file's bytes are old, new, new up to half, or zeros in their place; each change of a folder is there or not, by
+/// itself. every_choice goes through all of these, one after the other.
 #pragma once
 #include <sluice/record.hpp>
 
@@ -36,6 +37,33 @@ struct crash {};
 
 enum class survives { nothing, everything, any };
 
+/// Which of n possibilities a crash leaves: 0 is the old, n - 1 the new.
+using chooser = std::function<unsigned(unsigned n)>;
+
+/// All sequences of choices, as an odometer: each round of `for (every_choice c; c.another();)` has others.
+class every_choice {
+  struct wheel {
+    unsigned shows, of;
+  };
+  std::vector<wheel> wheels_{};
+  std::size_t at_ = 0;
+  bool first_ = true;
+
+ public:
+  bool another() {
+    at_ = 0;
+    if (std::exchange(first_, false)) return true;
+    while (!wheels_.empty() && wheels_.back().shows + 1 >= wheels_.back().of) wheels_.pop_back();
+    if (wheels_.empty()) return false;
+    ++wheels_.back().shows;
+    return true;
+  }
+  unsigned operator()(unsigned n) {
+    if (at_ == wheels_.size()) wheels_.push_back({0, n});
+    return std::min(wheels_[at_++].shows, n - 1);
+  }
+};
+
 struct disk {
   node_ptr root = std::make_shared<node>(node{.directory = true});
   long operations = 0;  // so far
@@ -43,32 +71,37 @@ struct disk {
   bool forgets_file_syncs = false, forgets_folder_syncs = false;
   std::function<int(std::string const& operation, std::string const& name)> fail{};
 
-  static void lose(node& n, survives what, std::mt19937& random, std::vector<node*>& seen) {
+  static void lose(node& n, chooser const& choose, std::vector<node*>& seen) {
     if (std::find(seen.begin(), seen.end(), &n) != seen.end()) return;
     seen.push_back(&n);
-    auto const kept = [&] { return what == survives::everything || (what == survives::any && random() % 2); };
     if (!n.directory) {
-      if (what == survives::any && random() % 2 && n.data.size() > n.durable.size())
-        n.data.resize(n.durable.size() + random() % (n.data.size() - n.durable.size()));
-      else if (!kept())
-        n.data = n.durable;
+      auto const old = n.durable.size(), now = n.data.size();
+      auto const left = n.data == n.durable ? 3 : now > old ? choose(4) : 3 * choose(2);
+      if (left == 0) n.data = n.durable;
+      if (left == 1) n.data.resize(old + (now - old) / 2);
+      if (left == 2) n.data.replace(old, now - old, now - old, '\0');
       n.durable = n.data;
       n.dirty.clear();
       return;
     }
     auto names = n.durable_names;
     for (auto const& c : n.changes) {
-      if (!kept()) continue;
+      if (choose(2) == 0) continue;
       if (!c.removed.empty()) names.erase(c.removed);
       if (!c.added.empty()) names[c.added] = c.what;
     }
     n.names = n.durable_names = names;
     n.changes.clear();
-    for (auto& [name, inner] : n.names) lose(*inner, what, random, seen);
+    for (auto& [name, inner] : n.names) lose(*inner, choose, seen);
   }
   void crashed(survives what, std::mt19937& random) {
+    crashed([&](unsigned n) {
+      return what == survives::nothing ? 0 : what == survives::everything ? n - 1 : static_cast<unsigned>(random() % n);
+    });
+  }
+  void crashed(chooser const& choose) {
     std::vector<node*> seen;
-    lose(*root, what, random, seen);
+    lose(*root, choose, seen);
     operations = 0;
     crash_at = -1;
     fail = {};
@@ -193,7 +226,16 @@ struct files {
     auto const at = in->names.find(name);
     return at != in->names.end() && !at->second->names.empty() ? ENOTEMPTY : remove(in, name);
   }
+  /// Below the root, whatever the path.
+  int open_or_make(std::string const& path, handle& out) {
+    auto const name = path.substr(path.rfind('/') + 1);
+    if (find(on->root, name, false, out) == 0) return 0;
+    return create(on->root, name, out);
+  }
+  int sync_data(handle const& of) { return sync(of); }
   bool lock(handle const&) { return true; }
+  void unlock(handle const&) {}
+  bool share(handle const&) { return true; }
   int native(handle const&) const { return -1; }
 };
 

@@ -635,6 +635,26 @@ void old_fence_commits_nothing(F& f) {
   CHECK(stands_at(f, set) == std::vector{offset{14}, offset{26}});
 }
 
+/// From == until moves nothing, and still holds under the fence only: so a zombie without records writes nothing either.
+template <class F>
+void moves_that_go_nowhere(F& f) {
+  resolver r{{{"orders", {offset{10}, offset{20}}}}};
+  auto const set = partitions("orders", {0, 1});
+  auto s = f.open();
+  auto const c = claim(*s, group_of(f), set, r);
+  std::vector const still{to(c[0], 10), to(c[1], 20)};
+  CHECK(transact(f, *s, "a", still) == outcome::applied);
+  CHECK(transact(f, *s, "b", still) == outcome::applied);
+  CHECK(transact(f, *s, "c", {to(c[0], 15), still[1]}) == outcome::applied);
+  auto elsewhere = to(c[0], 14);
+  elsewhere.from = offset{14};
+  CHECK(transact(f, *s, "from somewhere else", {elsewhere, still[1]}) == outcome::refused);
+  CHECK(f.results() == texts{"a", "b", "c"});
+  CHECK(stands_at(f, set) == std::vector{offset{15}, offset{20}});  // by a claim of another's
+  CHECK(transact(f, *s, "late", {still[1]}) == outcome::refused);
+  CHECK(f.results() == texts{"a", "b", "c"});
+}
+
 /// Runs every case that the store's kind of fence calls for, each on a fixture of its own.
 template <class F>
 void holds() {
@@ -668,6 +688,7 @@ void holds() {
     on_fresh<F>("results and offset together", results_and_offset_together<F>);
     on_fresh<F>("a rollback leaves nothing", rollback_leaves_nothing<F>);
     on_fresh<F>("an old fence commits nothing", old_fence_commits_nothing<F>);
+    on_fresh<F>("moves that go nowhere", moves_that_go_nowhere<F>);
   }
 }
 

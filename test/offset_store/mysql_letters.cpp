@@ -25,3 +25,16 @@ TEST_CASE("where the row of a record set aside can't be written nothing is advan
   CHECK(advance(*s, moves) == all(2, outcome::applied));
   CHECK(sql_cases::letters_in(f) == texts{letters.first, letters.second});
 }
+
+TEST_CASE("a table of an earlier version is not changed where .create is false, and the error has what to run") {
+  fixture f;
+  f.open();
+  f.look("alter table sluice_offsets_skipped drop column headers");
+  f.config.create = false;
+  auto const e = error_of([&] { f.open(); });
+  CHECK(e.code == sl::errc::bad_configuration);
+  CHECK_THAT(e.text, ContainsSubstring("sluice_offsets_skipped") && ContainsSubstring("lacks the column headers"));
+  auto const ddl = e.text.substr(e.text.find("alter table"));
+  f.look(ddl);
+  f.open();
+}

@@ -61,10 +61,11 @@ struct mysql_fixture {
   using policy = sl::mysql_offsets;
   static constexpr std::size_t most_round_trips = 1;
   static inline std::string const all_letters =
-      "select grp, topic, s.partition, `offset`, incarnation, `timestamp`, `key`, hex(`value`), error, attempts,"
+      "select grp, topic, s.partition, `offset`, incarnation, `timestamp`, `key`, hex(`value`), headers, error, "
+      "attempts,"
       " `first` from sluice_offsets_skipped s order by s.partition";
   static inline std::string const letter_value{"a\0b", 3}, letter_error = "br'oken \xff\xc3\xa9",
-                                                           letter_shown = "610062|br'oken ?\xc3\xa9";
+                                                           letter_shown = "610062", error_shown = "br'oken ?\xc3\xa9";
 
   std::string database = "d" + std::to_string(++count());
   sl::mysql_offsets config{.host = "127.0.0.1",

@@ -47,9 +47,9 @@ struct postgres_fixture {
   static constexpr std::size_t most_round_trips = 1;
   static inline std::string const all_letters =
       "select grp, topic, partition, \"offset\", incarnation, timestamp, encode(\"key\", 'escape'),"
-      " encode(value, 'escape'), error, attempts, \"first\" from sluice_offsets_skipped order by partition";
+      " encode(value, 'escape'), headers, error, attempts, \"first\" from sluice_offsets_skipped order by partition";
   static inline std::string const letter_value{"a\0b", 3}, letter_error = "br'oken \xff\xc3\xa9",
-                                                           letter_shown = "a\\000b|br'oken ?\xc3\xa9";
+                                                           letter_shown = "a\\000b", error_shown = "br'oken ?\xc3\xa9";
 
   std::string schema = "s" + std::to_string(++count());
   sl::postgres_offsets config{.connection = here(), .idle_in_transaction_timeout = std::chrono::milliseconds{2000}};

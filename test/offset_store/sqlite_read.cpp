@@ -76,4 +76,5 @@ TEST_CASE("tables of format 1 that were written once are read the same for ever,
         std::vector<std::string>{"2720", "0"});
   CHECK(rows(f.config.path, "select \"offset\", hex(value) from sluice_offsets_skipped") ==
         std::vector<std::string>{"2711|6100"});
+  CHECK(rows(f.config.path, "select headers from sluice_offsets_skipped") == std::vector<std::string>{"null"});
 }

@@ -145,10 +145,12 @@ class failing_disk {
 struct sqlite_fixture {
   using store = sl::sqlite_offset_store;
   static inline std::string const all_letters =
-      "select grp, topic, partition, \"offset\", incarnation, timestamp, \"key\", value, error, attempts, \"first\" "
+      "select grp, topic, partition, \"offset\", incarnation, timestamp, \"key\", value, headers, error, attempts, "
+      "\"first\" "
       "from"
       " sluice_offsets_skipped order by partition";
-  static inline std::string const letter_value = "value", letter_error = "br'oken", letter_shown = "value|br'oken";
+  static inline std::string const letter_value = "value", letter_error = "br'oken", letter_shown = "value",
+                                  error_shown = "br'oken";
 
   failing_disk disk{};
   folder in{};

@@ -7,11 +7,12 @@
 #include <nlohmann/json.hpp>
 
 #include "catch.hpp"
+#include "detail/simulated_files.hpp"
 #include "detail/temporary_folder.hpp"
+#include "some_records.hpp"
 
 namespace {
 
-namespace sl = sluice;
 using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
 
@@ -76,6 +77,7 @@ TEST_CASE("a letter is one line of JSON that any parser reads") {
                                    {"timestamp", 1700000000123},
                                    {"key", "aw=="},
                                    {"value", "AP8K"},
+                                   {"headers", nlohmann::json::array()},
                                    {"error",
                                     "line\n\"quote\" \\ \x01 \xc3\xa9 \xf0\x9f\x90\xb3 \xef\xbf\xbd "
                                     "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd end"},
@@ -86,6 +88,19 @@ TEST_CASE("a letter is one line of JSON that any parser reads") {
   struct stat s{};
   REQUIRE(::stat(file.c_str(), &s) == 0);
   CHECK((s.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("a letter has its record's headers, in their order") {
+  temporary_folder folder;
+  auto const file = folder.path / "letters";
+  auto home = sl::dead_letter_file::open({.path = file.string()}, {});
+  some_records r{{"orders", 3}};
+  r.add(12, "k", std::nullopt, {{"b", "1"}, {"\"a\"", std::string{"\0\xff", 2}}, {"b", std::nullopt}, {"", ""}});
+  home.keep({.what = r[0]}, soon());
+  home.flush(soon());
+  auto const line = lines_of(file).at(0);
+  CHECK(line["headers"].dump() == R"([["b","MQ=="],["\"a\"","AP8="],["b",null],["",""]])");
+  CHECK(line["value"].is_null());
 }
 
 TEST_CASE("flush alone makes letters durable, and once") {
@@ -204,4 +219,71 @@ TEST_CASE("no byte of a record is in an error") {
   failed const one{"canary", "canary", 1};
   home.keep(one.letter(), soon());
   CHECK_THAT(message_of([&] { home.flush(soon()); }), !ContainsSubstring("canary") && !ContainsSubstring("Y2FuYXJ5"));
+}
+
+namespace {
+
+using simulated_letters = sl::dead_letter_file::basic_runtime<simulated::files>;
+
+/// Keeps letters one by one, from the record `from` on, until the given operation. Answers how many flushes returned.
+int run_until_crash(std::shared_ptr<simulated::disk> const& disk, int from, int count, long crash_at) {
+  int kept = 0;
+  disk->operations = 0;
+  disk->crash_at = crash_at;
+  try {
+    simulated_letters home{"d/letters", 1 << 20, simulated::files{disk}};
+    for (int i = from; i < from + count; ++i, ++kept) {
+      failed const one{"k", std::string(20, 'v'), i};
+      home.keep(one.letter(), soon());
+      home.flush(soon());
+    }
+  } catch (simulated::crash const&) {}
+  return kept;
+}
+
+/// The records that whole lines are about, as a process sees them that has just begun to write.
+std::vector<int> letters_on(std::shared_ptr<simulated::disk> const& disk) {
+  simulated_letters const home{"d/letters", 1 << 20, simulated::files{disk}};
+  std::vector<int> all;
+  auto const& text = disk->root->names.at("letters")->data;
+  for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+    auto const line = nlohmann::json::parse(text.substr(at, text.find('\n', at) - at), nullptr, false);
+    all.push_back(line.is_object() ? line.at("offset").get<int>() : -1);
+    if (text.find('\n', at) == text.npos) break;
+  }
+  return all;
+}
+
+std::pair<int, int> every_loss(bool forget_files, bool forget_folders) {
+  int tried = 0, bad = 0;
+  auto const whole = std::make_shared<simulated::disk>();
+  run_until_crash(whole, 0, 3, -1);
+  for (long crash_at = 0; crash_at <= whole->operations; ++crash_at)
+    for (simulated::every_choice left; left.another() && bad == 0; ++tried) {
+      auto const disk = std::make_shared<simulated::disk>();
+      disk->forgets_file_syncs = forget_files;
+      disk->forgets_folder_syncs = forget_folders;
+      auto const kept = run_until_crash(disk, 0, 3, crash_at);
+      disk->crashed(std::ref(left));
+      auto found = letters_on(disk);
+      auto const there = static_cast<int>(found.size());
+      run_until_crash(disk, 10, 1, -1);
+      found = letters_on(disk);
+      std::vector<int> wanted;
+      for (int i = 0; i < there; ++i) wanted.push_back(i);
+      wanted.push_back(10);
+      bad += there < kept || there > kept + 1 || found != wanted;
+    }
+  return {tried, bad};
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a power cut after any operation, with any combination of what was not synced, leaves whole lines of all letters") {
+  auto const [tried, bad] = every_loss(false, false);
+  CHECK(bad == 0);
+  CHECK(tried > 20);
+  CHECK(every_loss(true, false).second > 0);
+  CHECK(every_loss(false, true).second > 0);
 }

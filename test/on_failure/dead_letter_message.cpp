@@ -2,8 +2,8 @@
 
 #include "../source/written_records.hpp"
 #include "catch.hpp"
+#include "some_records.hpp"
 
-namespace sl = sluice;
 using namespace std::chrono_literals;
 using written::within;
 
@@ -30,4 +30,32 @@ TEST_CASE("letters of one key go to one partition, a letter without a key is tak
           std::pair{std::string("sluice.error"), std::optional<std::string>(std::string("a\0b", 3))});
   }
   CHECK(with_key.size() == 1);
+}
+
+TEST_CASE("a record that came back and failed again has each of the letter's headers once") {
+  sl::testing::embedded_broker broker;
+  broker.create_topic("again", 1);
+  sl::detail::rdkafka_producer producer{{.brokers = broker.bootstrap()}};
+  some_records r{{"orders", 3}};
+  r.add(41, "k", "v",
+        {{"sluice.topic", "old"},
+         {"own", "1"},
+         {"sluice.error", "old"},
+         {"sluice.returned", "2"},
+         {"sluice.first", "1"},
+         {"sluiceful", "mine"}});
+  CHECK_FALSE(sl::detail::produce_letter(producer, "again", {.what = r[0], .error = "new"}, within(5s)));
+  REQUIRE(producer.flush(within(5s)));
+  using header = std::pair<std::string, std::optional<std::string>>;
+  auto const found = written::in(broker, "again", 1, 1).at(0).headers;
+  CHECK(found == std::vector<header>{{"own", "1"},
+                                     {"sluice.returned", "2"},
+                                     {"sluiceful", "mine"},
+                                     {"sluice.topic", "orders"},
+                                     {"sluice.partition", "3"},
+                                     {"sluice.offset", "41"},
+                                     {"sluice.timestamp", "1700000000041"},
+                                     {"sluice.error", "new"},
+                                     {"sluice.attempts", "1"},
+                                     {"sluice.first", "0"}});
 }

@@ -241,6 +241,43 @@ TEST_CASE("what the handler returned from is there after a crash at any operatio
   CHECK(violations(false, true, random) > 0);
 }
 
+namespace {
+
+/// The same with every combination of what was not synced: how many there were, and how many were wrong.
+std::pair<int, int> every_loss(bool forget_files, bool forget_folders) {
+  int tried = 0, bad = 0;
+  auto const whole = std::make_shared<simulated::disk>();
+  run_until_crash(whole, 0, -1);
+  for (long crash_at = 0; crash_at <= whole->operations; ++crash_at)
+    for (simulated::every_choice left; left.another() && bad == 0; ++tried) {
+      auto const disk = std::make_shared<simulated::disk>();
+      disk->forgets_file_syncs = forget_files;
+      disk->forgets_folder_syncs = forget_folders;
+      auto const done = run_until_crash(disk, 0, crash_at);
+      disk->crashed(std::ref(left));
+      try {
+        auto const all = sl::detail::list_files(simulated::files{disk}, "d", orders);
+        auto const end = all.empty() ? 0 : all.back().until.value();
+        bool good = end >= done && end <= done + 10 &&
+                    sl::detail::read_files(simulated::files{disk}, "d", orders) == lines(0, end);
+        auto const later = run_until_crash(disk, std::max<std::int64_t>(0, done - 5), -1);
+        good = good && sl::detail::read_files(simulated::files{disk}, "d", orders) == lines(0, later);
+        bad += !good;
+      } catch (sl::store_error const&) { ++bad; }
+    }
+  return {tried, bad};
+}
+
+}  // namespace
+
+TEST_CASE("a power cut after any operation, with any combination of what was not synced") {
+  auto const [tried, bad] = every_loss(false, false);
+  CHECK(bad == 0);
+  CHECK(tried > 100);
+  CHECK(every_loss(true, false).second > 0);
+  CHECK(every_loss(false, true).second > 0);
+}
+
 TEST_CASE("whatever operation fails, the batch is told to have failed and can be handed over again") {
   auto const whole = std::make_shared<simulated::disk>();
   run_until_crash(whole, 0, -1);

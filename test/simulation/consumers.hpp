@@ -1,6 +1,8 @@
 /// \file simulation/consumers.hpp  The library's consumers as simulated processes run them: each delivery, on each kind of store.
 #pragma once
 #include <sluice/offset_store/kafka.hpp>
+#include <sluice/rate_limit/max_rate_per_partition.hpp>
+#include <sluice/rate_limit/pid_backpressure.hpp>
 #include <sluice/stream_consumer.hpp>
 #include <sluice/testing/simulation.hpp>
 
@@ -8,11 +10,16 @@ namespace simulated_consumers {
 namespace sl = sluice;
 namespace st = sluice::testing;
 
+struct nothing {
+  void operator()() const {}
+};
+
 /// A program that means well: it goes on after failures, and now and then starts anew.
-template <class Consumer, class Handler>
-void run(st::process& p, Consumer& c, Handler handler) {
+template <class Consumer, class Handler, class Before = nothing>
+void run(st::process& p, Consumer& c, Handler handler, Before before_a_step = {}) {
   while (p.running()) {
     try {
+      before_a_step();
       c.step(handler, std::chrono::milliseconds{1 + p.choose(200)});
     } catch (st::handler_failure const&) {
       if (p.choose(4) == 0) throw;
@@ -56,6 +63,104 @@ void skipping(st::process& p) {
     run(p, c, sl::each{[&](sl::record r) { p.handle_some(r); }});
 }
 
+/// What a limit lets pass of each partition, as a process sees it: in any time t at most rate × t, and a burst.
+class meter {
+  struct passed {
+    std::int32_t partition;
+    std::int64_t from, until;
+    sl::time_point asked;  // of the step that brought it
+    double records;
+  };
+  st::process& p_;
+  double rate_, burst_;
+  std::vector<passed> all_{};
+  sl::time_point asked_{};
+
+ public:
+  meter(st::process& p, double rate, double burst) : p_(p), rate_(rate), burst_(burst) {}
+  void asks() { asked_ = std::chrono::steady_clock::now(); }
+  void operator()(sl::batch const& b) {
+    for (auto const& part : b.partitions()) {
+      auto const& r = *part.ranges().begin();
+      auto const same = [&](passed const& x) {
+        return x.partition == r.of.partition && x.from == r.from.value() && x.until == r.until.value();
+      };
+      if (std::any_of(all_.begin(), all_.end(), same)) continue;  // perhaps the same batch, offered again
+      all_.push_back({r.of.partition, r.from.value(), r.until.value(), asked_, static_cast<double>(part.size())});
+      double sum = 0;
+      for (auto i = all_.size(); i-- > 0;) {
+        if (all_[i].partition != r.of.partition) continue;
+        sum += all_[i].records;
+        auto const t = std::chrono::duration<double>(std::chrono::steady_clock::now() - all_[i].asked).count();
+        if (sum > rate_ * t + burst_ + 1e-6)
+          p_.broken("rate", std::to_string(sum) + " records of partition " + std::to_string(r.of.partition) + " in " +
+                                std::to_string(t) + " s");
+      }
+    }
+  }
+};
+
+/// In batches of half a second, or as records come.
+inline void limited(st::process& p) {
+  constexpr double rate = 5;
+  bool const by_time = p.choose(2) == 0;
+  std::chrono::milliseconds const interval{by_time ? 500 : 0};
+  sl::stream_consumer<sl::at_least_once, st::simulated_offsets, st::simulated_kafka, st::simulated_clock,
+                      sl::max_rate_per_partition>
+      c{p.kafka(), p.offsets(), p.clock(), sl::max_rate_per_partition{rate},
+        sl::micro_batch{.interval = interval, .max_records = 1 + p.choose(50)}};
+  // By time: what was left of a quota, the batch that is late, the one that is due, each with a fraction carried on.
+  meter measured{p, rate, by_time ? 3 * rate * 0.5 + 1 : rate};
+  run(
+      p, c,
+      [&](sl::batch const& b) {
+        measured(b);
+        p.handle(b);
+      },
+      [&] { measured.asks(); });
+}
+
+/// As quick as its handler.
+inline void paced(st::process& p) {
+  constexpr double least = 5;
+  sl::stream_consumer<sl::at_least_once, st::simulated_offsets, st::simulated_kafka, st::simulated_clock,
+                      sl::pid_backpressure>
+      c{p.kafka(), p.offsets(), p.clock(),
+        sl::pid_backpressure{.interval = std::chrono::milliseconds{200}, .initial_rate = 20, .min_rate = least}};
+  run(
+      p, c, [&](sl::batch const& b) { p.handle(b); },
+      [&] {
+        if (auto const now = c.statistics().rate; now != 0 && !(now >= least && now <= 1e12))
+          p.broken("rate", "the rate is " + std::to_string(now));
+      });
+}
+
+/// Partitions by hand, now and then those of another process, too; now and then it goes back.
+inline void by_hand(st::process& p) {
+  auto source = p.kafka_partitions();
+  bool const greedy = p.choose(8) == 0;
+  int const known = p.partitions();
+  for (int i = 0; i < known; ++i)
+    if (greedy || i % p.processes() == p.number()) source.partitions.push_back({p.topic(), i});
+  if (source.partitions.empty()) source.partitions.push_back({p.topic(), 0});
+  sl::stream_consumer<sl::at_least_once, st::simulated_offsets, st::simulated_kafka_partitions, st::simulated_clock> c{
+      std::move(source), p.offsets(), p.clock(), sl::micro_batch{.max_records = 1 + p.choose(8)}};
+  std::vector<sl::position> first;
+  run(
+      p, c, [&](sl::batch const& b) { p.handle(b); },
+      [&] {
+        if (p.partitions() != known)
+          throw std::runtime_error("there are more partitions: start again, and read them, too");
+        for (auto const& at : c.positions()) {
+          auto const seen = std::find_if(first.begin(), first.end(), [&](auto const& x) { return x.of == at.of; });
+          if (seen == first.end())
+            first.push_back(at);
+          else if (p.choose(100) == 0)
+            c.seek(at.of, std::max(seen->next, sl::offset{at.next.value() - static_cast<std::int64_t>(p.choose(6))}));
+        }
+      });
+}
+
 template <class Delivery>
 constexpr st::promise promise_of() {
   return std::same_as<Delivery, sl::at_most_once>    ? st::promise::at_most_once
@@ -75,6 +180,10 @@ st::simulation on_group() {
 template <class Delivery>
 st::simulation on_store_skipping() {
   return {promise_of<Delivery>(), [](st::process& p) { skipping<Delivery>(p); }};
+}
+template <void (*Program)(st::process&)>
+st::simulation at_least_once_as() {
+  return {st::promise::at_least_once, Program};
 }
 
 }  // namespace simulated_consumers

@@ -7,12 +7,21 @@
 
 struct options {
   sluice::testing::schedule plan{};
-  std::uint64_t schedules = 1000;
+  std::uint64_t schedules = 1000, at_least = 0;
   std::string delivery{}, store{};
   bool hashes = false, table = false, shrink = true, go_on = false;
 
   bool wants(std::string_view d, std::string_view s) const {
     return (delivery.empty() || delivery == d) && (store.empty() || store == s);
+  }
+
+  static sluice::testing::fault_set among(std::string const& names) {
+    namespace st = sluice::testing;
+    st::fault_set set = 0;
+    for (std::size_t f = 1; f < st::faults; ++f)
+      if ((',' + names + ',').find(std::string{','} + st::fault_names[f] + ',') != names.npos)
+        set |= st::only(static_cast<st::fault>(f));
+    return set;
   }
 
   /// Nothing where they can't be read: then it has said why.
@@ -54,16 +63,15 @@ struct options {
         o.table = true;
       else if (name == "--as-found")
         o.shrink = false;
+      else if (name == "--at-least")
+        number(o.at_least);
       else if (name == "--go-on")
         o.go_on = true;
-      else if (name == "--with") {
-        auto names = value();
-        o.plan.faults = 0;
-        for (std::size_t f = 1; f < st::faults; ++f)
-          if ((',' + names + ',').find(std::string{','} + st::fault_names[f] + ',') != names.npos)
-            o.plan.faults |= st::only(static_cast<st::fault>(f));
-        wrong |= o.plan.faults == 0;
-      } else if (name == "--log-faults")
+      else if (name == "--with")
+        wrong |= (o.plan.faults = among(value())) == 0;
+      else if (name == "--without")
+        o.plan.faults &= ~among(value());
+      else if (name == "--log-faults")
         o.plan.faults |= st::log_faults;
       else if (name == "--cooperative")
         o.plan.cooperative = true;
@@ -78,13 +86,16 @@ struct options {
         std::cerr
             << "simulate: " << name
             << " is not known, or its value can't be read\n"
-               "usage: simulate [--seed N] [--schedules N] [--delivery NAME] [--store simulated|kafka] [--processes "
-               "N]\n"
-               "  [--partitions N] [--records N] [--rate N] [--most-faults N] [--cooperative] [--log-faults] [--with "
-               "FAULT,FAULT: only "
-               "these] [--faults LIST: replays]\n"
-               "  [--lines N: of the trace] [--hashes] [--table] [--as-found: not shrunk] [--go-on: with the next "
-               "delivery after a failure]\n";
+               "usage: simulate [--seed N] [--schedules N] [--delivery NAME] [--store NAME] [--processes N] "
+               "[--partitions N]\n"
+               "  [--records N] [--rate N] [--most-faults N] [--cooperative] [--log-faults] [--with FAULT,FAULT: only "
+               "these]\n"
+               "  [--without FAULT,FAULT] [--faults LIST: replays] [--lines N: of the trace] [--hashes] [--as-found: "
+               "not "
+               "shrunk]\n"
+               "  [--table: how often each fault hit something] [--at-least N: times, or it fails] [--go-on: with the "
+               "next\n"
+               "  consumer after a failure]\n";
         return std::nullopt;
       }
     }

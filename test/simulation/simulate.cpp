@@ -25,6 +25,9 @@ constexpr subject subjects[] = {
     {"idempotent", "kafka", on_group<sl::idempotent>},
     {"at_least_once", "skipping", on_store_skipping<sl::at_least_once>},
     {"transactional", "skipping", on_store_skipping<sl::transactional>},
+    {"at_least_once", "limited", at_least_once_as<limited>},
+    {"at_least_once", "paced", at_least_once_as<paced>},
+    {"at_least_once", "by_hand", at_least_once_as<by_hand>},
 };
 
 struct figures {
@@ -32,6 +35,7 @@ struct figures {
   std::vector<std::uint32_t> points{}, hits{};
   std::set<std::uint64_t> traces{};
   std::array<std::uint64_t, st::faults> of_fault{};
+  st::fault_set reached = 0;
 };
 
 /// False where a promise was broken.
@@ -46,6 +50,7 @@ bool try_all(subject const& s, options const& o, figures& sum) {
     sum.hits.push_back(r.effective());
     sum.traces.insert(r.hash);
     for (std::size_t f = 0; f < st::faults; ++f) sum.of_fault[f] += r.hit[f];
+    sum.reached |= r.reached;
     if (o.hashes)
       std::cout << s.delivery << ' ' << s.store << ' ' << plan.seed << ' ' << std::hex << r.hash << std::dec << '\n';
     if (!r.failed()) continue;
@@ -55,6 +60,35 @@ bool try_all(subject const& s, options const& o, figures& sum) {
     return false;
   }
   return true;
+}
+
+/// A row for each fault, a column for each consumer; a dash: nothing that it does can meet that fault.
+void print(std::vector<std::pair<subject, figures>> const& all) {
+  std::cout << "| fault |";
+  for (auto const& [s, sum] : all) std::cout << ' ' << s.delivery << ", " << s.store << " |";
+  std::cout << "\n|---|";
+  for (std::size_t i = 0; i < all.size(); ++i) std::cout << "---|";
+  std::cout << '\n';
+  for (std::size_t f = 1; f < st::faults; ++f) {
+    std::cout << "| " << st::fault_names[f] << " |";
+    for (auto const& [s, sum] : all)
+      std::cout << ' ' << (st::has(sum.reached, static_cast<st::fault>(f)) ? std::to_string(sum.of_fault[f]) : "–")
+                << " |";
+    std::cout << '\n';
+  }
+}
+
+/// Each fault that can come has hit something `least` times.
+bool each_came(std::vector<std::pair<subject, figures>> const& all, std::uint64_t least) {
+  bool good = true;
+  for (auto const& [s, sum] : all)
+    for (std::size_t f = 1; f < st::faults; ++f)
+      if (st::has(sum.reached, static_cast<st::fault>(f)) && sum.of_fault[f] < least) {
+        std::cout << s.delivery << " on " << s.store << ": " << st::fault_names[f] << " hit something "
+                  << sum.of_fault[f] << " times, and should have " << least << " times\n";
+        good = false;
+      }
+  return good;
 }
 
 std::uint32_t median(std::vector<std::uint32_t>& all) {
@@ -70,23 +104,22 @@ int main(int argc, char** argv) {
   auto const o = options::read(argc, argv);
   if (!o) return 2;
   figures all;
+  std::vector<std::pair<subject, figures>> each;
   bool good = true;
   auto const begun = std::chrono::steady_clock::now();
   for (auto const& s : subjects) {
     if (!o->wants(s.delivery, s.store)) continue;
     figures sum;
     good &= try_all(s, *o, sum);
-    if (o->table) {
-      std::cout << s.delivery << " on " << s.store << ": " << sum.schedules << " schedules;";
-      for (std::size_t f = 1; f < st::faults; ++f) std::cout << ' ' << st::fault_names[f] << ' ' << sum.of_fault[f];
-      std::cout << '\n';
-    }
     all.schedules += sum.schedules;
     all.points.insert(all.points.end(), sum.points.begin(), sum.points.end());
     all.hits.insert(all.hits.end(), sum.hits.begin(), sum.hits.end());
     all.replayed += sum.schedules - sum.traces.size();
+    each.emplace_back(s, std::move(sum));
     if (!good && !o->go_on) break;
   }
+  if (o->table) print(each);
+  good &= each_came(each, o->at_least);
   auto const took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   std::cout << all.schedules << " schedules in " << took << " s, " << static_cast<double>(all.schedules) / took
             << " a second; median points " << median(all.points) << ", median effective faults " << median(all.hits)

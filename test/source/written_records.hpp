@@ -1,4 +1,4 @@
-// What stands in a topic of an embedded broker, read by a bare librdkafka consumer.
+// What stands in a topic of an embedded broker, or of another one with a bootstrap(), read by a bare librdkafka consumer.
 #pragma once
 #include <sluice/testing/embedded_broker.hpp>
 
@@ -22,8 +22,8 @@ inline std::optional<std::string> text(void const* data, std::size_t size) {
 }
 
 /// `count` records of `topic`, in the order of their partitions; fewer where no more come for 3 s.
-inline std::vector<record> in(sl::testing::embedded_broker const& broker, std::string const& topic, int partitions,
-                              std::size_t count) {
+template <class Broker>
+std::vector<record> in(Broker const& broker, std::string const& topic, int partitions, std::size_t count) {
   sl::detail::rdkafka_conf conf{rd_kafka_conf_new()};
   char why[256];
   for (auto const& [key, value] : std::map<std::string, std::string>{{"bootstrap.servers", broker.bootstrap()},

@@ -136,3 +136,68 @@ TEST_CASE("clocks, sleep and random_device are the simulation's inside of it, an
   std::random_device chance;
   CHECK((chance() != chance() || chance() != chance()));
 }
+
+TEST_CASE("a request of the program's own arrives once, never, late or twice, and only an answer tells which") {
+  struct sent {
+    std::uint64_t schedule;
+    int number;
+    bool answered;
+    int arrived;
+  };
+  std::vector<sent> all;
+  st::schedule plan{.seed = 1, .faults = st::all_faults & ~(st::log_faults | crashes), .rate = 200};
+  st::simulation world{st::promise::at_least_once, [&](st::process& p) {
+                         sl::stream_consumer<sl::at_least_once, st::simulated_offsets, st::simulated_kafka> c{
+                             p.kafka(), p.offsets()};
+                         while (p.running()) {
+                           try {
+                             c.step([&](sl::batch const& b) { p.handle(b); }, 100ms);
+                           } catch (std::exception const&) {}
+                           auto const n = all.size();
+                           p.outside([&] { all.push_back({plan.seed, static_cast<int>(n), false, 0}); });
+                           auto const got = p.request([&all, n] { return ++all[n].arrived, all[n].number; });
+                           if (got) CHECK(*got == static_cast<int>(n));
+                           all[n].answered = got.has_value();
+                         }
+                       }};
+  for (; plan.seed <= 50; ++plan.seed) REQUIRE(world.run(plan).broken == "");
+  auto const count = [&](bool answered, int arrived) {
+    return std::count_if(all.begin(), all.end(),
+                         [&](sent const& s) { return s.answered == answered && s.arrived == arrived; });
+  };
+  CHECK(count(true, 0) == 0);
+  CHECK(count(true, 1) > 100);
+  CHECK(count(true, 2) > 0);
+  CHECK(count(false, 0) > 0);
+  CHECK(count(false, 1) > 0);
+}
+
+TEST_CASE("a check of the program's own ends the schedule under its name, and so do its results") {
+  st::simulation world{st::promise::at_least_once, [](st::process& p) {
+                         sl::stream_consumer<sl::at_least_once, st::simulated_offsets, st::simulated_kafka> c{
+                             p.kafka(), p.offsets()};
+                         while (p.running())
+                           c.step(
+                               [&](sl::batch const& b) {
+                                 p.handle(b);
+                                 if (b.size() > 100) p.broken("size", "never");
+                                 if ((*b.ranges().begin()).from.value() > 10) p.broken("far", "more than ten");
+                               },
+                               100ms);
+                       }};
+  auto const r = world.run({.seed = 3, .faults = 0});
+  CHECK(r.broken == "far");
+  CHECK(r.sentence == "more than ten");
+  std::size_t records = 0;
+  st::simulation counting{st::promise::at_least_once, [](st::process& p) {
+                            sl::stream_consumer<sl::at_least_once, st::simulated_offsets, st::simulated_kafka> c{
+                                p.kafka(), p.offsets()};
+                            while (p.running()) c.step([&](sl::batch const& b) { p.handle(b); }, 100ms);
+                          }};
+  counting.on_end = [&] {
+    records = counting.records().size();
+    return std::string{"as you like"};
+  };
+  CHECK(counting.run({.seed = 3, .faults = 0}).broken == "results");
+  CHECK(records > 0);
+}

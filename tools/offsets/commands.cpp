@@ -8,9 +8,9 @@
 #include <iterator>
 #include <thread>
 
+#include "../common/table.hpp"
 #include "changing.hpp"
 #include "json.hpp"
-#include "table.hpp"
 
 namespace offsets_tool {
 

@@ -1,6 +1,7 @@
 /// \file commands.hpp  What the tool does, apart from how it is asked: each command on stores that are open.
 #pragma once
-#include "brokers.hpp"
+#include "../common/brokers.hpp"
+#include "store.hpp"
 
 namespace offsets_tool {
 

@@ -10,6 +10,7 @@ using json = nlohmann::ordered_json;
 
 constexpr char const* family = "sluice-offsets";
 constexpr std::int64_t version = 1;
+constexpr int deepest = 16;  // what is printed of a value is printed by recursion
 
 /// The number in `in[name]`; negative where it is none, is missing, or doesn't fit.
 std::int64_t number(json const& in, char const* name) {
@@ -63,8 +64,14 @@ std::string to_json(std::string const& group, std::string const& store, std::vec
 }
 
 document from_json(std::string const& text_, std::string const& where) {
-  auto const doc = json::parse(text_, nullptr, false);
-  if (doc.is_discarded() || !doc.is_object()) throw failure{where + " is no JSON object"};
+  bool too_deep = false;
+  auto const not_too_deep = [&](int depth, json::parse_event_t, json&) {
+    too_deep = too_deep || depth > deepest;
+    return !too_deep;
+  };
+  auto const doc = json::parse(text_, not_too_deep, false);
+  if (too_deep || doc.is_discarded() || !doc.is_object())
+    throw failure{where + (too_deep ? " is nested deeper than any export of positions" : " is no JSON object")};
   if (text(doc, "format") != family)
     throw failure{where + ": \"format\" is not \"" + family + "\": this is no export of positions"};
   auto const found = number(doc, "version");

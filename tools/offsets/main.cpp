@@ -4,29 +4,15 @@
 #include <CLI/CLI.hpp>
 
 #include <ctime>
-#include <fstream>
 #include <iostream>
 
 #include "commands.hpp"
 #include "number.hpp"
 
 using namespace offsets_tool;
+using namespace tools::exits;
 
 namespace {
-
-constexpr int done = 0, failed = 1, wrong_usage = 2, refused = 3;
-
-/// "300ms", "5s", "2m", "0".
-std::chrono::milliseconds duration(std::string const& text, char const* option) {
-  auto const digits = text.find_first_not_of("0123456789");
-  auto const n = whole_number<std::int32_t>(std::string_view{text}.substr(0, digits));
-  auto const unit = digits == text.npos ? std::string{} : text.substr(digits);
-  if (n && unit == "ms") return std::chrono::milliseconds{*n};
-  if (n && unit == "s") return std::chrono::seconds{*n};
-  if (n && unit == "m") return std::chrono::minutes{*n};
-  if (n && *n == 0 && unit.empty()) return {};
-  throw failure{std::string{option} + " takes a time such as 500ms, 5s or 2m"};
-}
 
 /// "2026-01-31T12:00:00Z"
 sl::wall_time time_of(std::string const& text) {
@@ -70,25 +56,6 @@ target target_of(std::vector<std::string> const& given, std::string const& to) {
     t.given.push_back({{g.substr(0, colon), *partition}, sl::offset{*offset}});
   }
   return t;
-}
-
-/// Lines of `key=value`; empty ones and those that begin with # are skipped.
-std::map<std::string, std::string> properties_in(std::string const& file) {
-  std::map<std::string, std::string> all;
-  if (file.empty()) return all;
-  std::ifstream in{file};
-  if (!in) throw failure{"--kafka-properties: " + file + " can't be read"};
-  int number = 0;
-  for (std::string line; std::getline(in, line);) {
-    ++number;
-    if (line.empty() || line.front() == '#') continue;
-    auto const equals = line.find('=');
-    if (equals == line.npos || equals == 0)
-      throw failure{"--kafka-properties: " + file + ", line " + std::to_string(number) +
-                    " is not of the form key=value"};
-    all[line.substr(0, equals)] = line.substr(equals + 1);
-  }
-  return all;
 }
 
 /// A store on the command line: one word, and options whose names may have something in front ("--from-table").

@@ -1,26 +1,8 @@
 /// \file number.hpp  Offsets and partitions in what others have written: numbers, or an error that says where what was found.
 #pragma once
-#include <charconv>
-
 #include "store.hpp"
 
 namespace offsets_tool {
-
-/// What was found, so that it can be printed: short, and no control characters.
-inline std::string as_found(std::string_view text) {
-  std::string some{text.substr(0, 40)};
-  for (auto& c : some)
-    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = '?';
-  return "\"" + some + (text.size() > 40 ? "…\"" : "\"");
-}
-
-template <class N>
-std::optional<N> whole_number(std::string_view text) {
-  N n{};
-  auto const [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), n);
-  if (text.empty() || wrong != std::errc{} || end != text.data() + text.size()) return {};
-  return n;
-}
 
 /// How a layout that isn't the library's counts: the next offset to read, or the last that was read.
 struct counting {

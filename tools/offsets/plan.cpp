@@ -1,6 +1,6 @@
 #include "plan.hpp"
 
-#include "table.hpp"
+#include "../common/table.hpp"
 
 namespace offsets_tool {
 

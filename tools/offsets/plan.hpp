@@ -1,6 +1,7 @@
 /// \file plan.hpp  Which positions are to become what: made, checked against the logs, and shown before anything is done.
 #pragma once
-#include "brokers.hpp"
+#include "../common/brokers.hpp"
+#include "store.hpp"
 
 namespace offsets_tool {
 

@@ -11,9 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "../common/words.hpp"
+
 namespace offsets_tool {
 
-namespace sl = sluice;
+using namespace tools;
 
 /// What the user said about one store. Secrets are never among it: they come from files and the environment.
 struct store_words {
@@ -28,24 +30,6 @@ struct store_words {
   bool lossy = false, assume_durable = false, plain = false;
 
   bool has(std::string const& option) const { return given.contains(option); }
-};
-
-/// What an exception says, without the library's name in front.
-inline std::string_view said_by(std::exception const& e) {
-  std::string_view what = e.what();
-  if (what.starts_with("sluice: ")) what.remove_prefix(8);
-  return what;
-}
-
-/// A failure whose text is for the user as it is.
-class failure : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-/// Nothing was done, since somebody may be at work in the group.
-class refusal : public failure {
- public:
-  using failure::failure;
 };
 
 struct change {

@@ -1,5 +1,6 @@
 /// \file detail/advancing.hpp  Stores from → until for the batch in hand, and acts on the answer for each partition.
 #pragma once
+#include <sluice/detail/crash_point.hpp>
 #include <sluice/detail/turn_state.hpp>
 #include <sluice/offset_store/group_note.hpp>
 
@@ -22,7 +23,9 @@ class advancing {
   bool run() {
     all().tell().on_advancing(advance_event{hand().moves(), {}});
     auto const begun = all().clock.now();
+    SLUICE_CRASH_POINT("advance");
     auto answers = copy(all().store.advance(hand().moves(), all().by()));
+    SLUICE_CRASH_POINT("advanced");
     settle(answers);
     told(answers, begun);
     return traits::advances_first ? keep_applied(answers) : finish_applied(answers);
@@ -40,7 +43,9 @@ class advancing {
         turn_.again = !hand().empty() && hand().due <= all().clock.now();
         return false;
       }
+      SLUICE_CRASH_POINT("commit");
       auto const end = all().store.commit(*std::exchange(turn_.tx, nullptr), all().by());
+      SLUICE_CRASH_POINT("committed");
       if (end == outcome::refused || end == outcome::postponed) {
         hand().due = all().clock.now() + wait_after(++hand().store_attempts, all().jitter);
         return false;

@@ -1,6 +1,7 @@
 /// \file detail/batch_turn.hpp  The steps of one batch that a delivery puts in order: handle, advance, begin, commit.
 #pragma once
 #include <sluice/detail/advancing.hpp>
+#include <sluice/detail/crash_point.hpp>
 #include <sluice/detail/handling.hpp>
 
 namespace sluice { inline namespace v0 { namespace detail {
@@ -22,6 +23,7 @@ class batch_turn {
   bool handle() {
     if (all_.hand.handled) return true;
     if (!handling<Slots>{state_}.run()) return false;
+    SLUICE_CRASH_POINT("handled");
     if constexpr (traits::advances_first) {
       flush_best_effort();
       state_.finish();
@@ -38,6 +40,7 @@ class batch_turn {
   bool begin() {
     state_.again = false;
     if constexpr (traits::in_transaction) state_.tx = &all_.store.begin(all_.hand.moves(), all_.by());
+    SLUICE_CRASH_POINT("begun");
     return true;
   }
 

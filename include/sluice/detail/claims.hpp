@@ -1,6 +1,7 @@
 /// \file detail/claims.hpp  The consumer as its source's owner: claims from the store, rewinds, what is given up, the mirror.
 #pragma once
 #include <sluice/detail/consumer_parts.hpp>
+#include <sluice/detail/crash_point.hpp>
 #include <sluice/offset_store/group_note.hpp>
 
 #include <algorithm>
@@ -64,6 +65,7 @@ class claims final : public source_owner {
     try {
       bind_anew();
       answers = claim_at_home(set, resolve, all_.by());
+      SLUICE_CRASH_POINT("claim noted");
     } catch (store_error const& e) {
       if (e.code() == errc::access_denied) throw;
       answers = all_failed(set, e.what());
@@ -79,7 +81,9 @@ class claims final : public source_owner {
     for (auto const& r : rewinds) drop_from_hand(r.of);  // it was read elsewhere, under a fence that will be no more
     late<std::vector<claimed>, Slots> answers;
     try {
+      SLUICE_CRASH_POINT("rewind");
       answers = all_.store.record(rewinds, all_.by());
+      SLUICE_CRASH_POINT("rewound");
     } catch (store_error const& e) {
       for (auto const& r : rewinds) answers.push_back({.of = r.of, .what = claimed::failed, .why = e.what()});
     }
@@ -100,7 +104,9 @@ class claims final : public source_owner {
       for (auto const& l : lanes)
         if (l.mine != fence{})
           given.push_back({.of = l.of, .next = l.next, .log = l.log, .mine = l.mine, .what = claimed::stored});
+      SLUICE_CRASH_POINT("release");
       if (!given.empty()) all_.store.release(given, all_.by());
+      SLUICE_CRASH_POINT("released");
     } catch (store_error const& e) { troubled(e.code(), e.what()); }
   }
 
@@ -195,6 +201,7 @@ class claims final : public source_owner {
         ours.push_back(there.of);
     }
     auto answers = ours.empty() ? std::vector<claimed>{} : all_.store.claim(all_.around.group, ours, resolve, by);
+    SLUICE_CRASH_POINT("claimed");
     keep_home(answers, by);
     answers.insert(answers.end(), strangers.begin(), strangers.end());
     return answers;

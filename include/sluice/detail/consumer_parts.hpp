@@ -119,6 +119,7 @@ struct consumer_parts {
     if constexpr (requires { c.source.properties; }) x.properties = c.source.properties;
     if constexpr (requires { c.source.token; }) x.token = c.source.token;
     x.keeps_in_group = grouped && (store_in_group || writes_to_group(c.store));
+    x.stores_first = traits::advances_first;
     x.transactional_group = traits::in_transaction && store_in_group;
     x.batch_interval = c.batching.interval;
     if (x.batch_interval.count() < 0)

@@ -5,6 +5,7 @@
 #pragma once
 #include <sluice/detail/batch_turn.hpp>
 #include <sluice/detail/claims.hpp>
+#include <sluice/detail/crash_point.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -64,7 +65,7 @@ class engine {
   explicit engine(configuration const& c) : all_(c) {
     claims_.start();
     all_.source.open(all_.clock.now() + all_.source_timeout);
-    plan_next(all_.clock.now());
+    plan_next();
     rethrow_kept();
   }
   engine(engine&&) = delete;
@@ -155,7 +156,7 @@ class engine {
     entered const guard{inside_};
     auto const now = all_.clock.now();
     serve(now);
-    if (all_.hand.empty() && !take(now))
+    if (all_.hand.empty() && !take(now, handler.wants_empty_batches))
       return {.what = finished() ? step_result::closed : step_result::idle, .due = due(now)};
     if (all_.hand.due > all_.clock.now()) return {.what = step_result::retrying, .due = all_.hand.due};
     auto const records = all_.hand.records();
@@ -210,24 +211,30 @@ class engine {
     }
   }
 
-  bool take(time_point now) {
+  /// With `wants_empty`, and an interval, partitions that have nothing are in the batch too, for their fences to be checked.
+  bool take(time_point now, bool wants_empty) {
     bool const more = cut_short_ && same_lanes();
     cut_short_ = false;
     if (!more) {
       if (all_.interval.count() > 0 && now < next_at_) return false;
       late_ = all_.interval.count() > 0 ? now - next_at_ : time_point::duration{0};
       time_ = all_.interval.count() > 0 ? next_time_ : all_.clock.wall();
-      plan_next(now);
+      plan_next();
       ask_rate(now);
     }
     auto& in = all_.hand.intake_for_source();
     all_.source.take(quota_, all_.max_records_now, all_.batching.max_bytes, in);
+    bool const with_idle = traits::in_transaction && wants_empty && all_.interval.count() > 0 && !finished();
+    if (with_idle) add_idle_lanes();
     if (in.parts.empty()) return false;
     count_taken();
     if (!more) all_.rate.taken(now, loads_, took_);
     cut_short_ = all_.interval.count() > 0 &&
                  (in.messages.size() >= all_.max_records_now || in.bytes >= all_.batching.max_bytes);
     all_.hand.taken(all_.source.lanes(), time_);
+    all_.hand.interval = all_.interval;
+    all_.hand.more = cut_short_;
+    all_.hand.shows_empty = with_idle;
     shed(now);
     all_.figures = {.time = time_,
                     .records = all_.hand.records(),
@@ -256,6 +263,20 @@ class engine {
                       [](auto const& a, auto const& b) { return a.assignment == b.assignment; });
   }
 
+  /// Those that are read and gave nothing, behind the others.
+  void add_idle_lanes() {
+    auto& in = all_.hand.intake_for_source();
+    auto const lanes = all_.source.lanes();
+    took_.assign(lanes.size(), 0);
+    for (auto const i : in.lanes) took_[i] = 1;
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+      if (!lanes[i].reading || took_[i] != 0) continue;
+      in.parts.push_back({.range = {lanes[i].of, lanes[i].next, lanes[i].next, lanes[i].log.incarnation}});
+      in.lanes.push_back(i);
+      in.counts.push_back(0);
+    }
+  }
+
   void count_taken() {
     auto const& in = all_.hand.intake_for_source();
     took_.assign(loads_.size(), 0);
@@ -279,10 +300,13 @@ class engine {
   }
 
   /// Batches end on the wall clock's multiples of the interval; waiting is done on the clock that does not jump.
-  void plan_next(time_point now) {
+  /// One that was early, since the two clocks differ a little, has been: its end comes no second time.
+  void plan_next() {
     if (all_.interval.count() == 0) return;
     auto const wall = all_.clock.wall();
+    auto const now = all_.clock.now();
     next_time_ = wall_time{(wall.time_since_epoch() / all_.interval + 1) * all_.interval};
+    if (next_time_ == time_) next_time_ += all_.interval;
     next_at_ = now + (next_time_ - wall);
   }
 
@@ -305,8 +329,10 @@ class engine {
     all_.by_deadline = by;
     claims_.giving_up({all_.source.lanes().begin(), all_.source.lanes().end()}, false);
     all_.hand.clear(all_.source);
+    SLUICE_CRASH_POINT("close");
     auto const left = std::chrono::duration_cast<std::chrono::milliseconds>(by - all_.clock.now());
     bool const clean = all_.source.close(std::max(left, std::chrono::milliseconds{0}));
+    SLUICE_CRASH_POINT("closed");
     publish();
     return clean;
   }

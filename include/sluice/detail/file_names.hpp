@@ -83,8 +83,9 @@ inline std::optional<std::uint64_t> padded_number(std::string_view text) {
   if (text.size() != 20) return {};
   std::uint64_t n = 0;
   for (char const c : text) {
-    if (c < '0' || c > '9' || n > (UINT64_MAX - 9) / 10) return {};
-    n = n * 10 + static_cast<std::uint64_t>(c - '0');
+    auto const digit = static_cast<std::uint64_t>(c - '0');
+    if (c < '0' || c > '9' || n > (UINT64_MAX - digit) / 10) return {};
+    n = n * 10 + digit;
   }
   return n;
 }

@@ -109,6 +109,10 @@ struct posix_files {
   int open_to_write(handle const& in, std::string const& name, handle& out) {
     return opened(::openat(in.get(), name.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC), out);
   }
+  /// To be read and written; made, mode 0600, where it isn't there.
+  int open_or_make(std::string const& path, handle& out) {
+    return opened(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600), out);
+  }
   int open_to_read(handle const& in, std::string const& name, handle& out) {
     return opened(::openat(in.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC), out);
   }
@@ -167,6 +171,9 @@ struct posix_files {
   }
   /// True where no living process holds the file; then we do, until it is closed.
   bool lock(handle const& of) { return ::flock(of.get(), LOCK_EX | LOCK_NB) == 0; }
+  void unlock(handle const& of) { ::flock(of.get(), LOCK_UN); }
+  /// The same beside others who share it.
+  bool share(handle const& of) { return ::flock(of.get(), LOCK_SH | LOCK_NB) == 0; }
   int native(handle const& of) const { return of.get(); }
 };
 

@@ -32,7 +32,10 @@ class basic_hand {
 
  public:
   wall_time time{};
-  cursor at{};  ///< everything before it is handled or set aside
+  std::chrono::milliseconds interval{0};
+  bool more = false;         ///< another batch of the same time follows
+  bool shows_empty = false;  ///< parts without records are the handler's too
+  cursor at{};               ///< everything before it is handled or set aside
   bool handled = false;
   bool advanced = false;
   bool all_aside = false;  ///< a transaction's batch handler has failed for good: all records are set aside
@@ -49,11 +52,12 @@ class basic_hand {
   std::size_t bytes() const { return in_.bytes; }
   /// Those with records: a part whose records were all shed only has its range to be advanced.
   std::span<part const> parts() const {
+    if (shows_empty) return in_.parts;
     auto const some = std::find(in_.counts.begin(), in_.counts.end(), std::size_t{0}) - in_.counts.begin();
     return {in_.parts.data(), static_cast<std::size_t>(some)};
   }
   std::span<move const> moves() const { return moves_; }
-  batch view() const { return {parts(), time}; }
+  batch view() const { return {parts(), time, interval, more}; }
   intake& intake_for_source() { return in_; }
 
   /// After the source has filled the intake from these lanes.
@@ -72,6 +76,7 @@ class basic_hand {
     time = when;
     at = failing = {};
     handled = advanced = all_aside = false;
+    more = shows_empty = false;
     attempts = store_attempts = 0;
     due = {};
     excluded.clear();

@@ -4,6 +4,7 @@
 #include <sluice/delivery/idempotent.hpp>
 #include <sluice/delivery/transactional.hpp>
 #include <sluice/detail/hand.hpp>
+#include <sluice/state/store.hpp>
 
 namespace sluice { inline namespace v0 {
 
@@ -19,11 +20,14 @@ struct handler_ref {
   void (*whole)(void*, batch const&, Transaction*) = nullptr;
   void (*each)(void*, std::span<part const>, Transaction*, cursor&) = nullptr;
   void (*one)(void*, record, Transaction*) = nullptr;
+  bool wants_empty_batches = false;
 };
 
 template <bool WithTransaction, class Transaction, class H>
 handler_ref<Transaction> refer_to(H& handler) {
   handler_ref<Transaction> ref{.handler = const_cast<void*>(static_cast<void const*>(std::addressof(handler)))};
+  if constexpr (requires { static_cast<bool>(handler.wants_empty_batches); })
+    ref.wants_empty_batches = static_cast<bool>(handler.wants_empty_batches);
   if constexpr (is_each<std::remove_cv_t<H>>) {
     ref.each = [](void* h, std::span<part const> parts, [[maybe_unused]] Transaction* tx, cursor& at) {
       auto& f = static_cast<H*>(h)->function();
@@ -65,7 +69,25 @@ struct any_transaction {
 template <class F>
 concept one_signature = std::is_function_v<std::remove_pointer_t<F>> || requires { &F::operator(); };
 
-enum class handler_fault { none, wants_batch, wants_transaction, returns, unclear, not_idempotent };
+/// A handler that can't be given one: it says so of itself.
+template <class F>
+concept without_transaction = requires { typename F::has_no_transaction; };
+
+enum class handler_fault {
+  none,
+  wants_batch,
+  wants_transaction,
+  returns,
+  unclear,
+  not_idempotent,
+  has_no_transaction,
+  state_alone,
+  state_elsewhere
+};
+
+/// A handler made by an operator that keeps state.
+template <class F>
+concept keeps_state = requires { typename F::keeps_state; };
 
 /// With what it is called with a batch, or through `each` with a record.
 template <class H, class... Transaction>
@@ -81,10 +103,16 @@ consteval bool returns_nothing() {
 template <class H, class Delivery, class Transaction>
 consteval handler_fault fault_of() {
   using F = std::remove_cvref_t<H>;
-  if constexpr (std::is_same_v<Delivery, idempotent> && !idempotent_output<H>)
+  if constexpr (keeps_state<F> && !std::is_same_v<Delivery, transactional>)
+    return handler_fault::state_alone;
+  else if constexpr (keeps_state<F> && !can_hold_state<Transaction>)
+    return handler_fault::state_elsewhere;
+  else if constexpr (std::is_same_v<Delivery, idempotent> && !idempotent_output<H>)
     return handler_fault::not_idempotent;
   else if constexpr (std::is_same_v<Delivery, transactional>) {
-    if constexpr (std::is_invocable_v<H, batch const&, Transaction&>)
+    if constexpr (without_transaction<F>)
+      return handler_fault::has_no_transaction;
+    else if constexpr (std::is_invocable_v<H, batch const&, Transaction&>)
       return returns_nothing<H, Transaction&>() ? handler_fault::none : handler_fault::returns;
     else if constexpr (one_signature<F>)
       return handler_fault::wants_transaction;
@@ -117,6 +145,16 @@ consteval bool handler_fits() {
   static_assert(F != handler_fault::not_idempotent,
                 "sluice: idempotent takes an output that repetition can't harm, such as sqlite_upsert, sqlite_insert "
                 "or files_by_range; where your handler is one, write assume_idempotent(handler)");
+  static_assert(F != handler_fault::has_no_transaction,
+                "sluice: parallel calls its handler on several threads, and a transaction is one connection for one "
+                "thread; with transactional leave parallel out, or use at_least_once");
+  static_assert(F != handler_fault::state_alone,
+                "sluice: state and windows are one with the offsets, so they need transactional; use it with "
+                "sqlite_offsets, postgres_offsets, mysql_offsets or redis_offsets");
+  static_assert(
+      F != handler_fault::state_elsewhere,
+      "sluice: this consumer's store can't hold state, or the header that lets it does not stand in front; use "
+      "sqlite_offsets with <sluice/state/sqlite.hpp>, or postgres, mysql, redis likewise");
   return F == handler_fault::none;
 }
 

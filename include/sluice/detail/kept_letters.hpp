@@ -1,6 +1,6 @@
 /// \file detail/kept_letters.hpp  Records that were set aside, kept until their partition's advance writes them into a table.
 #pragma once
-#include <sluice/on_failure/concept.hpp>
+#include <sluice/detail/letter_json.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -18,6 +18,7 @@ struct kept_letter {
   std::int64_t timestamp = 0;
   std::optional<std::string> key{};
   std::optional<std::string> value{};
+  std::optional<std::string> headers{};  // as JSON
   std::string error{};
   unsigned attempts = 0;
   wall_time first{};
@@ -31,6 +32,7 @@ struct kept_letter {
                   r.timestamp().time_since_epoch().count(),
                   {},
                   {},
+                  headers_column(r),
                   l.error,
                   l.attempts,
                   l.first};

@@ -1,9 +1,10 @@
-/// \file detail/letter_json.hpp  A dead letter as one line of JSON, key and value in base64.
+/// \file detail/letter_json.hpp  A dead letter as one line of JSON; key, value and headers in base64.
 #pragma once
 #include <sluice/detail/base64.hpp>
 #include <sluice/on_failure/concept.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -44,28 +45,58 @@ inline void append_json_text(std::string& out, std::string_view s) {
   out += '"';
 }
 
+/// In base64, or null where there is none.
+inline void append_json_bytes(std::string& out, bool there, bytes content) {
+  if (!there) {
+    out += "null";
+    return;
+  }
+  out += '"';
+  append_base64(out, content);
+  out += '"';
+}
+
+/// `[["name","base64"], ["name",null], …]`, in their order.
+template <class Headers = headers>
+void append_json_headers(std::string& out, Headers const& all) {
+  out += '[';
+  bool first = true;
+  for (header const h : all) {
+    out += first ? "[" : ",[";
+    first = false;
+    append_json_text(out, h.name);
+    out += ',';
+    append_json_bytes(out, h.value.data() != nullptr, h.value);
+    out += ']';
+  }
+  out += ']';
+}
+
+/// As they stand in a column of a table: nothing where the record has none.
+template <class Record = record>
+std::optional<std::string> headers_column(Record const& r) {
+  auto const all = r.headers();
+  if (all.begin() == all.end()) return std::nullopt;
+  std::string out;
+  append_json_headers(out, all);
+  return out;
+}
+
 /// topic, partition, offset, incarnation, timestamp and first (ms since 1970), key and value (null where there is none),
-/// error, attempts; ends with a line feed.
+/// headers, error, attempts; ends with a line feed.
 inline std::string json_line(dead_letter const& letter) {
   auto const& r = letter.what;
-  auto const data = [](std::string& out, bool there, bytes content) {
-    if (!there) {
-      out += "null";
-      return;
-    }
-    out += '"';
-    append_base64(out, content);
-    out += '"';
-  };
   std::string out = "{\"topic\":";
   append_json_text(out, r.topic());
   out += ",\"partition\":" + std::to_string(r.partition());
   out += ",\"offset\":" + std::to_string(r.offset().value());
   out += ",\"incarnation\":" + std::to_string(r.incarnation());
   out += ",\"timestamp\":" + std::to_string(r.timestamp().time_since_epoch().count()) + ",\"key\":";
-  data(out, r.has_key(), r.key());
+  append_json_bytes(out, r.has_key(), r.key());
   out += ",\"value\":";
-  data(out, !r.is_tombstone(), r.value());
+  append_json_bytes(out, !r.is_tombstone(), r.value());
+  out += ",\"headers\":";
+  append_json_headers(out, r.headers());
   out += ",\"error\":";
   append_json_text(out, letter.error);
   out += ",\"attempts\":" + std::to_string(letter.attempts);

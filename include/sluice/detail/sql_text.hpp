@@ -11,6 +11,13 @@
 
 namespace sluice { inline namespace v0 { namespace detail {
 
+/// Where a transaction's store keeps its tables, as names in SQL, and for which group: what state is kept by.
+struct sql_home {
+  std::string state{};
+  std::string topics{};
+  std::string group{};
+};
+
 /// 1 to `most` letters, digits and underscores, no digit first: what may become part of an SQL text.
 inline bool is_sql_name(std::string_view name, std::size_t most = 63) {
   auto const letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };

@@ -12,7 +12,9 @@
 
 namespace sluice { inline namespace v0 {
 
-template <class Files>
+struct file_offsets;
+struct file_kind;
+template <class Files, class Kind = file_kind>
 class basic_file_store;
 
 /// Keeps offsets in `directory`, which must be there, on a local file system (a network file system is refused where the
@@ -40,20 +42,65 @@ struct file_offsets {
   static detail::late<runtime, Context> open(file_offsets const& self, Context const& with);
 };
 
-/// The store on any model of detail/files.hpp.
-template <class Files>
+namespace detail {
+
+/// What a store keeps beside the numbered files, and has to do with it at each step. file_offsets: nothing.
+struct nothing_beside {
+  /// Once, before anything else is read; and once the first numbered file is there.
+  template <class Folder, class Policy>
+  nothing_beside(Folder&, Policy const&) {}
+  template <class Folder>
+  void open(Folder&) {}
+  /// What is in memory is not what the next edit is made on: it is read anew.
+  void forget() {}
+  template <class Folder, class Transaction>
+  void begin(Folder&, Transaction&) {}
+  /// The transaction's part of an edit; false: it doesn't fit any more. Called again where the edit is.
+  template <class State, class Transaction>
+  bool apply(State&, Transaction&, std::uint64_t) {
+    return true;
+  }
+  /// The edit may stay in memory.
+  bool waits() { return false; }
+  /// The state is about to be published. False: nobody knows whether what it names is durable.
+  template <class State>
+  bool before_publishing(State&) {
+    return true;
+  }
+  template <class Folder>
+  void published(Folder&) {}
+  /// It may have been published, and may not be the newest.
+  void doubt() {}
+  /// A transaction has come to an end.
+  void done(bool /*applied*/) noexcept {}
+};
+
+}  // namespace detail
+
+struct file_kind {
+  using policy = file_offsets;
+  using state = file_generation;
+  using transaction = file_transaction;
+  template <class Files>
+  using beside = detail::nothing_beside;
+};
+
+/// The store on any model of detail/files.hpp; `Kind` says which.
+template <class Files, class Kind>
 class basic_file_store {
-  using folder = detail::generation_folder<Files>;
-  using generation = detail::late<file_generation, Files>;
+  using generation = detail::late<typename Kind::state, Files>;
+  using folder = detail::generation_folder<Files, generation>;
+  using policy = typename Kind::policy;
   using bits = detail::late<std::vector<bool>, Files>;
   using lines_aside = detail::late<std::map<std::tuple<std::string, topic_partition, offset>, std::string>, Files>;
   using text_key = typename generation::text_key;
 
  public:
-  using transaction = detail::late<file_transaction, Files>;
+  using transaction = detail::late<typename Kind::transaction, Files>;
 
  private:
   folder folder_;
+  detail::late<typename Kind::template beside<Files>, Files> beside_;
   detail::text_writer<Files> texts_{};
   bool mirror_;
   detail::known_groups<generation> groups_;
@@ -74,17 +121,23 @@ class basic_file_store {
   /// Edits the newest state and publishes, again while others are quicker. `edit(state)` says whether it changed it, and
   /// is called anew on each state that turns out to be the newest; absent: it gave up half-way. Answers yes or unknown.
   template <class Edit>
-  detail::publication change(time_point by, Edit edit) {
+  detail::publication change(time_point by, Edit edit, bool may_wait = false) {
     for (unsigned races = 0;;) {
+      if (!folder_.current()) beside_.forget();
       auto& state = folder_.newest();
       folder_.doubt();
       std::optional<bool> const changed = edit(state);
       if (!changed) return detail::publication::unknown;
-      if (!*changed) {
+      if (!*changed || (may_wait && beside_.waits())) {
         folder_.unchanged();
         return detail::publication::yes;
       }
+      if (!beside_.before_publishing(state)) return detail::publication::unknown;
       auto const how = folder_.publish();
+      if (how == detail::publication::yes)
+        beside_.published(folder_);
+      else if (how != detail::publication::taken)
+        beside_.doubt();
       if (how == detail::publication::taken) lost_a_race(races, by);
       if (how == detail::publication::taken || how == detail::publication::overtaken) continue;
       in_doubt_ = how == detail::publication::unknown;
@@ -118,11 +171,14 @@ class basic_file_store {
 
   std::span<outcome const> store(std::span<move const> moves, time_point by, bool state_again) {
     detail::file_moves<generation> moving{groups_, moves, outcomes_};
-    auto const how = change(by, [&](generation& state) -> std::optional<bool> {
-      bool const changed = moving(state);
-      if (changed && !aside_.empty() && !append_aside(state, moves, moving.moved)) return {};
-      return changed || ((state_again || in_doubt_) && moving.holds);
-    });
+    auto const how = change(
+        by,
+        [&](generation& state) -> std::optional<bool> {
+          bool const changed = moving(state);
+          if (changed && !aside_.empty() && !append_aside(state, moves, moving.moved)) return {};
+          return changed || ((state_again || in_doubt_) && moving.holds);
+        },
+        !state_again && !in_doubt_);
     for (std::size_t i = 0; i < moves.size(); ++i) {
       if (how == detail::publication::unknown && outcomes_[i] == outcome::applied) outcomes_[i] = outcome::unknown;
       if (!aside_.empty() && outcomes_[i] != outcome::unknown) forget_aside(moves[i].of);
@@ -132,18 +188,22 @@ class basic_file_store {
 
   /// Whether the newest state has it all, where this very commit may have brought it.
   static bool has(generation const& state, detail::known_groups<generation> const& groups, transaction const& tx) {
-    for (auto const& m : tx.moves_)
+    bool proves = false;  // a move that goes nowhere stands where it wants to, whoever was there
+    for (auto const& m : tx.moves_) {
       if (detail::check_move(groups.find(state, m), m) != detail::cas::already) return false;
+      proves = proves || m.from != m.until;
+    }
+    if (!proves && !tx.texts_.empty()) return false;
     for (auto const& [name, v] : tx.values_) {
       auto const at = state.values.find(name);
-      if (v.written && tx.moves_.empty() && (at == state.values.end() ? !!v.content : v.content != at->second.content))
+      if (v.written && !proves && (at == state.values.end() ? !!v.content : v.content != at->second.content))
         return false;
     }
     return true;
   }
 
   /// The transaction on top of `state`. Absent: unknown; false: it doesn't fit any more.
-  std::optional<bool> apply(generation& state, transaction const& tx) {
+  std::optional<bool> apply(generation& state, transaction& tx) {
     for (auto const& [name, v] : tx.values_) {
       auto const at = state.values.find(name);
       if ((at == state.values.end() ? 0 : at->second.since) != v.since) return false;
@@ -162,9 +222,22 @@ class basic_file_store {
         state.values.erase(at);
       }
     }
+    if (!beside_.apply(state, tx, folder_.number())) return false;
     for (auto const& t : tx.texts_)
       if (!t.added.empty() && !append(state, t.key, t.added)) return {};
     return true;
+  }
+
+  void make_first() {
+    try {
+      auto const made = change({}, [&](generation&) -> std::optional<bool> { return folder_.number() == 0; });
+      if (made == detail::publication::yes) return;
+    } catch (store_error const& e) {
+      if (e.code() != errc::store_unavailable) throw;
+      throw error{errc::bad_configuration, std::string{generation::kept_by} + ".directory: '" + folder_.path() +
+                                               "' can't be written to; name a folder that can (" + e.what() + ")"};
+    }
+    throw store_error{errc::store_unavailable, "a file could not be synced in " + folder_.path()};
   }
 
   void end() {
@@ -178,20 +251,15 @@ class basic_file_store {
 
   /// Throws error(bad_configuration) where the folder isn't there or can't be written to, store_error where what it holds
   /// is damaged or newer. Makes the first numbered file.
-  basic_file_store(Files files, file_offsets const& with, std::string group)
-      : folder_(std::move(files), with.directory), mirror_(with.mirror), groups_(std::move(group)) {
+  basic_file_store(Files files, policy const& with, std::string group)
+      : folder_(std::move(files), with.directory),
+        beside_(folder_, with),
+        mirror_(with.mirror),
+        groups_(std::move(group)) {
     folder_.remove_leftovers();
     folder_.newest();
-    if (folder_.number() > 0) return;
-    try {
-      auto const made = change({}, [&](generation&) -> std::optional<bool> { return folder_.number() == 0; });
-      if (made == detail::publication::yes) return;
-    } catch (store_error const& e) {
-      if (e.code() != errc::store_unavailable) throw;
-      throw error{errc::bad_configuration, "file_offsets.directory: '" + folder_.path() +
-                                               "' can't be written to; name a folder that can (" + e.what() + ")"};
-    }
-    throw store_error{errc::store_unavailable, "a file could not be synced in " + folder_.path()};
+    if (folder_.number() == 0) make_first();
+    beside_.open(folder_);
   }
   basic_file_store(basic_file_store const&) = delete;
   basic_file_store& operator=(basic_file_store const&) = delete;
@@ -253,9 +321,11 @@ class basic_file_store {
 
   transaction& begin(std::span<move const> moves, time_point) {
     end();
+    if (!folder_.current()) beside_.forget();
     auto const& state = folder_.newest();
     transaction_.begin(state, folder_.files().native(folder_.handle()),
                        moves.empty() ? groups_.latest() : groups_.of(state, moves.front()), moves);
+    beside_.begin(folder_, transaction_);
     open_ = true;
     return transaction_;
   }
@@ -276,18 +346,23 @@ class basic_file_store {
     bool refused = false, tried = false;
     detail::publication how{};
     try {
-      how = change(by, [&](generation& state) -> std::optional<bool> {
-        if (tried && has(state, groups_, tx)) return false;
-        auto fits = apply(state, tx);
-        tried = true;
-        refused = fits.has_value() && !*fits;
-        if (refused) fits.reset();
-        return fits;
-      });
+      how = change(
+          by,
+          [&](generation& state) -> std::optional<bool> {
+            if (tried && has(state, groups_, tx)) return false;
+            auto fits = apply(state, tx);
+            tried = true;
+            refused = fits.has_value() && !*fits;
+            if (refused) fits.reset();
+            return fits;
+          },
+          !in_doubt_);
     } catch (...) {
+      beside_.done(false);
       end();
       throw;
     }
+    beside_.done(!refused && how == detail::publication::yes);
     end();
     if (refused) return outcome::refused;
     if (how == detail::publication::yes) return outcome::applied;

@@ -2,6 +2,7 @@
 #pragma once
 #include <sluice/detail/files.hpp>
 #include <sluice/detail/late.hpp>
+#include <sluice/detail/nonce.hpp>
 #include <sluice/offset_store/file_generation.hpp>
 
 #include <algorithm>
@@ -228,7 +229,7 @@ struct file_rewind {
       }
       auto const now = file_wall_clock();
       auto const group = groups.of(state, as);
-      auto const incarnation = std::max(p->log.incarnation + 1, in_ms(now));
+      auto const incarnation = next_incarnation(p->log.incarnation, in_ms(now));
       state.jumps.push_back({group, r.of, p->next, r.to, incarnation, now, r.cause});
       *p = {.there = true, .next = r.to, .owner = next_fence(p->owner), .log = {.incarnation = incarnation}};
       answers.push_back({.of = r.of, .next = p->next, .log = p->log, .mine = p->owner, .what = claimed::stored});

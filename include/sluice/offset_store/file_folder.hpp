@@ -4,6 +4,7 @@
 /// the folder listed. With a number above N in it, ours was the late work of a sleeper and what counts is the highest,
 /// which may or may not have been built on ours. The highest is never removed, the one before it is kept.
 #pragma once
+#include <sluice/detail/crash_point.hpp>
 #include <sluice/detail/file_names.hpp>
 #include <sluice/detail/late.hpp>
 #include <sluice/detail/made_folders.hpp>
@@ -16,6 +17,10 @@ namespace sluice { inline namespace v0 { namespace detail {
 
 inline constexpr std::string_view generation_prefix = "generation.";
 inline constexpr std::string_view temporary_prefix = "temporary.";
+
+inline constexpr std::string_view highest_number =
+    "has a file with the highest number that there is, which this library has not made: remove it, and the one before "
+    "it counts";
 
 inline std::string generation_name(std::uint64_t number) { return std::string{generation_prefix} + padded(number); }
 
@@ -30,9 +35,9 @@ std::vector<std::uint64_t> generation_numbers(Names const& names) {
   return numbers;
 }
 
-template <class Files>
+template <class Files, class State = file_generation>
 class generation_folder {
-  using state = late<file_generation, Files>;
+  using state = late<State, Files>;
 
   [[no_unique_address]] Files files_;
   std::string path_;
@@ -75,14 +80,16 @@ class generation_folder {
  public:
   generation_folder(Files files, std::string path) : files_(std::move(files)), path_(std::move(path)) {
     if (int const e = files_.open_directory(path_, folder_))
-      throw error{errc::bad_configuration, "file_offsets.directory: can't open the folder '" + path_ + "' (" +
-                                               errno_text(e) + "); name a folder that is there and may be written to"};
+      throw error{errc::bad_configuration, std::string{State::kept_by} + ".directory: can't open the folder '" + path_ +
+                                               "' (" + errno_text(e) +
+                                               "); name a folder that is there and may be written to"};
   }
 
   Files& files() { return files_; }
   typename Files::handle const& handle() const { return folder_; }
   std::string const& path() const { return path_; }
   std::uint64_t number() const { return number_; }
+  std::string name_of(std::uint64_t number) const { return path_ + "/" + generation_name(number); }
 
   /// Temporary files whose writer is dead: a living one holds a lock on its own.
   void remove_leftovers() {
@@ -100,9 +107,12 @@ class generation_folder {
       auto const there = numbers();
       if (there.empty()) {
         if (number_ > 0)
-          throw store_error{errc::store_unavailable,
-                            "the files of file_offsets in " + path_ + " are gone; put them back"};
-        if (!current_) state_ = state{.id = {random_bits(), random_bits()}};
+          throw store_error{errc::store_unavailable, "the files of " + std::string{State::kept_by} + " in " + path_ +
+                                                         " are gone; put them back"};
+        if (!current_) {
+          state_ = state{};
+          state_.id = {random_bits(), random_bits()};
+        }
         current_ = true;
         return state_;
       }
@@ -115,15 +125,25 @@ class generation_folder {
     }
   }
   state const& seen() const { return state_; }
+  /// Nobody said doubt() since it was read or published.
+  bool current() const { return current_; }
   /// What is in memory may differ from the disk: read again next time.
   void doubt() { current_ = false; }
   /// It doesn't, after all.
   void unchanged() { current_ = true; }
 
+  /// Gives all numbered files other names, that nothing reads.
+  void set_all_aside() {
+    for (auto const n : numbers()) files_.publish(folder_, generation_name(n), "damaged." + generation_name(n));
+    if (int const e = files_.sync(folder_)) throw_file_error(e, "sync the files", path_);
+    doubt();
+  }
+
   /// Makes the state in memory the next generation. Throws store_error where it is certain that nothing was published.
   publication publish() {
     current_ = false;
     auto const number = number_ + 1;
+    if (number == 0) throw store_error{errc::store_damaged, path_ + " " + std::string{highest_number}};
     encode(state_, bytes_);
     if (bytes_.size() > generation_header + generation_cap)
       throw store_error{errc::store_full, "the values kept in " + path_ + " are more than 256 MiB in all; keep less"};
@@ -131,25 +151,31 @@ class generation_folder {
     typename Files::handle file;
     if (int const e = files_.create(folder_, temporary, file)) throw_file_error(e, "make a file", path_);
     files_.lock(file);
+    SLUICE_CRASH_POINT("file made");
     if (int const e = files_.write(file, bytes_, 0)) {
       files_.remove(folder_, temporary);
       throw_file_error(e, "write a file", path_);
     }
+    SLUICE_CRASH_POINT("file written");
     if (int const e = files_.sync(file)) {
       files_.remove(folder_, temporary);
       if (is_full(e)) throw_file_error(e, "sync a file", path_);
       return publication::unknown;
     }
+    SLUICE_CRASH_POINT("file synced");
     if (int const e = files_.publish(folder_, temporary, generation_name(number))) {
       files_.remove(folder_, temporary);
       if (e == EEXIST || e == ENOENT) return publication::taken;
       if (is_full(e)) throw_file_error(e, "name a file", path_);
       return publication::unknown;
     }
+    SLUICE_CRASH_POINT("file named");
     if (files_.sync(folder_) || files_.list(folder_, names_)) return publication::unknown;
     auto const there = generation_numbers(names_);
     if (there.empty()) return publication::unknown;
+    SLUICE_CRASH_POINT("folder synced");
     clean_up(there);
+    SLUICE_CRASH_POINT("old files removed");
     if (there.back() != number) return publication::overtaken;
     number_ = number;
     current_ = true;

@@ -17,9 +17,19 @@
 
 namespace sluice { inline namespace v0 {
 
-/// The state of a folder of file_offsets.
+namespace detail {
+inline constexpr std::string_view generation_magic{"sluice\x1a\n", 8};
+inline constexpr std::uint32_t generation_version = 1;
+}  // namespace detail
+
+/// The state of a folder of file_offsets. A store that keeps more derives its own: with other constants, write_more() and
+/// read_more().
 template <class Late>
 struct basic_file_generation {
+  static constexpr std::string_view kept_by = "file_offsets";
+  static constexpr std::string_view magic = detail::generation_magic;
+  static constexpr std::uint32_t format_version = detail::generation_version;
+
   struct partition {
     bool there = false;  ///< false: the position is gone, only its fence is kept
     offset next{};
@@ -69,8 +79,6 @@ using file_generation = basic_file_generation<void>;
 
 namespace detail {
 
-inline constexpr std::string_view generation_magic{"sluice\x1a\n", 8};
-inline constexpr std::uint32_t generation_version = 1;
 inline constexpr std::size_t generation_header = 24;
 inline constexpr std::size_t generation_cap = std::size_t{256} << 20;
 inline constexpr std::string_view earlier_file_counts =
@@ -225,9 +233,10 @@ void encode(State const& g, std::string& out) {
     w.number(static_cast<std::int64_t>(j.when.time_since_epoch().count()));
     w.text(j.cause);
   }
-  std::string head{detail::generation_magic};
+  if constexpr (requires { g.write_more(w); }) g.write_more(w);
+  std::string head{State::magic};
   detail::byte_writer h{head};
-  h.number(detail::generation_version);
+  h.number(State::format_version);
   auto const body = std::string_view{out}.substr(detail::generation_header);
   std::string length;
   detail::byte_writer{length}.number(static_cast<std::uint64_t>(body.size()));
@@ -246,17 +255,19 @@ State parse_generation(std::string_view file_content, std::string const& file,
   };
   using namespace detail;
   byte_reader r{file_content};
-  if (r.take(generation_magic.size()) != generation_magic) throw damaged("this is no file of offsets");
+  if constexpr (requires { State::check_kind(file_content, file); }) State::check_kind(file_content, file);
+  if (r.take(State::magic.size()) != State::magic)
+    throw damaged(("this is no file of " + std::string{State::kept_by}).c_str());
   auto const version = r.number<std::uint32_t>();
   auto const crc = r.number<std::uint32_t>();
   auto const length = r.number<std::uint64_t>();
   if (!r.good() || length != file_content.size() - generation_header) throw damaged("its length is wrong");
   if (crc != crc32c(file_content.substr(16), crc32c(file_content.substr(0, 12))))
     throw damaged("its checksum is wrong");
-  if (version > generation_version)
+  if (version > State::format_version)
     throw store_error{errc::store_newer, file + " was written by a later version of sluice (format " +
                                              std::to_string(version) + ", this one reads up to " +
-                                             std::to_string(generation_version) + "); it was left as it is"};
+                                             std::to_string(State::format_version) + "); it was left as it is"};
   if (version == 0) throw damaged("its format version is 0");
 
   State g;
@@ -294,6 +305,7 @@ State parse_generation(std::string_view file_content, std::string const& file,
     j.when = wall_time{std::chrono::milliseconds{r.number<std::int64_t>()}};
     j.cause = r.text();
   }
+  if constexpr (requires { g.read_more(r); }) g.read_more(r);
   if (!r.at_end()) throw damaged("its content can't be read");
   return g;
 }

@@ -3,6 +3,7 @@
 /// A text lies in `results/TOPIC/NAME.PARTITION.FENCE`: one file for each claim, so an owner that was thought dead writes
 /// where nobody reads. What lies behind the valid length was never committed.
 #pragma once
+#include <sluice/detail/crash_point.hpp>
 #include <sluice/offset_store/file_folder.hpp>
 
 #include <map>
@@ -72,7 +73,8 @@ class text_writer {
     }
   }
 
-  open_file& opened(generation_folder<Files>& root, state const& now, text_key const& key, std::uint64_t valid) {
+  template <class Root>
+  open_file& opened(Root& root, state const& now, text_key const& key, std::uint64_t valid) {
     auto& files = root.files();
     if (open_.size() >= most_open && !open_.contains(key)) open_.clear();
     auto const [at, fresh] = open_.try_emplace(key);
@@ -103,8 +105,8 @@ class text_writer {
 
  public:
   /// Appends behind the valid bytes and syncs. False: the sync failed, so nobody knows.
-  bool append(generation_folder<Files>& root, state const& now, text_key const& key, std::uint64_t valid,
-              std::string_view text) {
+  template <class Root>
+  bool append(Root& root, state const& now, text_key const& key, std::uint64_t valid, std::string_view text) {
     auto& to = opened(root, now, key, valid);
     int e = to.size > valid ? root.files().truncate(to.file, valid) : 0;
     if (!e) e = root.files().write(to.file, text, valid);
@@ -112,16 +114,20 @@ class text_writer {
       open_.erase(key);
       fail(e, "write", root.path());
     }
+    SLUICE_CRASH_POINT("text written");
     to.size = valid + text.size();
-    if ((e = root.files().sync(to.file)) == 0) return true;
+    if ((e = root.files().sync(to.file)) == 0) {
+      SLUICE_CRASH_POINT("text synced");
+      return true;
+    }
     open_.erase(key);
     if (is_full(e)) fail(e, "sync", root.path());
     return false;
   }
 };
 
-template <class Files, class Key>
-std::string read_valid(generation_folder<Files>& root, Key const& key, std::uint64_t length) {
+template <class Files, class State, class Key>
+std::string read_valid(generation_folder<Files, State>& root, Key const& key, std::uint64_t length) {
   auto& files = root.files();
   typename Files::handle folder, file;
   auto const* in = &root.handle();
@@ -141,9 +147,9 @@ std::string read_valid(generation_folder<Files>& root, Key const& key, std::uint
                                              " is shorter than what was committed to it; put it back from a backup"};
 }
 
-template <class Files>
+template <class State = file_generation, class Files>
 std::string read_text(Files files, std::string const& directory, std::string const& name, std::string const& group) {
-  generation_folder<Files> folder{files, directory};
+  generation_folder<Files, State> folder{files, directory};
   std::string all;
   for (auto const& [key, length] : folder.newest().texts)
     if (key.name == name && (group.empty() || key.group == group)) all += read_valid(folder, key, length);

@@ -59,9 +59,10 @@ class basic_file_transaction {
   std::vector<undo> undo_{};
   lengths lengths_{};  // of texts, before what came behind the savepoint
 
-  template <class Files>
+  template <class Files, class Kind>
   friend class basic_file_store;
 
+ protected:
   basic_file_transaction() = default;
 
   void begin(state const& base, int directory, std::string const& group, std::span<move const> moves) {
@@ -78,7 +79,11 @@ class basic_file_transaction {
     texts_.clear();
     release_savepoint();
   }
+  std::string const& group() const { return *group_; }
+  state const& base() const { return *base_; }
+  std::span<move const> moves() const { return moves_; }
 
+ private:
   auto found(std::string_view name) {
     if (name.empty()) throw error{errc::bad_statement, "a value needs a name, this one is empty"};
     if (auto const at = values_.find(name); at != values_.end()) return at;

@@ -1,6 +1,8 @@
 /// \file offset_store/group_ledger.hpp  Our own record of what we claimed and committed in a Kafka group.
 #pragma once
+#include <sluice/detail/crash_point.hpp>
 #include <sluice/detail/late.hpp>
+#include <sluice/detail/nonce.hpp>
 #include <sluice/offset_store/group_note.hpp>
 #include <sluice/source/concept.hpp>
 
@@ -64,16 +66,19 @@ class basic_group_ledger {
   }
 
   fence new_fence(std::uint64_t last_turn) { return {last_turn + 1, random_()}; }
-  static std::int64_t wall_ms() {
-    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()).time_since_epoch().count();
-  }
+  static std::int64_t wall_ms() { return detail::wall_ms(); }
 
   /// Nothing where the move has yet to be stored; else the answer that our own record gives.
   std::optional<outcome> answered_here(move const& m) const {
     auto const* at = find(m.of);
     if (!usable() || !at || !at->there || at->mine != m.mine) return outcome::refused;
-    if (at->next == m.until) return outcome::applied;
+    if (at->next == m.until && m.from != m.until) return outcome::applied;
     return at->next == m.from ? std::nullopt : std::optional{outcome::refused};
+  }
+  /// Whether it is stored, as our own record tells. One that goes nowhere counts as stored where it holds.
+  bool is_stored(move const& m) const {
+    auto const known = answered_here(m);
+    return known ? *known == outcome::applied : m.from == m.until;
   }
   /// The move is stored, or remembered so that it will be.
   void moved(move const& m) {
@@ -104,7 +109,7 @@ class basic_group_ledger {
     for (auto const& r : rewinds) {
       claimed answer{.of = r.of, .next = r.to, .what = claimed::failed, .why = "claimed anew since"};
       if (auto const* at = find(r.of); usable() && at && at->mine == r.mine) {
-        answer.log.incarnation = std::max(at->log.incarnation + 1, wall_ms());
+        answer.log.incarnation = next_incarnation(at->log.incarnation, wall_ms());
         answer.mine = new_fence(at->mine.turn);
         commits.push_back(position_of(
             r.of, {.next = r.to, .log = answer.log, .mine = answer.mine, .partitions = at->partitions}, r.cause));
@@ -131,7 +136,9 @@ class basic_group_ledger {
     if (!usable()) return late<std::vector<outcome>, Late>(set.size(), outcome::refused);
     std::string failed;
     if (!quiet(by, failed)) return late<std::vector<outcome>, Late>(set.size(), outcome::postponed);
+    SLUICE_CRASH_POINT("commit to the group");
     auto outcomes = group_->store(set, by);
+    SLUICE_CRASH_POINT("committed to the group");
     outcomes.resize(set.size(), outcome::unknown);
     if (std::count(outcomes.begin(), outcomes.end(), outcome::unknown) > 0) abandon();
     return outcomes;

@@ -80,7 +80,7 @@ template <class Note>
 bool read_note_field(std::string_view name, std::string_view value, Note& note) {
   if (name == "n") return read_number(value, note.partitions) && note.partitions >= 0;
   if (name == "i") return read_number(value, note.log.incarnation);
-  if (name == "e") return read_number(value, note.log.leader_epoch);
+  if (name == "e") return read_number(value, note.log.leader_epoch) && note.log.leader_epoch >= -1;
   if (name == "t") return read_pair(value, note.mine.turn, note.mine.nonce);
   if (name == "id") return read_escaped(value, note.store_id);
   if (name == "c") return read_escaped(value, note.cause);

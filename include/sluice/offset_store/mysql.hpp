@@ -34,10 +34,11 @@ struct mysql_offsets {
   /// A file of certificates: the session must be encrypted then, and the server show one that they vouch for. Otherwise
   /// the client library's own defaults hold: Connector/C verifies what it can from 3.4 on, earlier ones don't encrypt.
   std::string tls_ca{};
-  std::string table = "sluice_offsets";  ///< others beside it: _topics, _rewinds, _meta, _skipped; at most 56 letters
-  bool create = true;                    ///< make the tables where they aren't; otherwise say what is to be run
-  bool mirror = true;                    ///< progress is shown in the source's group too, best effort
-  bool assume_durable = false;           ///< take a server that says it may lose what was committed
+  std::string table =
+      "sluice_offsets";         ///< others beside it: _topics, _rewinds, _meta, _skipped, _state; at most 56 letters
+  bool create = true;           ///< make the tables where they aren't; otherwise say what is to be run
+  bool mirror = true;           ///< progress is shown in the source's group too, best effort
+  bool assume_durable = false;  ///< take a server that says it may lose what was committed
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds statement_timeout{30'000};  ///< of one statement, the handler's too
   std::chrono::seconds lock_timeout{5};                 ///< how long another's transaction is waited for
@@ -93,6 +94,7 @@ class mysql_offset_store {
     return detail::answered(db_, set, by, [&](std::vector<claimed>& answers) {
       ready(by);
       positions_.of_group(group);
+      tx_.home_ = {tables_.with("_state"), tables_.with("_topics"), group};
       for (auto const& of : set) letters_.forget(of);
       detail::claiming{positions_, answers}.run(resolve, by);
     });
@@ -160,6 +162,7 @@ class mysql_offset_store {
 
   transaction& begin(std::span<move const>, time_point by) {
     ready(by);
+    if (std::exchange(tx_.state_is_wanted_, false)) tables_.prepare_state(by);
     db_.must("set transaction isolation level repeatable read; start transaction; savepoint sluice_begin", "begin", by);
     in_transaction_ = tx_.open_ = true;
     all_applied_ = tx_.savepoint_ = tx_.undone_ = false;

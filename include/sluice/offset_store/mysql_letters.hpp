@@ -14,12 +14,13 @@ class letters : public table_letters {
   void write(connection& db, tables const& t, std::string const& group, kept_letter const& k, time_point by) {
     must_be_known(k.table);
     auto const error = as_utf8(k.error);
-    parameters with{group,       k.of.topic,    k.of.partition, k.at,       k.incarnation, k.timestamp,
-                    blob(k.key), blob(k.value), error,          k.attempts, k.first};
-    auto const sql = "insert into " + t.named(k.table) +
-                     " (grp, topic, `partition`, `offset`, incarnation, `timestamp`, `key`, `value`, error, attempts,"
-                     " `first`) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on duplicate key update error = values(error),"
-                     " attempts = values(attempts)";
+    parameters with{group,       k.of.topic,    k.of.partition, k.at,  k.incarnation, k.timestamp,
+                    blob(k.key), blob(k.value), k.headers,      error, k.attempts,    k.first};
+    auto const sql =
+        "insert into " + t.named(k.table) +
+        " (grp, topic, `partition`, `offset`, incarnation, `timestamp`, `key`, `value`, headers, error,"
+        " attempts, `first`) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on duplicate key update error = values(error),"
+        " attempts = values(attempts)";
     try {
       prepared_.of(db, sql, by).run(db, with, by);
     } catch (store_error const&) { throw; } catch (sluice::error const& e) {  // the statement is the library's own

@@ -12,7 +12,8 @@
 ///       key of_partition (grp, topic, `partition`));
 ///     create table sluice_offsets_skipped (grp varchar(255) not null, topic varchar(255) not null,
 ///       `partition` integer not null, `offset` bigint not null, incarnation bigint not null, `timestamp` bigint not null,
-///       `key` longblob, `value` longblob, error longtext not null, attempts integer not null, `first` bigint not null,
+///       `key` longblob, `value` longblob, headers longtext, error longtext not null, attempts integer not null,
+///       `first` bigint not null,
 ///       primary key (grp, topic, `partition`, incarnation, `offset`));
 ///     create table sluice_offsets (grp varchar(255) not null, topic varchar(255) not null, `partition` integer not null,
 ///       next bigint not null, incarnation bigint not null, fence_turn bigint not null, fence_nonce bigint,
@@ -83,9 +84,35 @@ class tables {
     return true;
   }
 
+  /// The table for state, where a handler keeps some.
+  void prepare_state(time_point by) {
+    auto const name = name_ + "_state";
+    if (!is_there(name, by))
+      make(
+          name,
+          {table(name,
+                 "grp varchar(255) not null, name varchar(63) not null, topic "
+                 "varchar(255) not null, `partition` integer not null, `key` varbinary(700) not null, `value` longblob "
+                 "not null, due bigint, primary key (grp, name, topic, `partition`, `key`), key due (grp, name, topic, "
+                 "`partition`, due)")},
+          by);
+    check_shape(name,
+                {{"grp", "varchar"},
+                 {"name", "varchar"},
+                 {"topic", "varchar"},
+                 {"partition", "int"},
+                 {"key", "varbinary"},
+                 {"value", "longblob"},
+                 {"due", "bigint"}},
+                by);
+  }
+
   /// A table of records that were set aside, in the database of the others.
   void prepare_letters(std::string const& table, time_point by) {
-    if (!is_there(table, by)) make(table, {letters(table)}, by);
+    if (!is_there(table, by))
+      make(table, {letters(table)}, by);
+    else
+      add_headers(table, by);
     check_shape(table, letters_columns(), by);
   }
 
@@ -125,6 +152,29 @@ class tables {
               .append("). Have one who may run this, and grant the user select, insert, update on what it makes: ")
               .append(all));
     db_.fail(a.failed, "creating tables");
+  }
+
+  /// Tables of an earlier version lack the column.
+  void add_headers(std::string const& table, time_point by) {
+    auto const has = db_.must(
+        "select coalesce(sum(column_name in ('grp', 'attempts', 'first')), 0), coalesce(sum(column_name = 'headers'), "
+        "0)"
+        " from information_schema.columns where table_schema = " +
+            literal(in_) + " and table_name = " + literal(table),
+        "looking at tables", by);
+    if (has[0].number(0, 0) != 3 || has[0].number(0, 1) != 0) return;
+    auto const ddl = "alter table " + named(table) + " add column if not exists headers longtext";
+    auto const lacks = [&](std::string const& why) {
+      throw error(errc::bad_configuration, db_.at()
+                                               .append("the table ")
+                                               .append(table + " is of an earlier version and lacks the column headers")
+                                               .append(why + ". Have one who may run this: ")
+                                               .append(ddl));
+    };
+    if (!create_) lacks(", and .create is false");
+    auto const a = db_.ask(ddl, by);
+    if (is_missing_right(a.failed.code)) lacks(" (" + a.failed.message + ")");
+    if (!a.good()) db_.fail(a.failed, "adding a column to the table " + table);
   }
 
   void check_format(time_point by) {
@@ -209,6 +259,7 @@ class tables {
                          {"timestamp", "bigint"},
                          {"key", "longblob"},
                          {"value", "longblob"},
+                         {"headers", "longtext"},
                          {"error", "longtext"},
                          {"attempts", "int"},
                          {"first", "bigint"}});
@@ -221,10 +272,12 @@ class tables {
     return "grp varchar(255) not null, topic varchar(255) not null, `partition` integer not null, ";
   }
   std::string letters(std::string const& name) const {
-    return table(name, place() +
-                           "`offset` bigint not null, incarnation bigint not null, `timestamp` bigint not null, `key` "
-                           "longblob, `value` longblob, error longtext not null, attempts integer not null, `first` "
-                           "bigint not null, primary key (grp, topic, `partition`, incarnation, `offset`)");
+    return table(
+        name,
+        place() +
+            "`offset` bigint not null, incarnation bigint not null, `timestamp` bigint not null, `key` "
+            "longblob, `value` longblob, headers longtext, error longtext not null, attempts integer not null, `first` "
+            "bigint not null, primary key (grp, topic, `partition`, incarnation, `offset`)");
   }
   std::vector<std::string> creation() const {
     return {table(name_ + "_meta", "name varchar(255) not null primary key, value varchar(255) not null"),

@@ -1,6 +1,7 @@
 /// \file offset_store/mysql_transaction.hpp  What a transactional handler writes its results with, beside the offsets.
 #pragma once
 #include <sluice/offset_store/mysql_columns.hpp>
+#include <sluice/state/store.hpp>
 
 #include <ranges>
 
@@ -45,6 +46,9 @@ class mysql_transaction {
   bool open_ = false;
   bool undone_ = false;  // by the server: its savepoints are gone with it
   bool savepoint_ = false;
+  detail::sql_home home_{};
+  bool state_is_there_ = false;   // its table
+  bool state_is_wanted_ = false;  // by a handler: it is made before the next transaction
 
  public:
   explicit mysql_transaction(detail::mysql::connection& db) : db_(db) {}
@@ -97,6 +101,9 @@ class mysql_transaction {
   /// For what the client library can do beyond this. The session is the store's: don't close it, nor end its transaction.
   MYSQL* native_handle() const { return db_.get(); }
 
+  /// Where the library's own state lies in this database.
+  detail::sql_home const& home() const { return home_; }
+
   /// What follows can be undone alone; one at a time. Used around each record where only the failing one may be left out.
   void savepoint() {
     own("savepoint sluice_record");
@@ -115,6 +122,8 @@ class mysql_transaction {
  private:
   friend mysql_offset_store;
   friend mysql_statement;
+  template <class>
+  friend class detail::state_store;
 
   static constexpr unsigned no_savepoint = 1305;
 

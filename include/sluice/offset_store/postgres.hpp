@@ -23,11 +23,12 @@ struct postgres_offsets {
   static constexpr bool records_skips = true;
   static constexpr bool keeps_tables = true;
 
-  std::string connection{};              ///< a libpq connection string ("host=… dbname=… user=…") or postgresql:// URI
-  std::string table = "sluice_offsets";  ///< others beside it: _topics, _rewinds, _meta, _skipped; at most 54 letters
-  bool create = true;                    ///< make the tables where they aren't; otherwise say what is to be run
-  bool mirror = true;                    ///< progress is shown in the source's group too, best effort
-  bool assume_durable = false;           ///< take a server with fsync or full_page_writes off
+  std::string connection{};  ///< a libpq connection string ("host=… dbname=… user=…") or postgresql:// URI
+  std::string table =
+      "sluice_offsets";         ///< others beside it: _topics, _rewinds, _meta, _skipped, _state; at most 54 letters
+  bool create = true;           ///< make the tables where they aren't; otherwise say what is to be run
+  bool mirror = true;           ///< progress is shown in the source's group too, best effort
+  bool assume_durable = false;  ///< take a server with fsync or full_page_writes off
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds statement_timeout{30'000};  ///< of one statement, the handler's too
   /// How long another's transaction is waited for, the making of the tables too.
@@ -86,6 +87,7 @@ class postgres_offset_store {
     return detail::answered(db_, set, by, [&](std::vector<claimed>& answers) {
       ready(by);
       positions_.of_group(group);
+      tx_.home_ = {tables_.with("_state"), tables_.with("_topics"), group};
       for (auto const& of : set) letters_.forget(of);
       detail::postgres::claims claims{db_, positions_};
       detail::claiming{claims, answers}.run(resolve, by);
@@ -148,6 +150,7 @@ class postgres_offset_store {
 
   transaction& begin(std::span<move const>, time_point by) {
     ready(by);
+    if (std::exchange(tx_.state_is_wanted_, false)) tables_.prepare_state(by);
     db_.must_one({"begin isolation level repeatable read"}, "begin", by);
     in_transaction_ = tx_.open_ = true;
     all_applied_ = tx_.savepoint_ = false;

@@ -223,9 +223,12 @@ class connection {
     std::string host, address, port;
     for (auto const* o = parsed.get(); o->keyword; ++o) {
       if (!o->val) continue;
-      if (std::string_view{o->keyword} == "host") host = o->val;
-      if (std::string_view{o->keyword} == "hostaddr") address = o->val;
-      if (std::string_view{o->keyword} == "port") port = o->val;
+      std::string_view const key = o->keyword, value = o->val;  // blanks may be before it; errors name hosts
+      if (key != "password" && value.find("password=") != value.npos)
+        bad(".connection: " + std::string{key} + " has \"password=\" in its value: where it is empty, write ''");
+      if (key == "host") host = value;
+      if (key == "hostaddr") address = value;
+      if (key == "port") port = value;
     }
     if (port.find_first_not_of("0123456789,") != port.npos) bad(".connection: the port is no number");
     auto const all = split(host), addresses = split(address), ports = split(port);

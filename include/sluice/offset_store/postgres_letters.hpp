@@ -26,11 +26,12 @@ class letters : public table_letters {
     std::string error = k.error;
     std::replace(error.begin(), error.end(), '\0', ' ');
     return {"insert into " + t.named(k.table) +
-                " (grp, topic, partition, \"offset\", incarnation, timestamp, \"key\", value, error, attempts,"
-                " \"first\") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (grp, topic, partition,"
+                " (grp, topic, partition, \"offset\", incarnation, timestamp, \"key\", value, headers, error,"
+                " attempts, \"first\") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (grp, "
+                "topic, partition,"
                 " incarnation, \"offset\") do update set error = excluded.error, attempts = excluded.attempts",
             parameters::of(group, k.of.topic, k.of.partition, k.at, k.incarnation, k.timestamp, blob(k.key),
-                           blob(k.value), as_utf8(error), k.attempts, k.first)};
+                           blob(k.value), k.headers, as_utf8(error), k.attempts, k.first)};
   }
 };
 

@@ -14,7 +14,7 @@
 ///     create index sluice_offsets_rewinds_of on sluice_offsets_rewinds (grp, topic, partition);
 ///     create table sluice_offsets_skipped (grp text not null, topic text not null, partition integer not null,
 ///       "offset" bigint not null, incarnation bigint not null, timestamp bigint not null, "key" bytea, value bytea,
-///       error text not null, attempts integer not null, "first" bigint not null,
+///       headers text, error text not null, attempts integer not null, "first" bigint not null,
 ///       primary key (grp, topic, partition, incarnation, "offset"));
 ///     create table sluice_offsets_meta (name text primary key, value text not null);
 ///     insert into sluice_offsets_meta values ('format', '1');
@@ -83,15 +83,36 @@ class tables {
     return true;
   }
 
+  /// The table for state, where a handler keeps some.
+  void prepare_state(time_point by) {
+    auto const table = name_ + "_state";
+    auto const there = db_.must_one(
+        {"select 1 from pg_tables where schemaname = $1 and tablename = $2", parameters::of(schema_, table)},
+        "looking for tables", by);
+    if (there.rows() == 0)
+      make(table,
+           {"create table if not exists " + in_quotes(table) +
+                " (grp text not null, name text not null, topic text not null, partition integer not null, \"key\" "
+                "bytea not null, value bytea not null, due bigint, primary key (grp, name, topic, partition, \"key\"))",
+            "create index if not exists " + in_quotes(name_ + "_statedue") + " on " + in_quotes(table) +
+                " (grp, name, topic, partition, due) where due is not null"},
+           by);
+    check_shape(table, "grp, name, topic, partition, \"key\", value, due", {25, 25, 25, 23, 17, 17, 20}, by);
+  }
+
   /// A table of records that were set aside, in the schema of the others.
   void prepare_letters(std::string const& table, time_point by) {
     auto const there = db_.must_one(
         {"select 1 from pg_tables where schemaname = $1 and tablename = $2", parameters::of(schema_, table)},
         "looking for tables", by);
-    if (there.rows() == 0) make(table, {letters(table)}, by);
+    if (there.rows() == 0)
+      make(table, {letters(table)}, by);
+    else
+      add_headers(table, by);
     check_shape(table,
-                "grp, topic, partition, \"offset\", incarnation, timestamp, \"key\", value, error, attempts, \"first\"",
-                {25, 25, 23, 20, 20, 20, 17, 17, 25, 23, 20}, by);
+                "grp, topic, partition, \"offset\", incarnation, timestamp, \"key\", value, headers, error, attempts, "
+                "\"first\"",
+                {25, 25, 23, 20, 20, 20, 17, 17, 25, 25, 23, 20}, by);
   }
 
  private:
@@ -142,6 +163,29 @@ class tables {
     }
   }
 
+  /// Tables of an earlier version lack the column.
+  void add_headers(std::string const& table, time_point by) {
+    auto const has = db_.must_one(
+        {"select count(*) filter (where a.attname in ('grp', 'attempts', 'first')), count(*) filter (where a.attname ="
+         " 'headers') from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid ="
+         " c.relnamespace where n.nspname = $1 and c.relname = $2 and not a.attisdropped",
+         parameters::of(schema_, table)},
+        "looking at tables", by);
+    if (has.number(0, 0) != 3 || has.number(0, 1) != 0) return;
+    auto const ddl = "alter table " + named(table) + " add column if not exists headers text";
+    auto const lacks = [&](std::string const& why) {
+      throw error(errc::bad_configuration, db_.at()
+                                               .append("the table ")
+                                               .append(table + " is of an earlier version and lacks the column headers")
+                                               .append(why + ". Have this run by its owner: ")
+                                               .append(ddl));
+    };
+    if (!create_) lacks(", and .create is false");
+    auto const r = db_.ask_one({ddl}, by);
+    if (r.state() == "42501") lacks(" (" + connection::message_of(r) + ")");
+    if (!r.good()) db_.fail(r, "adding a column to the table " + table);
+  }
+
   void check_format(time_point by) {
     auto const r =
         db_.must_one({"select value from " + with("_meta") + " where name = 'format'"}, "reading the format", by);
@@ -181,7 +225,7 @@ class tables {
     return "create table if not exists " + in_quotes(table) + " " + place() +
            "\"offset\" bigint not null, incarnation bigint not null, timestamp bigint not null, \"key\" bytea, value "
            "bytea, "
-           "error text not null, attempts integer not null, \"first\" bigint not null, "
+           "headers text, error text not null, attempts integer not null, \"first\" bigint not null, "
            "primary key (grp, topic, partition, incarnation, \"offset\"))";
   }
   std::vector<std::string> creation() const {

@@ -2,6 +2,7 @@
 #pragma once
 #include <sluice/offset_store/postgres_columns.hpp>
 #include <sluice/offset_store/postgres_rows.hpp>
+#include <sluice/state/store.hpp>
 
 #include <ranges>
 
@@ -48,6 +49,9 @@ class postgres_transaction {
   unsigned long long names_ = 0;
   bool open_ = false;
   bool savepoint_ = false;
+  detail::sql_home home_{};
+  bool state_is_there_ = false;   // its table
+  bool state_is_wanted_ = false;  // by a handler: it is made before the next transaction
 
   static constexpr std::size_t most_prepared = 64;
   static constexpr std::size_t rows_at_once = 20'000;
@@ -130,6 +134,9 @@ class postgres_transaction {
   /// For what libpq can do beyond this. The session is the store's: don't close it, nor end its transaction.
   PGconn* native_handle() const { return db_.get(); }
 
+  /// Where the library's own state lies in this database.
+  detail::sql_home const& home() const { return home_; }
+
   /// What follows can be undone alone; one at a time. Used around each record where only the failing one may be left out.
   void savepoint() {
     own("savepoint sluice_record");
@@ -148,6 +155,8 @@ class postgres_transaction {
  private:
   friend postgres_offset_store;
   friend postgres_statement;
+  template <class>
+  friend class detail::state_store;
 
   time_point limit() const { return db_.own_limit(); }
 

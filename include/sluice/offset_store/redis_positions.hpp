@@ -20,7 +20,10 @@ class key_names {
   std::string topics() const { return slot_ + ":offsets:"; }
   std::string topic(std::string_view topic) const { return topics() + file_name(topic); }
   std::string rewinds() const { return slot_ + ":rewinds"; }
-  bool are_ours(std::string_view key) const { return key.starts_with(topics()) || key == rewinds(); }
+  std::string states() const { return slot_ + ":state:"; }
+  bool are_ours(std::string_view key) const {
+    return key.starts_with(topics()) || key == rewinds() || key.starts_with(states());
+  }
 };
 
 /// A script's keys of topics: each once.

@@ -276,8 +276,25 @@ change(changes)
 return {tag, 'applied', answer}
 )lua"};
 
-inline constexpr std::array all_scripts{&claim_script, &advance_script, &record_script, &release_script,
-                                        &commit_script};
+/// KEYS: hashes. ARGV: for each the number of its fields that are wanted, and those. Answers `ok` and a text for each field;
+/// empty where there is none.
+inline constexpr script read_script{5, R"lua(
+local answer = {tag, 'ok'}
+for _, key in ipairs(KEYS) do
+  local left = count()
+  while left > 0 do
+    local fields = {}
+    for i = 1, math.min(left, 1000) do fields[i] = arg() end
+    local found = redis.call('HMGET', key, unpack(fields))
+    for i = 1, #fields do answer[#answer + 1] = found[i] or '' end
+    left = left - #fields
+  end
+end
+return answer
+)lua"};
+
+inline constexpr std::array all_scripts{&claim_script,   &advance_script, &record_script,
+                                        &release_script, &commit_script,  &read_script};
 inline constexpr std::size_t number_of_scripts = all_scripts.size();
 
 }}}  // namespace sluice::v0::detail::redis

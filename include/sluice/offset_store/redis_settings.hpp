@@ -137,8 +137,9 @@ class introduction {
       for (std::size_t i = 0; i + 1 < r.elements; i += 2)
         if (text(*r.element[i]) == name) found = text(*r.element[i + 1]);
       if (found != wanted)
-        fail(errc::bad_configuration, std::string{"would lose offsets: its "} + name + " is " + std::string{found} +
-                                          ", and must be " + wanted + "; lossy_redis_offsets asks for no durability");
+        fail(errc::bad_configuration, std::string{"would lose offsets: its "} + name + " is " +
+                                          without_citations(found) + ", and must be " + wanted +
+                                          "; lossy_redis_offsets asks for no durability");
     }
     if (!failed(info) && makes_first_file(text(info)))
       fail(errc::store_unavailable,

@@ -3,6 +3,7 @@
 #include <sluice/detail/hand.hpp>
 #include <sluice/offset_store/redis_positions.hpp>
 #include <sluice/record.hpp>
+#include <sluice/state/store.hpp>
 
 #include <cmath>
 #include <concepts>
@@ -76,6 +77,8 @@ class redis_transaction {
   std::size_t words_ = 0;
   detail::cursor const* at_ = nullptr;
   std::optional<detail::cursor> failed_{};
+  std::unordered_map<std::string, std::unordered_map<std::string, std::string>>
+      state_{};  // rows written; empty: removed
 
   static constexpr std::size_t most_words = 1'000'000;  // Redis takes 1,048,576 in one command
 
@@ -119,6 +122,8 @@ class redis_transaction {
  private:
   template <bool>
   friend class basic_redis_offset_store;
+  template <class>
+  friend class detail::state_store;
 
   void begin() {
     clear();
@@ -129,21 +134,25 @@ class redis_transaction {
     commands_.clear();
     keys_.clear();
     numbers_.clear();
+    state_.clear();
     words_ = 0;
   }
 
   void add(char const* name, redis_value const& key, std::vector<std::string> arguments) {
     if (names_.are_ours(key.text()))
       throw error(errc::bad_statement, "redis: a key that begins with " + names_.slot() +
-                                           ":offsets: or :rewinds is the store's own: choose another name");
+                                           ":offsets:, :state: or :rewinds is the store's own: choose another name");
+    keep(name, key.text(), std::move(arguments));
+  }
+  void keep(char const* name, std::string const& key, std::vector<std::string> arguments) {
     auto const words = 4 + arguments.size();
     if (words_ + words > most_words)
       throw error(errc::bad_statement,
                   "redis: the batch's commands are too many for one script (a million words): give "
                   "micro_batch.max_records a smaller number");
     words_ += words;
-    auto const [at, fresh] = numbers_.try_emplace(key.text(), keys_.size());
-    if (fresh) keys_.push_back(key.text());
+    auto const [at, fresh] = numbers_.try_emplace(key, keys_.size());
+    if (fresh) keys_.push_back(key);
     commands_.push_back({name, at->second, std::move(arguments), at_ ? *at_ : detail::cursor{}});
   }
 

@@ -23,7 +23,7 @@ struct sqlite_offsets {
   static constexpr bool is_local = true;
 
   std::string path{};                            ///< created, readable for its owner only, where it isn't
-  std::string table = "sluice_offsets";          ///< others beside it: _topics, _rewinds, _meta, _skipped
+  std::string table = "sluice_offsets";          ///< others beside it: _topics, _rewinds, _meta, _skipped, _state
   std::chrono::milliseconds lock_timeout{5000};  ///< how long another's transaction is waited for
   bool mirror = true;                            ///< progress is shown in the source's group too, best effort
 
@@ -222,6 +222,7 @@ class sqlite_offset_store {
   void select(std::string const& group) {
     group_ = group;
     positions_->of_group(group);
+    tx_.home_ = {"\"" + config_.table + "_state\"", "\"" + config_.table + "_topics\"", group};
   }
 
   /// Answers for each of `set`, busy or failed where the database can't be had.

@@ -1,5 +1,6 @@
 /// \file offset_store/sqlite_connection.hpp  An SQLite file, opened so that a commit is durable, with deadlines and errors by what they mean.
 #pragma once
+#include <sluice/detail/crash_point.hpp>
 #include <sluice/detail/network_file_system.hpp>
 #include <sluice/detail/sql_text.hpp>
 #include <sluice/error.hpp>
@@ -144,8 +145,10 @@ class connection {
   /// Throws commit_unknown where it may have happened: then reopen() comes next. Any other error: rolled back.
   void commit() {
     sqlite3_stmt* s = prepare("commit");
+    SLUICE_CRASH_POINT("sqlite commit");
     sqlite3_step(s);
     auto const rc = sqlite3_finalize(s);
+    SLUICE_CRASH_POINT("sqlite committed");
     if (rc == SQLITE_OK) return;
     if ((rc & 0xFF) == SQLITE_IOERR) throw commit_unknown(errc::store_unavailable, said(rc, "commit"));
     auto const what = said(rc, "commit");

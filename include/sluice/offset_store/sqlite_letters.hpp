@@ -14,24 +14,23 @@ class letters {
   kept_letters waiting_{};
 
  public:
-  /// Creates the table where it is absent. Throws error(bad_configuration) for a table of another shape.
+  /// Creates the table where it is absent, and adds the column for headers to one of an earlier version. Throws
+  /// error(bad_configuration) for a table of another shape.
   void prepare(connection& db, std::string const& t) {
     if (tables_.contains(t)) return;
-    if (!db.has_table(t)) {
-      db.begin(time_point::max());
-      try {
-        db.run(
-            "create table if not exists \"" + t +
-            "\" (grp text not null, topic text not null, partition integer not null, \"offset\" integer not null, "
-            "incarnation integer not null, timestamp integer not null, \"key\" blob, value blob, error text not null, "
-            "attempts integer not null, \"first\" integer not null, "
-            "primary key (grp, topic, partition, incarnation, \"offset\")) strict");
-        db.commit();
-      } catch (...) {
-        db.rollback();
-        throw;
-      }
-    }
+    if (!db.has_table(t))
+      in_transaction(db, [&] {
+        db.run("create table if not exists \"" + t +
+               "\" (grp text not null, topic text not null, partition integer not null, \"offset\" integer not null, "
+               "incarnation integer not null, timestamp integer not null, \"key\" blob, value blob, headers text, "
+               "error text not null, "
+               "attempts integer not null, \"first\" integer not null, "
+               "primary key (grp, topic, partition, incarnation, \"offset\")) strict");
+      });
+    else if (lacks_headers(db, t))
+      in_transaction(db, [&] {
+        if (lacks_headers(db, t)) db.run("alter table \"" + t + "\" add column headers text");
+      });
     tables_[t] = make(db, t);
   }
   /// Finalises the statements; the waiting letters stay.
@@ -46,7 +45,8 @@ class letters {
   void write(std::string const& group, std::string const& table, dead_letter const& l) {
     auto const r = l.what;
     insert(table).run(group, r.topic(), r.partition(), r.offset(), r.incarnation(), r.timestamp(),
-                      blob(r.has_key(), r.key_text()), blob(!r.is_tombstone(), r.text()), l.error, l.attempts, l.first);
+                      blob(r.has_key(), r.key_text()), blob(!r.is_tombstone(), r.text()), headers_column(r), l.error,
+                      l.attempts, l.first);
   }
   /// For the next advance of its partition.
   void keep(std::string const& table, dead_letter const& l) {
@@ -56,13 +56,31 @@ class letters {
   void write_waiting(std::string const& group, topic_partition const& of) {
     waiting_.each_of(of, [&](kept_letter const& k) {
       insert(k.table).run(group, k.of.topic, k.of.partition, k.at, k.incarnation, k.timestamp, blob(k.key),
-                          blob(k.value), k.error, k.attempts, k.first);
+                          blob(k.value), k.headers, k.error, k.attempts, k.first);
     });
   }
   bool empty() const { return waiting_.empty(); }
   void forget(topic_partition const& of) { waiting_.forget(of); }
 
  private:
+  template <class Change>
+  static void in_transaction(connection& db, Change change) {
+    db.begin(time_point::max());
+    try {
+      change();
+      db.commit();
+    } catch (...) {
+      db.rollback();
+      throw;
+    }
+  }
+  /// Of tables that an earlier version made, as far as can be seen.
+  static bool lacks_headers(connection& db, std::string const& t) {
+    auto const has = [&](char const* column) {
+      return db.text("select 1 from pragma_table_info('" + t + "') where name = '" + column + "'") == "1";
+    };
+    return has("grp") && has("attempts") && has("first") && !has("headers");
+  }
   static bytes blob(bool there, std::string_view text) {
     static constexpr std::byte none{};
     if (!there) return {};
@@ -76,8 +94,9 @@ class letters {
     return std::make_unique<statement>(
         db,
         "insert into \"" + t +
-            "\" (grp, topic, partition, \"offset\", incarnation, timestamp, \"key\", value, error, attempts, \"first\")"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (grp, topic, partition, incarnation, \"offset\")"
+            "\" (grp, topic, partition, \"offset\", incarnation, timestamp, \"key\", value, headers, error, attempts,"
+            " \"first\") values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (grp, topic, partition, incarnation, "
+            "\"offset\")"
             " do update set error = excluded.error, attempts = excluded.attempts",
         "setting a record aside");
   } catch (store_error const& e) {

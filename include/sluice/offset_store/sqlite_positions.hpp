@@ -208,7 +208,7 @@ class positions {
     std::int64_t last = 0;
     last_life_.first([&](sqlite_row r) { last = r.get<std::optional<std::int64_t>>(0).value_or(0); }, group_, of.topic,
                      of.partition);
-    create_.run(group_, of.topic, of.partition, next.value_or(offset{gone}), std::max(last + 1, wall_ms()));
+    create_.run(group_, of.topic, of.partition, next.value_or(offset{gone}), next_incarnation(last, wall_ms()));
   }
   /// A new fence for a position that was found.
   fence claim(topic_partition const& of, stored_position const& p) {
@@ -237,7 +237,7 @@ class positions {
     auto const from = p.next;
     p.next = r.to;
     p.mine = {p.mine.turn + 1, random_64()};
-    p.log = {.incarnation = std::max(p.log.incarnation + 1, now)};
+    p.log = {.incarnation = next_incarnation(p.log.incarnation, now)};
     rewind_.run(p.next, p.log.incarnation, bits(p.mine.turn), bits(p.mine.nonce), group_, r.of.topic, r.of.partition);
     note_.run(group_, r.of.topic, r.of.partition, r.cause, p.missing ? offset{gone} : from, r.to, p.log.incarnation,
               now);

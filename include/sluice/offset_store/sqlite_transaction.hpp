@@ -99,6 +99,7 @@ class sqlite_transaction {
   std::size_t last_ = 0;
   std::uint64_t clock_ = 0;
   bool savepoint_ = false;
+  detail::sql_home home_{};
 
   static constexpr std::size_t most_cached = 64;
 
@@ -131,6 +132,9 @@ class sqlite_transaction {
 
   /// For what SQLite can do beyond this. The connection is the store's: don't close it.
   sqlite3* native_handle() const { return db_.get(); }
+
+  /// Where the library's own state lies in this file.
+  detail::sql_home const& home() const { return home_; }
 
   /// What follows can be undone alone; one at a time. Used around each record where only the failing one may be left out.
   void savepoint() {

@@ -1,5 +1,6 @@
 /// \file offset_store/state_store.hpp  A store whose medium keeps all positions of a group as one state, replaced as a whole.
 #pragma once
+#include <sluice/detail/crash_point.hpp>
 #include <sluice/offset_store/file_claims.hpp>
 #include <sluice/policy.hpp>
 
@@ -69,7 +70,9 @@ class basic_state_store {
           return detail::publication::yes;
         }
       }
+      SLUICE_CRASH_POINT("publish a state");
       auto const how = medium_.publish(by);
+      SLUICE_CRASH_POINT("state published");
       if (how == detail::publication::yes || how == detail::publication::unknown) return how;
     }
   }

@@ -194,6 +194,7 @@ class folder {
   publication publish(time_point by) {
     current_ = false;
     auto const number = number_ + 1;
+    if (number == 0) throw store_error(errc::store_damaged, name() + " " + std::string{highest_number});
     encode(state_, bytes_);
     auto const file = path_ + "/" + std::string{temporary_prefix} + padded(number) + "." + hex16(random_bits());
     auto const made = ask_in_two_steps("PUT", file, "CREATE&overwrite=false", bytes_, by);

@@ -341,8 +341,8 @@ class zookeeper_offset_store {
             to_string(r.of) + (nodes.state ? ": another program has set its offset" : ": another owner has claimed it");
         continue;
       }
-      auto const life =
-          std::max({nodes.state->log.incarnation + 1, detail::wall_ms(), text.highest_incarnation(r.of.partition) + 1});
+      auto const life = detail::next_incarnation(
+          std::max(nodes.state->log.incarnation, text.highest_incarnation(r.of.partition)), detail::wall_ms());
       operations one;
       one.remove(questions[3 * n + 2].path, nodes.state_version);
       one.create(questions[3 * n + 3].path, detail::position_words(r.to, mine(i), {.incarnation = life}));

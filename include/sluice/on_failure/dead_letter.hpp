@@ -7,7 +7,8 @@
 namespace sluice { inline namespace v0 {
 
 /// A row for each record that could not be handled, in the transaction that advances over it. The table is created where
-/// it is not there: topic, partition, offset, incarnation, timestamp, key, value, error, attempts, first.
+/// it is not there: topic, partition, offset, incarnation, timestamp, key, value, headers (JSON:
+/// `[["name","base64"],…]`; null where there are none), error, attempts, first. `sluice-letters` puts them back.
 /// With at_most_once it is written after the fact, with the next advance of its partition: best effort.
 struct dead_letter_table {
   using slot = on_failure_slot;

@@ -1,5 +1,6 @@
 /// \file on_failure/dead_letter_file.hpp  Dead letters as lines of JSON in a file, durable before anything is advanced.
 #pragma once
+#include <sluice/detail/crash_point.hpp>
 #include <sluice/detail/files.hpp>
 #include <sluice/detail/late.hpp>
 #include <sluice/detail/letter_json.hpp>
@@ -11,8 +12,9 @@
 namespace sluice { inline namespace v0 {
 
 /// One line for each record that could not be handled: topic, partition, offset, incarnation, timestamp (ms since 1970),
-/// key and value (base64, or null), error, attempts, first (ms since 1970, when it failed for the first time). The same
-/// letter may come twice, after a crash or a failed flush: topic, incarnation, partition and offset tell.
+/// key and value (base64, or null), headers (`[["name","base64"],…]`, null for one without a value), error, attempts,
+/// first (ms since 1970, when it failed for the first time). The same letter may come twice, after a crash or a failed
+/// flush: topic, incarnation, partition and offset tell. `sluice-letters` puts them back.
 ///
 /// The file is made where it isn't there, mode 0600, and never shrinks but for a last line that was cut short by a crash.
 /// Several consumers may share it. With file_offsets and transactional the letters go into the store's own text file of
@@ -34,7 +36,7 @@ struct dead_letter_file {
 
 template <class Files>
 class dead_letter_file::basic_runtime {
-  Files files_{};
+  Files files_;
   std::string path_;
   std::size_t max_bytes_;
   typename Files::handle file_{};
@@ -64,14 +66,14 @@ class dead_letter_file::basic_runtime {
 
  public:
   /// Throws error(bad_configuration) where the file can't be made or opened.
-  basic_runtime(std::string path, std::size_t max_bytes) : path_(std::move(path)), max_bytes_(max_bytes) {
+  basic_runtime(std::string path, std::size_t max_bytes, Files files = {})
+      : files_(std::move(files)), path_(std::move(path)), max_bytes_(max_bytes) {
     auto const refuse = [&](int code) {
       throw error{errc::bad_configuration, "dead_letter_file.path: can't write to '" + path_ + "' (" +
                                                detail::errno_text(code) + "); name a file in a folder that is there"};
     };
     if (path_.empty()) throw error{errc::bad_configuration, "dead_letter_file.path is empty; name a file"};
-    if (int const e = files_.opened(::open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600), file_))
-      refuse(e);
+    if (int const e = files_.open_or_make(path_, file_)) refuse(e);
     std::uint64_t size = 0;
     if (int const e = files_.size(file_, size)) refuse(e);
     auto const slash = path_.rfind('/');
@@ -81,7 +83,7 @@ class dead_letter_file::basic_runtime {
     if (e) refuse(e);
     if (!files_.lock(file_)) return;  // another one writes, and cuts
     if (auto const end = whole_lines(); end < size) check(files_.truncate(file_, end), "cutting half a line");
-    ::flock(file_.get(), LOCK_UN);
+    files_.unlock(file_);
   }
   basic_runtime(basic_runtime const&) = delete;
   basic_runtime& operator=(basic_runtime const&) = delete;
@@ -97,15 +99,16 @@ class dead_letter_file::basic_runtime {
       std::this_thread::sleep_for(std::chrono::milliseconds{1});
     }
     struct unlock {
-      int fd;
-      ~unlock() { ::flock(fd, LOCK_UN); }
-    } const at_the_end{file_.get()};
+      basic_runtime& self;
+      ~unlock() { self.files_.unlock(self.file_); }
+    } const at_the_end{*this};
     auto const end = whole_lines();
     if (waiting_.size() > max_bytes_ || end > max_bytes_ - waiting_.size())
       fail("it would be longer than max_bytes, " + std::to_string(max_bytes_) + "; move it away or allow more");
     check(files_.truncate(file_, end), "cutting half a line");
     int e = files_.write(file_, waiting_, end);
-    if (!e) e = ::fdatasync(file_.get()) < 0 ? errno : 0;
+    SLUICE_CRASH_POINT("letters written");
+    if (!e) e = files_.sync_data(file_);
     if (e) {
       files_.truncate(file_, end);
       check(e, "writing");

@@ -7,7 +7,7 @@
 namespace sluice { inline namespace v0 {
 
 /// The record's key, value and headers as they were, with headers that say where it came from and why (`sluice.topic`,
-/// `sluice.partition`, `sluice.offset`, `sluice.timestamp`, `sluice.error`, `sluice.attempts`, `sluice.first`). The topic is
+/// `sluice.partition`, `sluice.offset`, `sluice.timestamp`, `sluice.error`, `sluice.attempts`, `sluice.first`); `sluice-letters` puts them back. The topic is
 /// on the source's brokers and must exist there, or be created by them. A repeated batch may repeat its letters.
 struct dead_letter_topic {
   using slot = on_failure_slot;

@@ -7,6 +7,7 @@
 /// missing and nothing else.
 #pragma once
 #include <sluice/batch.hpp>
+#include <sluice/detail/crash_point.hpp>
 #include <sluice/detail/file_names.hpp>
 #include <sluice/detail/late.hpp>
 #include <sluice/detail/made_folders.hpp>
@@ -75,7 +76,8 @@ int range_end(Files& files, typename Files::handle const& in, std::string const&
 
 }  // namespace detail
 
-/// A handler for the `idempotent` delivery. `format(record, std::string& out)` appends a record's text to `out`. Files are
+/// A handler for the `idempotent` delivery. `format(record, std::string& out)` appends a record's text to `out`; where it has
+/// begin(std::string& out) and end(std::string& out), these are called for each file. Files are
 /// on the disk before the handler returns: three syncs for each partition in the batch; the text of a batch is held in
 /// memory. One thread.
 ///
@@ -167,9 +169,11 @@ class files_by_range {
         check(files_.write(file, text_, 0), "write a file");
         check(files_.sync(file), "sync a file");
         check(files_.sync(inside), "sync a folder");
+        SLUICE_CRASH_POINT("range written");
         e = files_.publish_directory(folder, temporary,
                                      detail::padded(incarnation) + "-" + detail::padded(from.value()));
       }
+      SLUICE_CRASH_POINT("range named");
       if (e != EEXIST && e != ENOENT) check(e, "name a folder");
       if (e) return remove_folder(folder, temporary), false;
     } catch (...) {
@@ -202,7 +206,9 @@ class files_by_range {
       auto const until = behind == known.ranges.end() ? range.until : std::min(range.until, behind->first);
       text_.clear();
       while (next != records.end() && (*next).offset() < from) ++next;
+      if constexpr (requires { format_.begin(text_); }) format_.begin(text_);
       for (auto r = next; r != records.end() && (*r).offset() < until; ++r) format_(*r, text_);
+      if constexpr (requires { format_.end(text_); }) format_.end(text_);
       if (publish(folder, range.incarnation, from, until)) {
         known.ranges[from] = until;
         from = until;
@@ -276,18 +282,23 @@ std::vector<range_file> list_files(Files files, std::string const& directory, to
 }
 
 template <class Files>
+void read_file(Files& files, std::string const& directory, topic_partition const& of, range_file const& one,
+               std::string& text) {
+  typename Files::handle partition, folder, file;
+  std::uint64_t size = 0;
+  int e = open_ranges(files, directory, of, partition);
+  if (!e) e = files.open_directory(partition, padded(one.incarnation) + "-" + padded(one.from.value()), folder);
+  if (!e) e = files.open_to_read(folder, one.path.substr(one.path.rfind('/') + 1), file);
+  if (!e) e = files.size(file, size);
+  if (!e) e = files.read(file, 0, static_cast<std::size_t>(size), text);
+  if (e) throw_file_error(e, "read a file", one.path);
+}
+
+template <class Files>
 std::string read_files(Files files, std::string const& directory, topic_partition const& of) {
   std::string all, text;
   for (auto const& one : list_files(files, directory, of)) {
-    typename Files::handle partition, folder, file;
-    std::uint64_t size = 0;
-    auto const cut = one.path.rfind('/');
-    int e = open_ranges(files, directory, of, partition);
-    if (!e) e = files.open_directory(partition, padded(one.incarnation) + "-" + padded(one.from.value()), folder);
-    if (!e) e = files.open_to_read(folder, one.path.substr(cut + 1), file);
-    if (!e) e = files.size(file, size);
-    if (!e) e = files.read(file, 0, static_cast<std::size_t>(size), text);
-    if (e) throw_file_error(e, "read a file", one.path);
+    read_file(files, directory, of, one, text);
     all += text;
   }
   return all;

@@ -1,6 +1,7 @@
 /// \file output/upsert_records.hpp  What all upserts share: names of columns, and how a batch's records reach the mapping.
 #pragma once
 #include <sluice/batch.hpp>
+#include <sluice/detail/sql_values.hpp>
 #include <sluice/error.hpp>
 
 #include <algorithm>
@@ -23,6 +24,31 @@ void map_batch(batch const& b, mapped_record& at, Map& map, Row& row) {
       at.now = r;
       map(r, row);
     }
+  }
+}
+
+/// A value as text or bytes, for stores without types; absent for null.
+template <class T>
+std::optional<std::string> upsert_text(T const& v) {
+  if constexpr (std::is_same_v<T, std::nullptr_t> || std::is_same_v<T, std::nullopt_t>) {
+    return std::nullopt;
+  } else if constexpr (is_optional<T>) {
+    return v ? upsert_text(*v) : std::nullopt;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return v ? "1" : "0";
+  } else if constexpr (sql_number<T>) {
+    return number_text(v);
+  } else if constexpr (std::is_convertible_v<T const&, std::string_view>) {
+    std::string_view const text = v;
+    return text.data() ? std::optional<std::string>{text} : std::nullopt;
+  } else if constexpr (std::is_convertible_v<T const&, bytes>) {
+    bytes const b = v;
+    return b.data() ? std::optional<std::string>{as_text(b)} : std::nullopt;
+  } else {
+    static_assert(
+        dependent_false<T>,
+        "sluice: this output takes text, bytes, numbers, bool, std::optional of these, and nullptr; convert this"
+        " value to one of them");
   }
 }
 

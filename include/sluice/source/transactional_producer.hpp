@@ -1,5 +1,6 @@
 /// \file source/transactional_producer.hpp  A Kafka transaction from begin to a known end; a producer whose end is not known is thrown away.
 #pragma once
+#include <sluice/detail/crash_point.hpp>
 #include <sluice/source/rdkafka_producer.hpp>
 
 #include <memory>
@@ -81,6 +82,7 @@ class basic_transactional_producer {
       discard();
       throw store_error(errc::store_unavailable, "no transaction could begin: " + why);
     }
+    SLUICE_CRASH_POINT("Kafka transaction begun");
     open_ = true;
     doomed_ = {};
     static_cast<void>(producer_->take_failure());
@@ -107,6 +109,7 @@ class basic_transactional_producer {
                          rd_kafka_consumer_group_metadata_t const& group, time_point by) {
     by = std::max(by, end_);
     if (!producer_->flush(by)) return abort("the results were not acknowledged in time" + producer_->not_connected());
+    SLUICE_CRASH_POINT("results sent");
     if (doomed_) return abort(doomed_.why, unavailable_or_denied(doomed_.code));
     if (auto const failure = producer_->take_failure())
       return abort("a result was not delivered to " + failure.why, unavailable_or_denied(failure.code));
@@ -114,6 +117,7 @@ class basic_transactional_producer {
                                                                         milliseconds_until(by))}) {
       return not_sent(*failed);
     }
+    SLUICE_CRASH_POINT("offsets sent");
     if (rdkafka_error const failed{rd_kafka_commit_transaction(producer_->native_handle(), milliseconds_until(by))}) {
       transaction_end end{
           .what = transaction_end::unknown, .fenced = is_fenced(*failed), .why = rd_kafka_error_string(failed.get())};
@@ -121,6 +125,7 @@ class basic_transactional_producer {
       discard();
       return end;
     }
+    SLUICE_CRASH_POINT("Kafka transaction committed");
     open_ = false;
     producer_->serve(0);
     return {.what = transaction_end::committed};

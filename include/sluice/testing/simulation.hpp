@@ -20,6 +20,8 @@
 /// operator new ask which process runs; what it takes by malloc is not given back.
 #pragma once
 #include <sluice/testing/simulation/process.hpp>
+#include <sluice/testing/simulation/replay.hpp>
+#include <sluice/testing/simulation/watched.hpp>
 #ifdef SLUICE_SIMULATION_PROGRAM
 #include <sluice/testing/simulation/program.hpp>
 #endif
@@ -36,7 +38,9 @@ struct result {
   std::uint64_t hash = 0;  ///< of the trace
   std::uint32_t points = 0;
   std::array<std::uint32_t, faults> hit{};  ///< of each fault, those that hit something in flight
+  fault_set reached = 0;                    ///< those that could have come at some call
   std::vector<decision> decisions{};
+  std::string threw{};  ///< what the last exception said that left a program; it was started again
   std::string trace{};  ///< of a failed schedule: its last lines
 
   bool failed() const { return !broken.empty(); }
@@ -47,6 +51,13 @@ struct result {
   }
 };
 
+/// A record of the simulated topic.
+struct simulated_record {
+  std::int32_t partition = 0;
+  offset at{};
+  std::string key{}, value{};
+};
+
 /// One at a time on a thread; run() may be called again and again.
 class simulation final : simulated::surroundings {
   simulated::world world_{};
@@ -55,6 +66,7 @@ class simulation final : simulated::surroundings {
   std::function<void(process&)> program_;
   bool offsets_in_group_;
   std::int64_t healed_at_ = 0, stopping_at_ = 0;
+  simulated::text threw_{};
 
   static constexpr std::int64_t faults_for = 120 * simulated::seconds;
 
@@ -66,12 +78,35 @@ class simulation final : simulated::surroundings {
   /// Within this much simulated time the stream must be at its end, once nothing goes wrong any more.
   std::chrono::seconds heals_within{300};
 
+  /// Before each schedule: makes what the program has outside of its processes as it was.
+  std::function<void()> on_begin{};
+  /// When all is read: what is wrong with the results that the program made, or nothing.
+  std::function<std::string()> on_end{};
+  /// For an offset store of the program's own (see watched.hpp): what it has durable, if anything.
+  simulated::look_at_store stored{};
+
+  /// What readers of committed records find in the topic, while a schedule runs.
+  std::vector<simulated_record> records() const {
+    std::vector<simulated_record> all;
+    auto const& t = around_.cluster.topic;
+    for (auto const& log : t.logs)
+      for (auto const id : log.entries)
+        if (auto const& r = t.record(id); r.visible && r.at < log.end())
+          all.push_back({r.partition, offset{r.at}, r.key, r.value});
+    return all;
+  }
+
   result run(schedule const& plan) {
     world_.reset(plan, *this);
+    if (offsets_in_group_) world_.plan.faults &= ~only(fault::store_down);  // nobody asks that store
     around_.cluster.reset(kept_, offsets_in_group_);
     around_.store.reset();
     around_.output.reset();
+    around_.requests.clear();
+    around_.stored = stored;
+    if (on_begin) on_begin();
     healed_at_ = stopping_at_ = 0;
+    threw_.clear();
     simulated::world_running = &world_;
     world_.run();
     simulated::world_running = nullptr;
@@ -79,9 +114,11 @@ class simulation final : simulated::surroundings {
     result r{.plan = plan};
     r.broken.assign(world_.broken.data(), world_.broken.size());
     r.sentence.assign(world_.sentence.data(), world_.sentence.size());
+    r.threw.assign(threw_.data(), threw_.size());
     r.hash = world_.seen.hash();
     r.points = world_.points;
     r.hit = world_.hit;
+    r.reached = world_.reached;
     r.decisions.assign(world_.decisions.begin(), world_.decisions.end());
     if (r.failed()) r.trace = world_.seen.tail(plan.lines);
     return r;
@@ -125,6 +162,7 @@ class simulation final : simulated::surroundings {
     auto const& d = r.plan.replay ? r.plan.decisions : r.decisions;
     std::string s = std::string{promise_names[static_cast<std::size_t>(kept_)]} + ": " + r.broken + "\n  " +
                     r.sentence + "\n" + r.trace;
+    if (!r.threw.empty()) s += "the last exception that left a program: " + r.threw + "\n";
     s += "replay: " + command + " --seed " + std::to_string(r.plan.seed) + " --processes " +
          std::to_string(r.plan.processes) + " --partitions " + std::to_string(r.plan.partitions) + " --records " +
          std::to_string(r.plan.records);
@@ -138,7 +176,10 @@ class simulation final : simulated::surroundings {
     process p{around_, number, offsets_in_group_};
     try {
       program_(p);
-    } catch (std::exception const&) { world_.note("threw"); }
+    } catch (std::exception const& e) {
+      threw_ = e.what();
+      world_.note("threw");
+    }
   }
   void silent(int number) override {
     around_.cluster.group.silent(number);
@@ -147,8 +188,8 @@ class simulation final : simulated::surroundings {
   void speaks(int number) override { around_.cluster.group.speaks(number); }
   bool happen(decision const& d) override {
     if (d.what != fault::store_down) return around_.cluster.happen(d);
-    around_.store.down_until = world_.now + d.amount;
-    return true;
+    around_.store.go_down_until(world_.now + d.amount);
+    return false;
   }
   bool busy(int number) const override { return around_.cluster.present[static_cast<std::size_t>(number)].out > 0; }
 
@@ -156,6 +197,7 @@ class simulation final : simulated::surroundings {
   void look_around() override {
     using simulated::phase;
     auto& w = world_;
+    around_.look_at_stored();
     if (w.points > w.plan.most_points) return around_.cluster.witness.too_long("too many steps");
     switch (w.phase) {
       case phase::faulting: {
@@ -172,6 +214,8 @@ class simulation final : simulated::surroundings {
         if (around_.cluster.witness.at_end()) {
           around_.cluster.witness.all_read();
           if (kept_ == promise::idempotent) around_.output.all_read();
+          if (on_end)
+            if (auto const wrong = on_end(); !wrong.empty()) w.violated("results", wrong);
           if (w.failed()) return;
           stopping_at_ = w.now;
           w.note("all is read");

@@ -1,6 +1,7 @@
 // mysql:HOST:PORT/DATABASE, the library's own tables or one of somebody else's.
 #include <sluice/offset_store/mysql_read.hpp>
 
+#include "../../common/mysql_place.hpp"
 #include "../own_store.hpp"
 #include "../sql_table.hpp"
 
@@ -9,21 +10,8 @@ namespace offsets_tool { namespace {
 namespace my = sl::detail::mysql;
 
 sl::mysql_offsets policy_of(store_words const& w) {
-  auto const slash = w.place.rfind('/');
-  if (slash == w.place.npos || slash == 0 || slash + 1 == w.place.size())
-    throw failure{"mysql: give HOST:PORT/DATABASE, or the path of a Unix socket and /DATABASE behind it"};
-  sl::mysql_offsets policy{.host = w.place.substr(0, slash),
-                           .user = w.user,
-                           .password_file = w.password_file,
-                           .password_variable = w.password_variable,
-                           .database = w.place.substr(slash + 1),
-                           .assume_durable = w.assume_durable};
-  if (auto const colon = policy.host.rfind(':'); colon != policy.host.npos && !policy.host.starts_with('/')) {
-    auto const port = whole_number<std::int32_t>(std::string_view{policy.host}.substr(colon + 1));
-    if (!port) throw failure{"mysql: what stands behind the host's colon is no port"};
-    policy.port = *port;
-    policy.host.resize(colon);
-  }
+  auto policy = mysql_place(w);
+  policy.assume_durable = w.assume_durable;
   return policy;
 }
 

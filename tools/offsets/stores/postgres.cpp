@@ -1,26 +1,13 @@
 // postgres:CONNECTION, the library's own tables or one of somebody else's.
 #include <sluice/offset_store/postgres_read.hpp>
 
+#include "../../common/postgres_place.hpp"
 #include "../own_store.hpp"
 #include "../sql_table.hpp"
 
 namespace offsets_tool { namespace {
 
 namespace pg = sl::detail::postgres;
-
-/// A libpq connection string, or a URI. A password in it would be seen by all who see the list of processes.
-std::string connection_of(store_words const& w) {
-  std::string place = w.place;
-  if (place.starts_with("//")) place = "postgres:" + place;
-  std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> const parsed{PQconninfoParse(place.c_str(), nullptr),
-                                                                              PQconninfoFree};
-  for (auto const* o = parsed.get(); o && o->keyword; ++o)
-    if (std::string_view word{o->keyword}; o->val && (word == "password" || word == "sslpassword"))
-      throw failure{
-          "postgres: no password on the command line, where others can read it: give it in ~/.pgpass, a file named by "
-          "passfile=… or PGPASSFILE, or in the environment (PGPASSWORD)"};
-  return place;
-}
 
 class session final : public table_session {
   pg::connection db_;
@@ -34,7 +21,7 @@ class session final : public table_session {
 
  public:
   session(store_words const& w, table_names names, sl::time_point by)
-      : db_({.who = "postgres", .connection = connection_of(w), .assume_durable = w.assume_durable}),
+      : db_({.who = "postgres", .connection = postgres_connection(w.place), .assume_durable = w.assume_durable}),
         names_(std::move(names)) {
     db_.ready(by);
   }
@@ -95,27 +82,12 @@ std::unique_ptr<table_session> open_table(store_words const& w, table_names cons
   return std::make_unique<session>(w, names, by);
 }
 
-/// Host and database: what tells one from another.
-std::string name_of(std::string const& connection) {
-  std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> const parsed{
-      PQconninfoParse(connection.c_str(), nullptr), PQconninfoFree};
-  std::string host, port, database;
-  for (auto const* o = parsed.get(); o && o->keyword; ++o) {
-    if (!o->val) continue;
-    std::string_view const word{o->keyword};
-    if (word == "host") host = o->val;
-    if (word == "port") port = std::string(":") + o->val;
-    if (word == "dbname") database = std::string("/") + o->val;
-  }
-  return "postgres:" + host + port + database;
-}
-
 std::unique_ptr<store> open(store_words const& w) {
-  auto const connection = connection_of(w);
-  if (w.has("--columns")) return std::make_unique<sql_table>(w, name_of(connection), open_table);
+  auto const connection = postgres_connection(w.place);
+  if (w.has("--columns")) return std::make_unique<sql_table>(w, postgres_name(connection), open_table);
   sl::postgres_offsets policy{.connection = connection, .assume_durable = w.assume_durable};
   if (w.has("--table")) policy.table = w.table;
-  return std::make_unique<own_store<sl::postgres_offsets>>(name_of(connection), policy);
+  return std::make_unique<own_store<sl::postgres_offsets>>(postgres_name(connection), policy);
 }
 
 registered const mine{{.word = "postgres",

@@ -15,6 +15,7 @@ class simulated_client {
   };
   cluster& cluster_;
   bool by_hand_;
+  int seat_;
   simulated_positions positions_{cluster_};
   std::vector<queue> queues_{};
   int member_ = 0;
@@ -26,7 +27,7 @@ class simulated_client {
   static std::int64_t micros(time_point t) {
     return std::chrono::duration_cast<std::chrono::microseconds>(t.time_since_epoch()).count();
   }
-  presence& mine() const { return cluster_.presence_of(here().current()); }
+  presence& mine() const { return cluster_.presence_of(seat_); }
   template <class Set>
   static std::vector<topic_partition> names(Set const& set) {
     std::vector<topic_partition> all;
@@ -36,7 +37,9 @@ class simulated_client {
   }
 
  public:
-  simulated_client(cluster& c, bool by_hand) : cluster_(c), by_hand_(by_hand) {}
+  /// `seat`: who it is among all clients; one alone in its process has the process's number.
+  simulated_client(cluster& c, bool by_hand) : simulated_client(c, by_hand, c.world.current()) {}
+  simulated_client(cluster& c, bool by_hand, int seat) : cluster_(c), by_hand_(by_hand), seat_(seat) {}
   simulated_client(simulated_client const&) = delete;
   simulated_client& operator=(simulated_client const&) = delete;
 
@@ -104,7 +107,7 @@ class simulated_client {
     client::taken result;
     auto const& log = cluster_.topic.log(q.partition);
     if (f == fault::trouble) result.trouble = "a fetch failed";
-    if (f == fault::again) fetch_again(q);
+    if (f == fault::again && !fetch_again(q)) here().missed(f);
     if (q.fetching && (q.next < log.low || q.next > log.high)) {
       result.out_of_range = !std::exchange(q.told, true);
     } else if (q.fetched.empty())
@@ -124,7 +127,7 @@ class simulated_client {
         [](void const* native) { return static_cast<produced_record const*>(native)->stamp_ms; }, nullptr};
     return &how;
   }
-  std::int64_t end(std::size_t handle) const { return cluster_.topic.log(queues_[handle].partition).end(); }
+  std::int64_t end(std::size_t handle) const { return cluster_.topic.log(queues_[handle].partition).high; }
 
   // ---- the brokers
 
@@ -141,7 +144,10 @@ class simulated_client {
     std::vector<client::watermarks> all;
     for (auto const& of : set) {
       auto const& l = cluster_.topic.log(of.partition);
-      all.push_back({offset{l.low}, offset{l.end()}, f != fault::leaderless});
+      if (f == fault::leaderless)
+        all.emplace_back();
+      else
+        all.push_back({offset{l.low}, offset{l.end()}, true});
     }
     here().ends(f);
     return all;
@@ -205,7 +211,7 @@ class simulated_client {
   std::optional<client::event> news() {
     if (by_hand_) return std::nullopt;
     if (std::exchange(wants_to_join_, false)) {
-      member_ = cluster_.group.join(here().current(), here().life());
+      member_ = cluster_.group.join(seat_, here().life());
       lost_heard_at_ = -1;
     }
     if (revoking_ || member_ == 0) return std::nullopt;
@@ -278,16 +284,18 @@ class simulated_client {
     }
     q.next = std::max(q.next, log.end());  // behind control records, too
   }
-  void fetch_again(queue& q) {
-    auto const& log = cluster_.topic.log(q.partition);
-    if (!q.fetching || q.next <= log.low) return;
-    auto const from = std::max(log.low, q.next - 1 - here().amount() % 5);
+  /// Records up to some place once more, after that place was reached. False: there are none.
+  bool fetch_again(queue& q) {
+    auto const& topic = cluster_.topic;
+    if (!q.fetching || q.fetched.empty()) return false;
+    auto const place = static_cast<std::size_t>(here().amount() / ms) % (q.fetched.size() + 1);
+    auto const end = place > 0 ? topic.record(q.fetched[place - 1]).at + 1 : topic.record(q.fetched[0]).at;
     std::vector<std::uint32_t> old;
-    for (auto i = cluster_.topic.entry_at(q.partition, from); i < log.entries.size(); ++i)
-      if (auto const& r = cluster_.topic.record(log.entries[i]);
-          r.at < q.next && r.visible && std::count(q.fetched.begin(), q.fetched.end(), r.id) == 0)
-        old.push_back(r.id);
-    q.fetched.insert(q.fetched.begin(), old.begin(), old.end());
+    auto const& entries = topic.log(q.partition).entries;
+    for (auto i = topic.entry_at(q.partition, end - 1 - here().amount() / ms % 5); i < entries.size(); ++i)
+      if (auto const& r = topic.record(entries[i]); r.at < end && r.visible) old.push_back(r.id);
+    q.fetched.insert(q.fetched.begin() + static_cast<std::ptrdiff_t>(place), old.begin(), old.end());
+    return !old.empty();
   }
   detail::message message_of(produced_record const& r) const {
     return {r.key, r.value, 1, static_cast<std::uint32_t>(std::char_traits<char>::length(r.value)), r.at, &r};

@@ -24,6 +24,7 @@ struct cluster {
   simulated::witness witness{world, topic};
   coordinator group{world, topic, witness};
   std::int64_t unreachable_until = 0;
+  bool outage_unmet = false;
   list<commit_in_flight> wire{};
   std::array<presence, 8> present{};
 
@@ -50,7 +51,12 @@ struct cluster {
     auto const& all = presence_of(process).owned;
     return std::count(all.begin(), all.end(), p) > 0;
   }
-  bool is_reachable() const { return world.now >= unreachable_until; }
+  /// The outage counts once somebody has met it.
+  bool is_reachable() {
+    if (world.now >= unreachable_until) return true;
+    if (std::exchange(outage_unmet, false)) ++world.hit[static_cast<std::size_t>(fault::outage)];
+    return false;
+  }
 
   /// Whether it hit anything.
   bool happen(decision const& d) {
@@ -61,13 +67,16 @@ struct cluster {
     switch (d.what) {
       case fault::rebalance:
         group.rebalance();
-        return true;
+        return std::any_of(present.begin(), present.end(), [](presence const& one) { return one.out > 0; });
       case fault::wall_jump:
-        world.wall_jump(p % world.plan.processes, (d.amount % 2 != 0 ? d.amount : -d.amount) * 1000);
+        // by minutes and hours, or by months
+        world.wall_jump(p % world.plan.processes,
+                        (d.amount / 2 % 2 != 0 ? d.amount : -d.amount) * (d.amount / 4 % 2 != 0 ? 1000 : 1'000'000));
         return true;
       case fault::outage:
         unreachable_until = world.now + d.amount / 4;
-        return true;
+        outage_unmet = true;
+        return false;
       case fault::retention:
         topic.retain_from(p, log.low + 1 + d.amount % std::max<std::int64_t>(1, log.high - log.low));
         witness.excuse(p);

@@ -35,14 +35,15 @@ enum class call : std::uint8_t {
   handle,
   effect,
   write,
+  request,
   rest,  // the program
   world  // no process: what happens by itself
 };
 inline constexpr std::size_t calls = static_cast<std::size_t>(call::world) + 1;
 inline constexpr std::array<char const*, calls> call_names{
-    "boot",  "wait",   "poll",     "assign", "take",    "count",  "ends",   "read",    "commit",
-    "leave", "renew",  "claim",    "create", "advance", "settle", "record", "give_up", "begin",
-    "weigh", "finish", "rollback", "handle", "effect",  "write",  "rest",   "world"};
+    "boot",  "wait",   "poll",     "assign", "take",    "count",  "ends",    "read",    "commit",
+    "leave", "renew",  "claim",    "create", "advance", "settle", "record",  "give_up", "begin",
+    "weigh", "finish", "rollback", "handle", "effect",  "write",  "request", "rest",    "world"};
 
 enum class fault : std::uint8_t {
   none,
@@ -143,6 +144,8 @@ constexpr fault_set faults_of(call c) {
       return process | only(throws);
     case call::write:
       return process | only(throws) | only(late);
+    case call::request:
+      return process | only(lost) | only(unheard) | only(late) | only(twice);
     case call::world:
       return only(rebalance) | only(wall_jump) | only(retention) | only(truncation) | only(recreation) | only(added) |
              only(outage) | only(store_down);

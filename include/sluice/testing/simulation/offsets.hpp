@@ -49,8 +49,7 @@ class simulated_store_runtime {
     here().ends(f);
     throw store_error(errc::store_unavailable, "the store is down");
   }
-  bool is_down(fault f) const { return f == fault::unavailable || cluster_.world.now < down_until(); }
-  std::int64_t down_until() const { return store_.down_until; }
+  bool is_down(fault f) { return f == fault::unavailable || store_.is_down(); }
 
   std::span<outcome const> all(std::span<move const> moves, outcome o) {
     answers_.assign(moves.size(), o);
@@ -108,18 +107,20 @@ class simulated_store_runtime {
       case fault::late:
         store_.arrives_later(on_the_wire(moves), here().now + here().amount());
         return no_answer(moves, f, by);
-      case fault::refused:
-        (void)all(moves, outcome::refused);
-        here().ends(f);
-        return answers_;
       case fault::twice:
         store_.arrives_later(on_the_wire(moves), here().now + here().amount());
         break;
       default:
         break;
     }
+    // Of some faults the last partition alone has its part, of others all have.
+    bool const only_last = here().amount() % 2 != 0;
+    auto const done = f == fault::refused               ? (only_last ? moves.size() - 1 : 0)
+                      : f == fault::partly && only_last ? moves.size() - 1
+                                                        : moves.size();
     answers_.clear();
-    for (auto const& m : moves) answers_.push_back(store_.apply(numbered(m), aside_));
+    for (auto const& m : moves.first(done)) answers_.push_back(store_.apply(numbered(m), aside_));
+    answers_.resize(moves.size(), f == fault::refused ? outcome::refused : outcome::unknown);
     if (f == fault::unheard) return no_answer(moves, f, by);
     if (f == fault::partly) answers_.back() = outcome::unknown;
     excuse_failures(moves);
@@ -133,7 +134,7 @@ class simulated_store_runtime {
   std::span<outcome const> settle(std::span<move const> moves, time_point by) {
     auto const f =
         here().begins(call::settle, first_of(moves), moves.front().from.value(), moves.front().until.value());
-    if (f == fault::lost || here().now < store_.down_until) return no_answer(moves, f, by);
+    if (f == fault::lost || store_.is_down()) return no_answer(moves, f, by);
     answers_.clear();
     for (auto const& m : moves) {
       if (!last_in_transaction_) {
@@ -145,6 +146,8 @@ class simulated_store_runtime {
       answers_.push_back(row.mine == m.mine && row.next == m.until.value() ? outcome::applied : outcome::refused);
     }
     if (f == fault::unheard) return no_answer(moves, f, by);
+    for (std::size_t i = 0; i < moves.size(); ++i)
+      if (answers_[i] == outcome::refused) store_.refused_for_good(numbered(moves[i]));
     excuse_failures(moves);
     forget_aside(moves);
     here().ends(f);
@@ -201,15 +204,18 @@ class simulated_store_runtime {
   transaction& begin(std::span<move const> moves, time_point by) {
     auto const f = here().begins(call::begin, first_of(moves));
     if (is_down(f) || f == fault::lost || f == fault::unheard) down(f, by);
+    if (is_open_) here().violated("contract", "a transaction is begun while another one is open");
     open_.clear();
     is_open_ = true;
     moves_.assign(moves.begin(), moves.end());
+    weighed_.clear();
     here().ends(f);
     return open_;
   }
   std::span<outcome const> advance(transaction&, std::span<move const> moves, time_point) {
     auto const f = here().begins(call::weigh, first_of(moves), moves.front().from.value(), moves.front().until.value());
     answers_.clear();
+    weighed_.assign(moves.begin(), moves.end());
     for (auto const& m : moves) answers_.push_back(store_.would(numbered(m), true));
     excuse_failures(moves);
     here().ends(f);
@@ -233,7 +239,7 @@ class simulated_store_runtime {
     }
     if (f == fault::lost) return answer(outcome::unknown);
     if (f == fault::refused) return answer(outcome::refused);
-    auto const request = on_the_wire(moves_);
+    auto const request = on_the_wire(weighed_);
     store_.at(request).in_transaction = true;
     store_.at(request).effects.assign(tx.effects().begin(), tx.effects().end());
     store_.at(request).aside.assign(tx.aside().begin(), tx.aside().end());
@@ -254,7 +260,7 @@ class simulated_store_runtime {
   }
 
  private:
-  std::vector<move> moves_{};
+  std::vector<move> moves_{}, weighed_{};  // of the open transaction: that it is about, that are to go with it
 
   void create(topic_partition const& of, start_resolver& resolve, time_point by) {
     auto const known = store_.known();

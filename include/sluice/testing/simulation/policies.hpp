@@ -5,15 +5,32 @@
 #include <sluice/testing/simulation/offsets.hpp>
 #include <sluice/testing/simulation/outputs.hpp>
 
+#include <functional>
+
 namespace sluice { inline namespace v0 { namespace testing {
 
+/// Where a store of the program's own has a partition.
+struct stored_position {
+  offset next{};
+  std::int64_t incarnation = 0;
+};
+
 namespace simulated {
+using look_at_store = std::function<std::optional<stored_position>(std::int32_t partition)>;
+
 /// All that one schedule has.
 struct surrounding {
   simulated::world& world;
   simulated::cluster cluster{world};
   simulated::store store{cluster};
   keyed_output output{cluster};
+  std::vector<std::function<void()>>
+      requests{};          ///< of programs, that arrive later; made and called outside of processes
+  look_at_store stored{};  ///< where the program has a store of its own
+
+  void look_at_stored() {
+    if (stored) cluster.witness.compare_with(stored);
+  }
 };
 
 template <bool ByHand>

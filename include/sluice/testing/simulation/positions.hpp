@@ -81,7 +81,6 @@ class simulated_positions final : public group_positions {
         (void)cluster_.group.commit(member_, generation_, cluster_.wire[request].set);
         return no_answer();
       case fault::postponed:
-        for (auto const& p : set) cluster_.witness.excuse(p.of.partition);
         here().ends(f);
         return std::vector<outcome>(set.size(), outcome::postponed);
       default:

@@ -26,7 +26,12 @@ class process {
   /// False once the program should drain its consumer and return.
   bool running() const { return around_.world.phase != simulated::phase::stopping; }
   simulated::surrounding* around() { return &around_; }
+  int processes() const { return around_.world.plan.processes; }
+  /// Of the topic, as it is now; its name is topic().
+  int partitions() const { return around_.cluster.topic.partitions(); }
+  static constexpr char const* topic() { return simulated::topic::name; }
   simulated_kafka kafka() { return {.in = &around_}; }
+  simulated_kafka_partitions kafka_partitions() { return {.in = &around_}; }
   simulated_offsets offsets() { return {.in = &around_}; }
   simulated_clock clock() { return {.in = &around_}; }
   /// Calls f, which may change what outlives the process: containers of the test, a test library's checks. What f takes
@@ -39,6 +44,22 @@ class process {
     } const restore{};
     f();
   }
+  /// A request to something of the program's own that outlives processes: a database, a service. `arrives` is what it
+  /// does there and answers; it holds values, and refers to nothing of the process's. As the schedule has it, it arrives once, never,
+  /// late, or once more, and its answer is lost. Nothing: no answer came within half a second.
+  template <class Arrives>
+  auto request(Arrives arrives) -> std::optional<std::invoke_result_t<Arrives&>> {
+    std::optional<std::invoke_result_t<Arrives&>> answer;
+    auto const f = world().begins(call::request);
+    if (f == fault::late || f == fault::twice) outside([&] { arrives_later(arrives); });
+    if (f != fault::lost && f != fault::late) outside([&] { answer.emplace(arrives()); });
+    if (f == fault::lost || f == fault::late || f == fault::unheard) {
+      answer.reset();
+      world().sleep_until(world().now + 500 * simulated::ms);
+    }
+    world().ends(f);
+    return answer;
+  }
   /// Numbers for the program's own choices.
   std::uint32_t choose(std::uint32_t n) { return world().luck.below(n); }
   void rest(std::chrono::milliseconds d) {
@@ -47,9 +68,15 @@ class process {
     world().ends(f);
   }
   void note(char const* what) { world().note(what); }
+  /// A promise of the program's own is broken: the schedule ends, and `name` is the check that failed. A literal.
+  [[noreturn]] void broken(char const* name, std::string const& how) {
+    world().violated(name, how);
+    std::abort();  // does not return from there
+  }
 
   /// Checks what is about to be handled. Handlers call handling() instead; an observer calls it for handlers of one record.
   void about_to_handle(batch const& b) {
+    outside([&] { around_.look_at_stored(); });
     for (auto const& part : b.partitions()) {
       auto const& range = *part.ranges().begin();
       auto const p = range.of.partition;
@@ -80,6 +107,18 @@ class process {
   void end_effect(sluice::record r, fault f) {
     around_.cluster.witness.done(number_of(r));
     world().ends(f);
+  }
+  /// f() makes the effect of handling this record.
+  template <class F>
+  void effect(sluice::record r, F f) {
+    auto const wrong = begin_effect(r);
+    try {
+      f();
+    } catch (...) {
+      around_.cluster.witness.excuse_all();
+      throw;
+    }
+    end_effect(r, wrong);
   }
   simulated::produced_record& number_of(sluice::record r) {
     return around_.cluster.topic.record(static_cast<std::uint32_t>(
@@ -127,6 +166,16 @@ class process {
   }
 
  private:
+  template <class Arrives>
+  void arrives_later(Arrives const& arrives) {
+    around_.requests.emplace_back(arrives);
+    world().later(
+        world().now + world().amount(),
+        [](void* all, std::int64_t which) {
+          static_cast<simulated::surrounding*>(all)->requests[static_cast<std::size_t>(which)]();
+        },
+        &around_, static_cast<std::int64_t>(around_.requests.size()) - 1);
+  }
   /// Beyond max.poll.interval.ms the client, whose own thread is awake, leaves the group.
   void take_time(std::int64_t us) {
     constexpr auto most = simulated::coordinator::rebalance_timeout;

@@ -154,6 +154,30 @@ class topic {
     world_.note("truncated", p, l.low, l.high);
     world_.news();
   }
+  /// Of each key the last record stays.
+  void compact(int p) {
+    auto& e = log(p).entries;
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < e.size(); ++i)
+      if (std::none_of(e.begin() + static_cast<std::ptrdiff_t>(i) + 1, e.end(),
+                       [&](auto later) { return record(later).key[0] == record(e[i]).key[0]; }))
+        e[kept++] = e[i];
+    e.resize(kept);
+    ++log(p).changes;
+    world_.note("compacted", p, log(p).low, log(p).high);
+  }
+  /// So many records at the end, of one key; in a transaction that is committed or aborted where that is said.
+  void append(int p, int n, char key, bool aborted = false) {
+    for (int i = 0; i < n; ++i) {
+      append(p);
+      auto& r = records_.back();
+      r.key[0] = key;
+      r.visible = !aborted;
+    }
+    if (aborted) ++log(p).high;  // the marker
+    log(p).highest = std::max(log(p).highest, log(p).high);
+    world_.news();
+  }
   void recreate(int p) {
     auto& l = log(p);
     l.entries.clear();

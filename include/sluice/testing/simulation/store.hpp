@@ -39,19 +39,32 @@ class store {
   list<row> rows_{};
   list<request> requests_{};
   list<last_claim> claims_{};
+  list<numbered_move> never_{};  // settle has said that they are not carried out any more
   int known_ = 0;
+  std::int64_t down_until_ = 0;
+  bool unmet_ = false;
 
  public:
-  std::int64_t down_until = 0;  ///< answers nobody before
+  /// Answers nobody before; it counts as a fault once somebody has asked.
+  void go_down_until(std::int64_t at) {
+    down_until_ = at;
+    unmet_ = true;
+  }
+  bool is_down() {
+    if (cluster_.world.now >= down_until_) return false;
+    if (std::exchange(unmet_, false)) ++cluster_.world.hit[static_cast<std::size_t>(fault::store_down)];
+    return true;
+  }
 
   explicit store(cluster& c) : cluster_(c) {}
   void reset() {
     rows_.clear();
     requests_.clear();
     claims_.clear();
+    never_.clear();
     claims_.resize(8 * witness::most_partitions);
     known_ = 0;
-    down_until = 0;
+    down_until_ = 0;
   }
 
   int known() const { return known_; }
@@ -125,6 +138,8 @@ class store {
         [](void* self, std::int64_t which) { static_cast<store*>(self)->arrives(static_cast<std::size_t>(which)); },
         this, static_cast<std::int64_t>(number));
   }
+  /// Settle's answer is final, also for what is still on its way.
+  void refused_for_good(numbered_move const& m) { never_.push_back(m); }
   /// The session behind a transaction is ended: it will not be committed any more.
   void end_transactions_with(int p, fence mine) {
     for (auto& r : requests_)
@@ -137,6 +152,9 @@ class store {
     return static_cast<std::size_t>(process) * witness::most_partitions + static_cast<std::size_t>(p);
   }
   void put(numbered_move const& m, list<std::uint32_t> const* effects, std::span<std::uint32_t const> aside) {
+    for (auto const& n : never_)
+      if (n.partition == m.partition && n.mine == m.mine && n.from == m.from && n.until == m.until)
+        cluster_.world.violated("settle", "an advance is carried out after settle has said that it never will be");
     auto& r = at(m.partition);
     r.next = m.until;
     r.log = m.log;

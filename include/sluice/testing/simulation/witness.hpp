@@ -12,8 +12,9 @@ inline constexpr std::array<char const*, 4> promise_names{"at_most_once", "at_le
 namespace simulated {
 
 /// Sees everything that becomes durable and every call of a handler, in the order of the schedule. Named checks:
-/// order, ownership, chain, silent jump, another log, incarnation, isolation, lost, handled twice, handled before stored, doubled, effects,
-/// rewind, liveness.
+/// start, order, ownership, chain, silent jump, another log, incarnation, isolation, lost, handled twice, handled before
+/// stored, doubled, effects, rewind, liveness. Others stand where they are seen: settle, contract (of stores and
+/// clients), output, and what programs check by process::broken.
 class witness {
   world& world_;
   topic& topic_;
@@ -129,6 +130,23 @@ class witness {
     for (auto i = topic_.entry_at(p, to); i < l.entries.size(); ++i) topic_.record(l.entries[i]).started = 0;
   }
 
+  /// The same for a store that does not tell: what it has now, seen after each step.
+  template <class Stored>
+  void compare_with(Stored const& stored) {
+    for (int p = 0; p < topic_.partitions(); ++p) {
+      auto const at = stored(p);
+      auto const& one = of(p);
+      if (!at) continue;
+      auto const next = at->next.value();
+      if (!one.there)
+        began(p, next, at->incarnation);
+      else if (at->incarnation != one.incarnation)
+        rewound(p, next, at->incarnation, "seek");
+      else if (next != one.next)
+        moved(p, one.next, next, at->incarnation, nullptr, {});
+    }
+  }
+
   // ---- processes
 
   /// A claim was answered; what comes next begins at the stored position.
@@ -145,6 +163,7 @@ class witness {
     auto& v = at(process, p);
     auto& one = of(p);
     if (!ours) return broken("ownership", p, "a handler is called with records of a partition that was given up");
+    if (!one.there) return broken("start", p, "records are handled before it is stored where the group starts");
     bool const log_as_it_was = topic_.log(p).changes == v.changes;
     if (v.fresh && log_as_it_was && one.consumed_until == from) {
       auto const& before = topic_.record(one.consumed);
@@ -166,7 +185,7 @@ class witness {
                     "a batch from " + std::to_string(from) + " comes after one of " + std::to_string(v.from) + " to " +
                         std::to_string(v.until));
     if (kept == promise::at_most_once) {
-      if (!one.there || (one.next < until && !one.rewound))
+      if (one.next < until && !one.rewound)
         return broken(
             "handled before stored", p,
             "offsets up to " + std::to_string(until) + " are handled, and " + std::to_string(one.next) + " is stored");

@@ -87,6 +87,7 @@ class world {
   std::uint32_t points = 0;
   list<decision> decisions{};
   std::array<std::uint32_t, faults> hit{};
+  fault_set reached = 0;  ///< by calls at which they could have come
   trace seen{};
   text broken{}, sentence{};  ///< which promise, and how; empty: none
 
@@ -108,6 +109,7 @@ class world {
     points = own_calls_ = 0;
     decisions.clear();
     hit = {};
+    reached = 0;
     seen.clear();
     broken.clear();
     sentence.clear();
@@ -173,6 +175,8 @@ class world {
     perhaps_others();
     processes_[index()].in_call = false;
   }
+  /// That fault found nothing to harm, so it does not count.
+  void missed(fault f) { --hit[static_cast<std::size_t>(f)]; }
   /// How much of the fault that begins() answered with: a time in µs, or any number.
   std::int64_t amount() const { return amount_; }
   void amount(std::int64_t a) { amount_ = a; }
@@ -242,6 +246,7 @@ class world {
       case call::handle:
       case call::assign:
       case call::read:
+      case call::request:
         return 15;
       case call::world:
         return 1;
@@ -250,7 +255,9 @@ class world {
     }
   }
 
-  std::int64_t some_time() {
+  /// With some µs, so that it will do for other choices, too.
+  std::int64_t some_time() { return some_ms() + ill.below(1000); }
+  std::int64_t some_ms() {
     switch (ill.below(4)) {
       case 0:
         return ill.between(1, 40) * ms;
@@ -271,6 +278,7 @@ class world {
     } else {
       if (phase != phase::faulting || decisions.size() >= plan.most_faults) return d;
       auto const could = faults_of(c) & plan.faults;
+      reached |= could;
       if (could == 0 || !(ill.below(10'000) < plan.rate * weight(c))) return d;
       auto n = ill.below(static_cast<std::uint32_t>(std::popcount(could)));
       auto set = could;

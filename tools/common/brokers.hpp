@@ -3,9 +3,9 @@
 #include <sluice/offset_store/kafka_read.hpp>
 #include <sluice/source/rdkafka_client.hpp>
 
-#include "store.hpp"
+#include "words.hpp"
 
-namespace offsets_tool {
+namespace tools {
 
 /// Of one group. Throws sluice::error(no_broker, unknown_topic).
 class brokers {
@@ -61,4 +61,4 @@ class brokers {
   }
 };
 
-}  // namespace offsets_tool
+}  // namespace tools

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace offsets_tool {
+namespace tools {
 
 /// A column whose title begins with '>' is aligned to the right.
 inline std::string table(std::vector<std::string> titles, std::vector<std::vector<std::string>> rows) {
@@ -31,4 +31,4 @@ inline std::string table(std::vector<std::string> titles, std::vector<std::vecto
   return all;
 }
 
-}  // namespace offsets_tool
+}  // namespace tools

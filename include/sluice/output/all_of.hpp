@@ -1,0 +1,65 @@
+/// \file output/all_of.hpp  Several outputs of one batch, as one handler.
+#pragma once
+#include <sluice/batch.hpp>
+#include <sluice/delivery/idempotent.hpp>
+
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace sluice { inline namespace v0 {
+
+namespace detail {
+
+template <bool All>
+struct idempotent_if {};
+template <>
+struct idempotent_if<true> {
+  using idempotent_output = void;
+};
+
+}  // namespace detail
+
+/// A handler that gives each batch to all of these, in their order:
+///
+///     sl::sqlite_upsert last{…};
+///     consumer.run(stop, sl::all_of(last, sl::print{.most = 3}));
+///
+/// What is given as a variable is borrowed, and outlives it; what is given as a value is kept. For at_most_once and
+/// at_least_once; for `idempotent` where all of them are; for `transactional` where all of them take the transaction. What one
+/// throws ends the batch for those behind it; where the batch is handled again, it comes to the first ones again, too. One
+/// advance follows the last of them. A handler of records (`each`) is one among them as for any batch, so a record that fails
+/// is not known by itself.
+template <class... Outputs>
+class all_of : public detail::idempotent_if<(idempotent_output<Outputs> && ...)> {
+  static_assert(sizeof...(Outputs) > 0, "sluice: all_of needs an output");
+  std::tuple<Outputs...> outputs_;
+
+  template <class... With>
+  static constexpr bool takes = (std::is_void_v<std::invoke_result_t<Outputs&, batch const&, With...>> && ...);
+
+ public:
+  template <class... Given>
+    requires(sizeof...(Given) == sizeof...(Outputs)) && (std::is_constructible_v<Outputs, Given> && ...)
+  explicit all_of(Given&&... outputs) : outputs_(std::forward<Given>(outputs)...) {}
+
+  template <class Batch>
+    requires std::is_same_v<Batch, batch> && (std::is_invocable_v<Outputs&, Batch const&> && ...)
+  void operator()(Batch const& b) {
+    static_assert(takes<>,
+                  "sluice: a handler returns void, what it returned would be dropped; throw to say that it failed");
+    std::apply([&](auto&... output) { (output(b), ...); }, outputs_);
+  }
+  template <class Batch, class Transaction>
+    requires std::is_same_v<Batch, batch> && (std::is_invocable_v<Outputs&, Batch const&, Transaction&> && ...)
+  void operator()(Batch const& b, Transaction& tx) {
+    static_assert(takes<Transaction&>,
+                  "sluice: a handler returns void, what it returned would be dropped; throw to say that it failed");
+    std::apply([&](auto&... output) { (output(b, tx), ...); }, outputs_);
+  }
+};
+
+template <class... Given>
+all_of(Given&&...) -> all_of<Given...>;
+
+}}  // namespace sluice::v0

@@ -1,0 +1,38 @@
+/// \file reduce_by_key.hpp  One value for each key of a batch, in one pass, unsorted: for every delivery, without state.
+#pragma once
+#include <cstddef>
+#include <functional>
+#include <iterator>
+#include <type_traits>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace sluice { inline namespace v0 {
+
+/// For each key of `records` (a batch, a part of it, or any range): its values, `value_of(record)`, combined from the left by
+/// `combine(sum, value)`. Keys stand in the order in which they turn up. A key or value that is a view is one of the
+/// record's bytes, and valid as long.
+///
+///     for (auto const& [client, hits] : sl::reduce_by_key(batch, client_of, [](sl::record) { return 1; }, std::plus{})) …
+template <class Records, class KeyOf, class ValueOf, class Combine>
+auto reduce_by_key(Records const& records, KeyOf key_of, ValueOf value_of, Combine combine) {
+  using element = decltype(*std::begin(records));
+  using key = std::decay_t<std::invoke_result_t<KeyOf&, element>>;
+  using value = std::decay_t<std::invoke_result_t<ValueOf&, element>>;
+  std::vector<std::pair<key, value>> all;
+  std::unordered_map<key, std::size_t> places;
+  for (auto&& r : records) {
+    key k(std::invoke(key_of, r));
+    auto const [at, fresh] = places.try_emplace(k, all.size());
+    if (fresh) {
+      all.emplace_back(std::move(k), value(std::invoke(value_of, r)));
+    } else {
+      auto& sum = all[at->second].second;
+      sum = std::invoke(combine, std::move(sum), std::invoke(value_of, r));
+    }
+  }
+  return all;
+}
+
+}}  // namespace sluice::v0

@@ -1,0 +1,186 @@
+/// \file state/parts.hpp  The partitions that a batch is about, as a state sees them: their stamps, and how many the topic had.
+#pragma once
+#include <sluice/batch.hpp>
+#include <sluice/detail/nonce.hpp>
+#include <sluice/detail/sql_text.hpp>
+#include <sluice/state/codec.hpp>
+#include <sluice/state/store.hpp>
+
+#include <deque>
+#include <string>
+#include <vector>
+
+namespace sluice { inline namespace v0 {
+
+/// A topic that has more partitions than when a state was begun: a key's records may go to another partition from there on,
+/// where its state is not.
+enum class partition_growth {
+  error,  ///< store_error(bad_configuration), with the remedy
+  accept  ///< keys begin anew where they turn up; what they had stays behind in the partition that they came from
+};
+
+namespace detail {
+
+/// Beside a partition's rows: changed with them. `extra` is the operator's own.
+struct state_mark {
+  std::uint64_t stamp = 0;  ///< 0: there are no rows yet
+  std::string extra{};
+};
+
+inline constexpr std::string_view mark_key = "m";
+inline constexpr std::string_view count_key = "p";  // of partition -1
+inline constexpr char user_key = 'k';               // what users' keys begin with
+inline constexpr std::uint8_t mark_format = 1;
+
+/// Failures of the store and of what it holds are never the record's fault: they must not end in a dead letter.
+template <class F>
+auto as_store_failure(F f) {
+  try {
+    return f();
+  } catch (store_error const&) { throw; } catch (error const& e) {
+    std::string_view const what = e.what();
+    throw store_error(e.code(), std::string{what.starts_with("sluice: ") ? what.substr(8) : what});
+  }
+}
+
+[[noreturn]] inline void unreadable_row(std::string const& name, std::string_view what, topic_partition const& of,
+                                        errc code, std::string_view why) {
+  if (why.starts_with("sluice: ")) why.remove_prefix(8);
+  throw store_error(code, "state \"" + name + "\": " + std::string{what} + " in " + to_string(of) +
+                              " can't be read: " + std::string{why} +
+                              "; run the program that wrote it, or give the codec a version that reads it. Nothing was "
+                              "changed");
+}
+
+/// A key or value as it was stored. Throws store_error, naming everything but the bytes.
+template <class T>
+T read_stored(std::string const& name, std::string_view what, std::size_t key_size, topic_partition const& of,
+              std::string_view data) {
+  auto const which = std::string{what} + " of a key of " + std::to_string(key_size) + " bytes";
+  try {
+    return decoded<T>(data);
+  } catch (error const& e) {
+    unreadable_row(name, which, of, e.code() == errc::store_newer ? errc::store_newer : errc::store_damaged, e.what());
+  } catch (std::exception const& e) { unreadable_row(name, which, of, errc::store_damaged, e.what()); }
+}
+
+inline void check_state_name(std::string const& name) {
+  if (!is_sql_name(name))
+    throw store_error(errc::bad_configuration,
+                      "a state's .name has " + std::to_string(name.size()) +
+                          " bytes and is no name: give 1 to 63 letters, digits and underscores, no digit first");
+}
+
+/// Reads with the first rows that a state needs, writes with the last ones.
+template <class Transaction>
+class state_parts {
+  struct one {
+    topic_partition const* of = nullptr;
+    state_mark mark{};
+    bool changed = false;
+    std::uint64_t fresh = 0;
+  };
+  std::string const& name_;
+  partition_growth growth_;
+  std::vector<one> parts_{};
+  std::vector<topic_partition> topics_{};  // each once, as partition -1
+  std::vector<std::int32_t> counts_{};     // -1: none is stored
+  std::deque<std::string> written_{};
+
+ public:
+  state_parts(std::string const& name, partition_growth growth, batch const& b) : name_(name), growth_(growth) {
+    for (auto const& range : b.ranges()) {
+      parts_.push_back({.of = &range.of});
+      bool known = false;
+      for (auto const& t : topics_) known = known || t.topic == range.of.topic;
+      if (!known) topics_.push_back({range.of.topic, -1});
+    }
+    counts_.assign(topics_.size(), -1);
+  }
+
+  std::size_t size() const { return parts_.size(); }
+  topic_partition const& of(std::size_t i) const { return *parts_[i].of; }
+  state_mark& mark(std::size_t i) { return parts_[i].mark; }
+  void changed(std::size_t i) { parts_[i].changed = true; }
+  bool is_changed(std::size_t i) const { return parts_[i].changed; }
+  /// As it stands in the store once finish() is written.
+  std::uint64_t stamp(std::size_t i) const { return parts_[i].changed ? parts_[i].fresh : parts_[i].mark.stamp; }
+
+  /// The first rows of the first read.
+  void ask(std::vector<state_row>& rows) const {
+    for (auto const& p : parts_) rows.push_back({.of = p.of, .key = mark_key});
+    for (auto const& t : topics_) rows.push_back({.of = &t, .key = count_key});
+  }
+  std::size_t asked() const { return parts_.size() + topics_.size(); }
+  /// Row `i` of those.
+  void found(std::size_t i, std::string_view value) {
+    if (i >= parts_.size()) {
+      auto const t = i - parts_.size();
+      counts_[t] = read_stored<std::int32_t>(name_, "the number of partitions", 0, topics_[t], value);
+      return;
+    }
+    auto& p = parts_[i];
+    try {
+      decoder from{value};
+      auto const format = from.number<std::uint8_t>();
+      if (format != mark_format)
+        throw unreadable(format > mark_format ? errc::store_newer : errc::store_damaged,
+                         "it is in format " + std::to_string(format) + ", this version knows up to 1");
+      p.mark.stamp = from.number<std::uint64_t>();
+      p.mark.extra = from.raw(from.left());
+    } catch (unreadable const& e) { unreadable_row(name_, "the mark", *p.of, e.code(), e.what()); }
+  }
+  /// Once all is found. Throws where a partition is beyond those that the state was begun with.
+  void check(state_store<Transaction>& store) {
+    for (std::size_t t = 0; t < topics_.size(); ++t) {
+      auto count = counts_[t] >= 0 ? counts_[t] : store.partitions(topics_[t].topic);
+      for (auto const& p : parts_) {
+        if (p.of->topic != topics_[t].topic || p.of->partition < count) continue;
+        if (counts_[t] < 0)
+          count = p.of->partition + 1;
+        else if (growth_ == partition_growth::error)
+          throw store_error(
+              errc::bad_configuration,
+              "state \"" + name_ + "\" was begun when " + p.of->topic + " had " + std::to_string(counts_[t]) +
+                  " partitions, and " + to_string(*p.of) +
+                  " was added: keys may go there now and leave their state behind. Build the state anew, under another "
+                  ".name and group, or say .when_partitions_grow = partition_growth::accept");
+      }
+      if (counts_[t] < 0) written_.push_back(encoded(count));
+    }
+  }
+
+  /// Rows that go with the last ones. Valid as long as this.
+  void finish(std::vector<state_row>& rows) {
+    bool any = false;
+    for (auto const& p : parts_) any = any || p.changed;
+    if (!any) return;
+    auto count = written_.begin();
+    for (std::size_t t = 0; t < topics_.size(); ++t)
+      if (counts_[t] < 0) rows.push_back({.of = &topics_[t], .key = count_key, .value = *count++});
+    for (auto& p : parts_) {
+      if (!p.changed) continue;
+      p.fresh = random_64() | 1;
+      auto& data = written_.emplace_back();
+      encoder to{data};
+      to.number(mark_format);
+      to.number(p.fresh);
+      to.raw(p.mark.extra);
+      rows.push_back({.of = p.of, .key = mark_key, .value = data});
+    }
+  }
+};
+
+/// A user's key as it is stored.
+template <class Key>
+void write_key(std::string const& name, std::string& to, Key const& key) {
+  to.assign(1, user_key);
+  encoder{to}.put(key);
+  if (to.size() > longest_state_key)
+    throw error(errc::bad_statement, "state \"" + name + "\": a key takes " + std::to_string(to.size()) +
+                                         " bytes, and no more than " + std::to_string(longest_state_key) +
+                                         " can be stored: use a hash of it");
+}
+
+}  // namespace detail
+}}  // namespace sluice::v0

@@ -1,0 +1,214 @@
+// crash [--all] DELIVERY STORE [ADDRESS]: a consumer is killed at each crash point that it comes to, the first time and at another,
+// and its successor at another point; the one after that goes on to the end. An independent checker looks at what they
+// did. --all: at each time that it comes to a point, up to the twentieth. Exit status 0 if every promise was kept.
+#include <sluice/testing/embedded_broker.hpp>
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <iostream>
+#include <mutex>
+#include <random>
+#include <set>
+#include <sstream>
+
+#include "detail/temporary_folder.hpp"
+#include "history/history.hpp"
+#include "seed.hpp"
+#include "servers/process.hpp"
+
+#if __has_include(<libpq-fe.h>)
+#include <libpq-fe.h>
+#else
+#include <postgresql/libpq-fe.h>
+#endif
+
+namespace {
+
+constexpr int in_each = 100;
+std::set<std::string> const local_stores{"sqlite", "file", "kafka"};
+
+struct place {
+  std::string point{"-"};
+  int time = 0;
+};
+
+class courses {
+  temporary_folder folder_{};
+  sluice::testing::embedded_broker broker_{};
+  std::string delivery_, store_, address_;
+  std::mutex groups_{}, told_{};
+  int number_ = 0;
+
+  std::string member() const { return local_stores.contains(store_) ? LOCAL_MEMBER : SERVER_MEMBER; }
+  bool has_results() const { return delivery_ == "transactional" || delivery_ == "idempotent"; }
+
+  void prepare(std::string const& folder, std::string const& group) const {
+    std::filesystem::create_directories(folder + "/offsets");
+    if (delivery_ != "transactional") return;
+    if (store_ == "sqlite") {
+      sqlite3* db = nullptr;
+      sqlite3_open((folder + "/offsets.db").c_str(), &db);
+      sqlite3_exec(db, "pragma journal_mode=wal; create table results (part integer, place integer, value text)",
+                   nullptr, nullptr, nullptr);
+      sqlite3_close(db);
+    } else if (store_ == "postgres") {
+      std::unique_ptr<PGconn, void (*)(PGconn*)> const db{PQconnectdb(address_.c_str()), PQfinish};
+      auto const sql = "create table results_" + group +
+                       " (id bigint generated always as identity, part integer, place bigint, value text)";
+      PQclear(PQexec(db.get(), sql.c_str()));
+    }
+  }
+
+  /// Its wait status.
+  static int run(std::vector<std::string> command, std::string const& log) {
+    servers::process p{std::move(command), log};
+    int status = -1;
+    ::waitpid(p.pid(), &status, 0);
+    return status;
+  }
+
+ public:
+  std::atomic<int> kills{0}, violations{0}, not_reached{0};
+
+  courses(std::string delivery, std::string store, std::string address)
+      : delivery_(std::move(delivery)), store_(std::move(store)), address_(std::move(address)) {
+    using namespace std::chrono_literals;
+    broker_.group_initial_delay(0ms);
+    broker_.create_topic("in", 2);
+    history::file const sent{(folder_.path / "sent.jsonl").string(), "producer"};
+    for (std::int32_t p = 0; p < 2; ++p) {
+      std::vector<sluice::testing::produced> all;
+      for (int i = 0; i < in_each; ++i) {
+        all.push_back({.value = "v" + std::to_string(p) + "." + std::to_string(i)});
+        sent.line("sent", p, i, *all.back().value);
+      }
+      broker_.produce_all("in", p, all);
+    }
+  }
+
+  /// One after the other they die where they are told; then one goes on to the end. Answers how often that came to each
+  /// point.
+  std::map<std::string, int> course(std::vector<place> const& deaths) {
+    std::string group, folder;
+    {
+      std::lock_guard const lock{groups_};
+      group = "g" + std::to_string(::getpid()) + "_" + std::to_string(++number_);
+      folder = (folder_.path / group).string();
+    }
+    prepare(folder, group);
+    auto const log = folder + "/log";
+    int starts = 0;
+    auto const start = [&](place const& p) {
+      return run({member(), delivery_, store_, address_, broker_.bootstrap(), group, folder,
+                  "member " + std::to_string(++starts), std::to_string(in_each), p.point, std::to_string(p.time)},
+                 log);
+    };
+    bool ended = false;
+    std::string wrong;
+    for (std::size_t i = 0; i < deaths.size() && !ended; ++i) {
+      auto const status = start(deaths[i]);
+      if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+        ++kills;
+      } else if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        ended = true;
+        if (i == 0) ++not_reached;
+        if (i == 0 && deaths[0].time == 1) wrong = "it never came to the point";
+      } else {
+        wrong = "a member failed";
+      }
+    }
+    if (auto const status = start({}); wrong.empty() && status != 0) wrong = "the last member failed";
+    std::vector<std::string> check{"python3",
+                                   CHECK_HISTORY,
+                                   "--delivery",
+                                   delivery_ == "idempotent" ? "transactional" : delivery_,
+                                   "--batch",
+                                   "10",
+                                   (folder_.path / "sent.jsonl").string(),
+                                   folder + "/members.jsonl"};
+    if (has_results()) {
+      run({member(), "results", delivery_, store_, address_, group, folder}, log);
+      check.push_back(folder + "/results.jsonl");
+    }
+    if (run(check, folder + "/verdict") != 0 && wrong.empty()) wrong = "a promise was broken";
+    if (!wrong.empty()) {
+      ++violations;
+      std::lock_guard const lock{told_};
+      std::cout << wrong << ", killed at";
+      for (auto const& d : deaths) std::cout << " [" << d.point << ", time " << d.time << "]";
+      std::cout << '\n' << content_of(log) << content_of(folder + "/verdict") << std::flush;
+    }
+    std::map<std::string, int> points;
+    std::ifstream lines{folder + "/points"};
+    int count = 0;
+    for (std::string name; lines >> count && std::getline(lines >> std::ws, name);) points[name] = count;
+    std::filesystem::remove_all(folder);
+    return points;
+  }
+};
+
+/// What a consumer must have come to, or a point was lost.
+std::set<std::string> needed(std::string const& delivery, std::string const& store) {
+  std::set<std::string> all{"in the handler", "handled", "claim noted", "release", "released", "close", "closed"};
+  if (delivery != "idempotent") all.insert({"rewind", "rewound"});
+  if (delivery == "transactional")
+    all.insert({"begun", "commit", "committed"});
+  else
+    all.insert({"advance", "advanced"});
+  if (store == "sqlite") all.insert({"claimed", "sqlite commit", "sqlite committed"});
+  if (store == "file")
+    all.insert(
+        {"claimed", "file made", "file written", "file synced", "file named", "folder synced", "old files removed"});
+  if (store == "file" && delivery == "transactional") all.insert({"text written", "text synced"});
+  if (delivery == "idempotent") all.insert({"range written", "range named"});
+  if (store == "kafka") all.insert({"commit to the group", "committed to the group"});
+  if (store == "s3" || store == "webhdfs" || store == "hbase") all.insert({"publish a state", "state published"});
+  return all;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  bool const all_times = std::erase(words, "--all") > 0;
+  if (words.size() != 2 && words.size() != 3) {
+    std::cerr << "crash [--all] DELIVERY STORE [ADDRESS]\n";
+    return 2;
+  }
+  words.resize(3);
+  std::mt19937 random{seed()};
+  courses c{words[0], words[1], words[2]};
+
+  auto const points = c.course({});
+  for (auto const& name : needed(words[0], words[1]))
+    if (!points.contains(name)) {
+      std::cout << "no consumer came to the point [" << name << "]\n";
+      ++c.violations;
+    }
+  std::vector<std::vector<place>> plan;
+  std::vector<std::string> names;
+  for (auto const& [name, count] : points) names.push_back(name);
+  auto const another = [&] { return place{names[random() % names.size()], 1}; };
+  for (auto const& [name, count] : points) {
+    std::cout << "  " << name << ": " << count << '\n';
+    if (all_times)
+      for (int i = 1; i <= std::min(count, 20); ++i) plan.push_back({{name, i}, another(), another()});
+    else {
+      plan.push_back({{name, 1}, another()});
+      if (count > 1) plan.push_back({{name, 2 + static_cast<int>(random() % static_cast<unsigned>(count - 1))}});
+    }
+  }
+  std::atomic<std::size_t> next{0};
+  std::vector<std::thread> workers;
+  for (int i = 0; i < 4; ++i)
+    workers.emplace_back([&] {
+      for (std::size_t k; (k = next++) < plan.size();) c.course(plan[k]);
+    });
+  for (auto& w : workers) w.join();
+  std::cout << words[0] << ", " << words[1] << ": " << points.size() << " points, " << c.kills << " kills, "
+            << c.not_reached << " came to the end before, " << c.violations << " violations\n";
+  return c.violations == 0 && !points.empty() ? 0 : 1;
+}
