@@ -168,6 +168,7 @@ class engine {
   void serve(time_point now) {
     all_.source.serve(claims_, now);
     claims_.tend(now);
+    if constexpr (requires { all_.store.tend(); }) all_.store.tend();
   }
 
   /// As long as there is time.
