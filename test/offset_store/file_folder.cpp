@@ -150,6 +150,34 @@ int violations(bool forget_files, bool forget_folders, std::mt19937& random) {
 
 }  // namespace
 
+TEST_CASE("a transaction whose moves go nowhere is published, though another is faster") {
+  machine m;
+  auto const a = m.open(), b = m.open();
+  worker ours{*a};
+  resolver r{{{"orders", {offset{0}, offset{0}}}}};
+  auto const theirs = b->claim("billing", {{"orders", 1}}, r, soon()).at(0);
+  auto still = ours.next();
+  still.until = still.from;
+  auto& tx = a->begin({&still, 1}, soon());
+  tx.put("what", "kept");
+  bool const with_text = GENERATE(false, true);
+  if (with_text) tx.append("lines", still.of, "one\n");
+  CHECK(a->advance(tx, {&still, 1}, soon())[0] == outcome::applied);
+  int published = 0;
+  m.disk->fail = [&](std::string const& operation, std::string const&) {
+    if (operation == "publish" && ++published == 1) {
+      sl::move const next{theirs.of, theirs.next, offset{5}, theirs.mine, theirs.log};
+      CHECK(b->advance({&next, 1}, soon())[0] == outcome::applied);
+    }
+    return 0;
+  };
+  CHECK(a->commit(tx, soon()) == outcome::applied);
+  CHECK(published == 3);
+  auto const state = sl::detail::generation_folder<simulated::files>{simulated::files{m.disk}, "d"}.newest();
+  REQUIRE(state.values.contains("what"));
+  CHECK(state.texts.size() == (with_text ? 1 : 0));
+}
+
 TEST_CASE("after a crash at any operation all that was acknowledged is there, and results agree with the offset") {
   auto const seed = std::random_device{}();
   INFO("seed " << seed);

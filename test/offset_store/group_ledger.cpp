@@ -66,6 +66,22 @@ TEST_CASE("fence and position are compared with what was claimed and stored here
   CHECK(f.store(wrong) == outcome::refused);
 }
 
+TEST_CASE("a move that goes nowhere is committed each time, under its fence") {
+  fixture f;
+  auto const still = onward(f.mine, 0);
+  REQUIRE(still.from == still.until);
+  CHECK_FALSE(f.ledger.answered_here(still));
+  CHECK(f.ledger.is_stored(still));
+  CHECK(f.store(still) == outcome::applied);
+  CHECK(f.store(still) == outcome::applied);
+  CHECK(f.positions.stores.size() == 2);
+  auto wrong = still;
+  wrong.mine.nonce = 8;
+  CHECK(f.store(wrong) == outcome::refused);
+  CHECK_FALSE(f.ledger.is_stored(wrong));
+  CHECK_FALSE(f.ledger.is_stored(onward(f.mine, 1)));
+}
+
 TEST_CASE("after a commit without an answer nothing is stored until a client is bound anew") {
   fixture f;
   f.positions.next_outcomes = {outcome::unknown};

@@ -109,6 +109,19 @@ TEST_CASE("results and offsets go together, batch after batch") {
   CHECK(f.positions.abandoned == 0);
 }
 
+TEST_CASE("moves that go nowhere hold under their fence only") {
+  fixture f;
+  std::vector still{onward(f.claims[0], 0), onward(f.claims[1], 0)};
+  CHECK(f.transact(still, "one") == outcome::applied);
+  CHECK(f.settle(still) == all{outcome::applied, outcome::applied});
+  f.store.batch_taken();
+  CHECK(f.transact({onward(f.claims[0], 5), still[1]}, "two") == outcome::applied);
+  f.store.batch_taken();
+  still[1].mine.nonce ^= 1;
+  CHECK(f.transact({still[1]}, "not three") == outcome::refused);
+  CHECK(f.results(2) == texts{"one", "two"});
+}
+
 TEST_CASE("a rollback moves nothing, and the same batch can be run again") {
   fixture f;
   auto const moves = f.moves();

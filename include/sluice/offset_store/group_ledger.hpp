@@ -75,6 +75,11 @@ class basic_group_ledger {
     if (at->next == m.until && m.from != m.until) return outcome::applied;
     return at->next == m.from ? std::nullopt : std::optional{outcome::refused};
   }
+  /// Whether it is stored, as our own record tells. One that goes nowhere counts as stored where it holds.
+  bool is_stored(move const& m) const {
+    auto const known = answered_here(m);
+    return known ? *known == outcome::applied : m.from == m.until;
+  }
   /// The move is stored, or remembered so that it will be.
   void moved(move const& m) {
     auto& at = ours_[m.of];

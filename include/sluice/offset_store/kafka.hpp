@@ -107,9 +107,7 @@ class kafka_offsets::basic_runtime {
     answers_.clear();
     for (auto const& m : moves) {
       bool const open = ledger_.abandoned() || (transactions_ && transactions_->is_unsettled(m.of));
-      answers_.push_back(ledger_.answered_here(m) == outcome::applied ? outcome::applied
-                         : open                                       ? outcome::unknown
-                                                                      : outcome::refused);
+      answers_.push_back(ledger_.is_stored(m) ? outcome::applied : open ? outcome::unknown : outcome::refused);
     }
     return answers_;
   }

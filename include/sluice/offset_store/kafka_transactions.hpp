@@ -182,7 +182,7 @@ class basic_kafka_transactions {
     auto all = outcome::applied;
     for (auto const& m : pending_) {
       if (is_unsettled(m.of)) return outcome::unknown;
-      if (ledger_.answered_here(m) != outcome::applied) all = outcome::refused;
+      if (!ledger_.is_stored(m)) all = outcome::refused;
     }
     return all;
   }

@@ -65,8 +65,8 @@ class state_store<mysql_transaction> {
     }
   }
   void write(std::span<state_row const> all) {
-    std::vector<state_row> put, gone;
-    for (auto const& r : all) (r.there ? put : gone).push_back(r);
+    std::vector<state_row> put, leaving;
+    for (auto const& r : all) (r.there ? put : leaving).push_back(r);
     for (std::size_t begin = 0; begin < put.size();) {
       auto const [json, end] = chunk(put, begin);
       tx_.execute("insert into " + home_.state +
@@ -76,8 +76,8 @@ class state_store<mysql_transaction> {
                   home_.group, name_, json);
       begin = end;
     }
-    for (std::size_t begin = 0; begin < gone.size();) {
-      auto const [json, end] = chunk(gone, begin);
+    for (std::size_t begin = 0; begin < leaving.size();) {
+      auto const [json, end] = chunk(leaving, begin);
       tx_.execute("delete s from " + std::string{rows} + " straight_join " + home_.state + joined, json, home_.group,
                   name_);
       begin = end;

@@ -57,8 +57,8 @@ class state_store<postgres_transaction> {
     }
   }
   void write(std::span<state_row const> rows) {
-    std::vector<state_row> put, gone;
-    for (auto const& r : rows) (r.there ? put : gone).push_back(r);
+    std::vector<state_row> put, leaving;
+    for (auto const& r : rows) (r.there ? put : leaving).push_back(r);
     for (std::size_t begin = 0; begin < put.size();) {
       array topics, partitions, keys, values, dues;
       begin = chunk(put, begin, [&](state_row const& r) {
@@ -75,9 +75,9 @@ class state_store<postgres_transaction> {
                       "partition, \"key\") do update set value = excluded.value, due = excluded.due",
                   home_.group, name_, topics.text(), partitions.text(), keys.text(), values.text(), dues.text());
     }
-    for (std::size_t begin = 0; begin < gone.size();) {
+    for (std::size_t begin = 0; begin < leaving.size();) {
       array topics, partitions, keys;
-      begin = chunk(gone, begin, [&](state_row const& r) {
+      begin = chunk(leaving, begin, [&](state_row const& r) {
         topics.add(r.of->topic);
         partitions.add(r.of->partition);
         keys.add(as_bytes(r.key));

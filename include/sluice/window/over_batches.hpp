@@ -6,69 +6,16 @@
 #pragma once
 #include <sluice/state/parts.hpp>
 #include <sluice/window/panes.hpp>
+#include <sluice/window/shape.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <set>
 #include <unordered_map>
 
 namespace sluice { inline namespace v0 {
 
-/// Ends lie at the multiples of `slide` since 1970, in UTC. Both are multiples of micro_batch.interval.
-struct batch_window {
-  std::string name{};                  ///< of its state: letters, digits, underscores
-  std::chrono::milliseconds size{0};   ///< how much time a window spans
-  std::chrono::milliseconds slide{0};  ///< how far its end moves; 0: by its size
-  bool sampling = false;               ///< a slide above the size is meant: records between the windows are in none
-  partition_growth when_partitions_grow = partition_growth::error;
-};
-
-/// From `begin`, excluded, to `end`: batches are named by their ends.
-struct window_span {
-  wall_time begin{};
-  wall_time end{};
-  friend bool operator==(window_span const&, window_span const&) = default;
-};
-
 namespace detail {
-
-/// Of windows that have one key for all.
-struct whole_stream {
-  friend bool operator==(whole_stream, whole_stream) = default;
-};
-
-}  // namespace detail
-
-template <>
-struct codec<detail::whole_stream> {
-  static void encode(encoder&, detail::whole_stream) {}
-  static detail::whole_stream decode(decoder&) { return {}; }
-};
-
-namespace detail {
-
-inline std::int64_t floor_to(std::int64_t n, std::int64_t step) {
-  auto const rest = n % step;
-  return n - (rest < 0 ? rest + step : rest);
-}
-
-/// Throws error(bad_configuration).
-inline batch_window checked(batch_window w) {
-  auto const wrong = [&](std::string const& why) {
-    throw error(errc::bad_configuration, "batch_window \"" + w.name + "\": " + why);
-  };
-  if (!is_sql_name(w.name))
-    wrong(".name must have 1 to 63 letters, digits and underscores, no digit first: it names the window's state");
-  if (w.size.count() <= 0) wrong(".size must be above 0, a multiple of micro_batch.interval");
-  if (w.slide.count() < 0) wrong(".slide must not be negative");
-  if (w.slide.count() == 0) w.slide = w.size;
-  if (w.slide > w.size && !w.sampling)
-    wrong(
-        ".slide is longer than .size, so that records between the windows are in none; make it shorter, or say "
-        ".sampling = true");
-  return w;
-}
 
 /// The panes of one partition: what stands in the store, as long as the stamp is the same.
 template <class Key, class Panes>
@@ -277,7 +224,7 @@ class windowed_reducer {
       ++i;
     }
     for (auto const& t : touched) {
-      auto& value = bytes_.emplace_back(encoded(here_[t.part]->keys.find(*t.key)->second.panes.youngest()));
+      auto& value = bytes_.emplace_back(encoded(*here_[t.part]->keys.find(*t.key)->second.panes.youngest()));
       rows_.push_back({.of = &marks.of(t.part), .key = row_key(*here_[t.part], t.time, *t.key), .value = value});
       marks.changed(t.part);
     }
@@ -333,12 +280,6 @@ class windowed_reducer {
   }
 };
 
-template <class KeyOf>
-using key_from = std::decay_t<std::invoke_result_t<KeyOf&, record>>;
-/// Views are kept as texts: they outlive their records.
-template <class T>
-using owned = std::conditional_t<std::is_convertible_v<T, std::string_view>, std::string, T>;
-
 }  // namespace detail
 
 /// A handler: of each window, for each key, the values `value_of(record)` combined by `combine`, older ones left. At each end
@@ -374,30 +315,16 @@ auto reduce_by_key_and_window(batch_window window, KeyOf key_of, ValueOf value_o
 template <class ValueOf, class Combine, class Emit>
 auto reduce_by_window(batch_window window, ValueOf value_of, Combine combine, Emit emit) {
   using value = detail::owned<detail::key_from<ValueOf>>;
-  auto const all = [emit = std::move(emit)](window_span const& span, auto const& results, auto& tx) mutable {
-    std::optional<value> one;
-    if (!results.empty()) one = results.front().second;
-    if constexpr (std::is_invocable_v<Emit&, window_span const&, std::optional<value> const&, decltype(tx)>)
-      emit(span, std::as_const(one), tx);
-    else
-      emit(span, std::as_const(one));
-  };
   return reduce_by_key_and_window(
-      std::move(window), [](record) { return detail::whole_stream{}; }, std::move(value_of), std::move(combine), all);
+      std::move(window), [](record) { return detail::whole_stream{}; }, std::move(value_of), std::move(combine),
+      detail::whole_result<value, Emit>{std::move(emit)});
 }
 /// How many records there were: `emit(span, count, tx)` or `emit(span, count)`.
 template <class Emit>
 auto count_by_window(batch_window window, Emit emit) {
-  auto const one = [emit = std::move(emit)](window_span const& span, auto const& results, auto& tx) mutable {
-    std::int64_t const n = results.empty() ? 0 : results.front().second;
-    if constexpr (std::is_invocable_v<Emit&, window_span const&, std::int64_t, decltype(tx)>)
-      emit(span, n, tx);
-    else
-      emit(span, n);
-  };
   return reduce_by_key_and_window(
       std::move(window), [](record) { return detail::whole_stream{}; }, [](record) { return std::int64_t{1}; },
-      std::plus<std::int64_t>{}, std::minus<std::int64_t>{}, one);
+      std::plus<std::int64_t>{}, std::minus<std::int64_t>{}, detail::whole_count<Emit>{std::move(emit)});
 }
 
 }}  // namespace sluice::v0

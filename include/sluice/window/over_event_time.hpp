@@ -4,7 +4,11 @@
 /// never back, and lives with the partition's state. A window of a key is given when the watermark of the partition has
 /// reached its end: so a key's records belong into one partition, and nothing hangs on which consumer has which.
 #pragma once
-#include <sluice/window/over_batches.hpp>
+#include <sluice/window/shape.hpp>
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
 
 namespace sluice { inline namespace v0 {
 
@@ -61,7 +65,8 @@ class event_reducer {
     Key key;
     std::string const* data;
     std::vector<Value> news{};
-    std::optional<kept> row{};
+    kept row{};
+    bool there = false;
   };
   struct standing {
     std::int64_t newest = -latest_event;
@@ -204,24 +209,25 @@ class event_reducer {
       store.read(rows, [&](std::size_t i, std::string_view value, std::int64_t) {
         auto& s = slots[first + i];
         s.row = row_in(value, s.data->size(), marks.of(s.part));
+        s.there = true;
       });
     });
     std::deque<std::string> values;
     for (auto s = first; s < last; ++s) {
       auto& one = slots[s];
       for (auto& v : one.news)
-        if (one.row)
-          one.row->value = std::invoke(combine_, std::move(one.row->value), std::move(v));
+        if (std::exchange(one.there, true))
+          one.row.value = std::invoke(combine_, std::move(one.row.value), std::move(v));
         else
-          one.row = kept{false, std::move(v)};
+          one.row.value = std::move(v);
       auto& row = rows[s - first];
-      row.value = values.emplace_back(bytes_of(*one.row));
-      row.due = one.begin + size_ + (one.row->given ? lateness_ : 0);
+      row.value = values.emplace_back(bytes_of(one.row));
+      row.due = one.begin + size_ + (one.row.given ? lateness_ : 0);
       marks.changed(one.part);
     }
     as_store_failure([&] { store.write(rows); });
     for (auto s = first; s < last; ++s)
-      if (slots[s].row->given) tell(slots[s].begin, slots[s].key, slots[s].row->value, tx);
+      if (slots[s].row.given) tell(slots[s].begin, slots[s].key, slots[s].row.value, tx);
   }
 
   template <class Store, class Marks, class Transaction>
