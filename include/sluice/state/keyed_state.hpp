@@ -59,7 +59,7 @@ struct keyed_state {
   void update(batch const& b, Transaction& tx, KeyOf key_of, Change change, Expired expired) {
     static_assert(detail::can_hold_state<Transaction>,
                   "sluice: this consumer's store can't hold state, or the header that lets it does not stand in front; "
-                  "use sqlite_offsets with <sluice/state/sqlite.hpp>, or postgres, mysql, redis likewise");
+                  "use sqlite_offsets with <sluice/state/sqlite.hpp>, or postgres, mysql, redis, checkpoint likewise");
     static_assert(encodable<Key> && encodable<Value>,
                   "sluice: a state's key or value has no codec; give it one: template <> struct sluice::codec<T> : "
                   "sluice::members_of<&T::a, &T::b> {};");
