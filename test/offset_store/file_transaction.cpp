@@ -260,7 +260,7 @@ TEST_CASE("a record set aside is a line of the store's own text, with the offset
   sl::detail::part const part{&message, &message + 1, {{"orders", 1}, offset{0}, offset{10}, 7}, nullptr};
   sl::dead_letter const letter{.what = {&message, &part}, .error = "too \"long\"", .attempts = 2};
   std::string const line = R"({"topic":"orders","partition":1,"offset":3,"incarnation":7,"timestamp":0,"key":"aw==",)"
-                           R"("value":null,"error":"too \"long\"","attempts":2,"first":0})"
+                           R"("value":null,"headers":[],"error":"too \"long\"","attempts":2,"first":0})"
                            "\n";
   SECTION("in a transaction") {
     CHECK(m.batch([&](auto&) { m.store.set_aside("", letter); }) == outcome::applied);

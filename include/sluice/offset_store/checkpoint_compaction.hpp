@@ -77,7 +77,7 @@ class segment_merge {
     auto const end = at + static_cast<std::ptrdiff_t>(from_.size());
     gone.insert(gone.end(), at, end);
     auto const rest = in.erase(at, end);
-    if (done_->rows > 0) in.insert(rest, *done_);
+    if (done_ && done_->rows > 0) in.insert(rest, *done_);
     return true;
   }
 };

@@ -70,8 +70,8 @@ class transaction_rows {
   }
   void rollback_to_savepoint() {
     for (auto u = undo_.rbegin(); u != undo_.rend(); ++u) {
-      if (u->was)
-        u->in->find(u->key)->second = std::move(*u->was);
+      if (auto& was = u->was)
+        u->in->find(u->key)->second = std::move(*was);
       else
         u->in->erase(u->in->find(u->key));
     }

@@ -265,10 +265,10 @@ class directory_log {
   }
 
   /// Throws, or tells; then it is passed by.
-  void lost(detail::seen_file const f, std::uint64_t at, std::string const& why) {
-    reading_.reset();
+  void lost(detail::seen_file const& f, std::uint64_t at, std::string const& why) {
     auto const text = f.name + ": " + why + ", and " + std::to_string(f.end() - at) + " of its " +
                       std::to_string(f.size) + " bytes were not read";
+    reading_.reset();
     if (config_.on_lost_file == lost_file::stop)
       throw error(errc::position_missing, config_.directory + "/" + text +
                                               "; put it back as it was, or choose directory_source{.on_lost_file = "

@@ -4,6 +4,7 @@
 #include <sluice/source/outgoing.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -139,14 +140,15 @@ struct record_block {
 
   /// The message of the image at `at`; it must be given back.
   message lend(std::size_t at, std::int64_t offset) {
-    auto* const self = this;
+    auto const self = reinterpret_cast<std::uintptr_t>(this);
     std::memcpy(data.data() + at - head, &self, sizeof self);
     ++borrowed;
     return message_of(data.data() + at, offset);
   }
   static void give_back(message const& m) {
-    record_block* block = nullptr;
-    std::memcpy(&block, static_cast<char const*>(m.native) - head, sizeof block);
+    std::uintptr_t at = 0;
+    std::memcpy(&at, static_cast<char const*>(m.native) - head, sizeof at);
+    auto* const block = reinterpret_cast<record_block*>(at);
     if (--block->borrowed == 0 && !block->open) delete block;
   }
   /// No more will be lent from it.
