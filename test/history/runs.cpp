@@ -70,6 +70,7 @@ struct run_of {
   std::string what;
   std::vector<process> running{};
   int starts = 0;
+  bool stuck = false;
 
   explicit run_of(std::string w) : what(std::move(w)) {
     kafka_topics{broker.bootstrap()}.create("in", partitions);
@@ -93,10 +94,15 @@ struct run_of {
       std::this_thread::sleep_for(20ms);
     }
   }
+  /// Where it is not reached, nothing is waited for any more, and the verdict is about what there is.
   void wait_until(auto reached) {
+    if (stuck) return;
     for (auto const give_up = std::chrono::steady_clock::now() + 60s; !reached(); wait(50ms))
-      if (std::chrono::steady_clock::now() > give_up)
-        FAIL("nothing is handled any more\n" << last_of("members.jsonl") << last_of("log"));
+      if (std::chrono::steady_clock::now() > give_up) {
+        FAIL_CHECK("nothing is handled any more\n" << last_of("members.jsonl") << last_of("log"));
+        stuck = true;
+        return;
+      }
   }
   std::ptrdiff_t lines() const {
     auto const text = content_of(path("members.jsonl"));
@@ -173,7 +179,8 @@ void check(std::string const& what, int kills, int stops) {
   int status = -1;
   ::waitpid(checker.pid(), &status, 0);
   auto const verdict = checker.log();
-  std::cout << what << ", " << kills << " kills, " << stops << " stops: " << verdict.substr(0, 2000) << std::flush;
+  std::cout << what << ", " << kills << " kills, " << stops
+            << " stops: " << verdict.substr(verdict.size() - std::min<std::size_t>(verdict.size(), 2000)) << std::flush;
   if (status != 0) {
     std::filesystem::copy(run.folder.path, std::filesystem::temp_directory_path() / ("sluice-history-" + what),
                           std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
