@@ -23,7 +23,7 @@ SWAPPED = {
 OTHER = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
 FUNCTION = {"<": "std::less<>", "<=": "std::less_equal<>", ">": "std::greater<>", ">=": "std::greater_equal<>",
             "==": "std::equal_to<>", "!=": "std::not_equal_to<>"}
-TELLS = re.compile(r"tell\(\)|counts\b|figures|on_log|troubled\(|\.found\(|rebalanced\(|put_out\(|\breserve\(|owner\.|"
+TELLS = re.compile(r"CRASH_POINT|tell\(\)|counts\b|figures|on_log|troubled\(|\.found\(|rebalanced\(|put_out\(|\breserve\(|owner\.|"
                    r"\bthrow |wake|\.why|warn_|publish|\berror = |trouble|first_failure|to_string\(|_event\b")
 NOT_CODE = re.compile(r"constexpr|requires|static_assert|template <|^\s*#|^\s*using |concept |noexcept|^\s*friend|^\s*typename |^\s*case ")
 
