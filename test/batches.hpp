@@ -58,12 +58,12 @@ class held {
           {m.key ? m.key->data() : nullptr, m.value ? m.value->data() : nullptr, size(m.key), size(m.value), m.at, &m});
     }
   }
-  sluice::batch batch(sluice::wall_time time = {}) {
+  sluice::batch batch(sluice::wall_time time = {}, std::chrono::milliseconds interval = {}) {
     auto const* at = messages_.data();
     for (std::size_t i = 0; i < parts_.size(); ++i) {
       parts_[i].begin = at;
       parts_[i].end = at += sizes_[i];
     }
-    return {parts_, time};
+    return {parts_, time, interval};
   }
 };

@@ -215,7 +215,7 @@ SLUICE_RULE(file_in_the_transaction,
             detail::into_file<typename C::last_resort>&& C::template promises<transactional> &&
                 !detail::keeps_files<typename C::store>,
             "with transactional a dead letter is part of the transaction, so dead_letter_file goes with file_offsets "
-            "only; use dead_letter_table with sqlite_offsets, dead_letter_topic with kafka_offsets");
+            "and checkpoint only; use dead_letter_table with sqlite_offsets, dead_letter_topic with kafka_offsets");
 SLUICE_RULE(topic_in_the_transaction,
             detail::into_topic<typename C::last_resort>&& C::template promises<transactional> &&
                 !detail::fenced_by_group<typename C::store>,

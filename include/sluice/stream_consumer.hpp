@@ -1,5 +1,6 @@
 /// \file stream_consumer.hpp  The consumer: policies in, batches out, each delivered as its type promises.
 #pragma once
+#include <sluice/delivery/on_empty_batches_too.hpp>
 #include <sluice/detail/arguments.hpp>
 #include <sluice/detail/engine.hpp>
 #include <sluice/detail/mute.hpp>

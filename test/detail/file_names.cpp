@@ -60,6 +60,8 @@ TEST_CASE("padded numbers sort as numbers, and only they are read") {
   CHECK(padded(9) < padded(10));
   CHECK(padded_number(padded(42)) == 42u);
   CHECK(padded_number(padded(0)) == 0u);
-  for (auto const* const text : {"", "42", "0000000000000000004x", "000000000000000000042", "99999999999999999999"})
+  CHECK(padded_number(padded(UINT64_MAX)) == UINT64_MAX);
+  for (auto const* const text :
+       {"", "42", "0000000000000000004x", "000000000000000000042", "99999999999999999999", "18446744073709551616"})
     CHECK_FALSE(padded_number(text));
 }

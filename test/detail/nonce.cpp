@@ -25,6 +25,12 @@ TEST_CASE("no two nonces are the same, and all bits take part") {
   CHECK(zeros == ~std::uint64_t{0});
 }
 
+TEST_CASE("an incarnation rises, and never falls") {
+  CHECK(d::next_incarnation(5, 3) == 6);
+  CHECK(d::next_incarnation(5, 90) == 90);
+  CHECK(d::next_incarnation(INT64_MAX, 90) == INT64_MAX);
+}
+
 TEST_CASE("the wall clock is told in milliseconds") {
   CHECK(d::wall_ms() > 1'600'000'000'000);
   CHECK(d::wall_ms() < 100'000'000'000'000);

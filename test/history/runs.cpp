@@ -145,8 +145,9 @@ void check(std::string const& what, int kills, int stops) {
     std::fill_n(all.begin(), stops, true);
     std::shuffle(all.begin(), all.end(), random);
     for (bool const stop : all) {
+      auto const before = run.lines();
       in.more();
-      run.wait_until([&, before = run.lines()] { return run.lines() > before + 20; });
+      run.wait_until([&] { return run.lines() > before + 20; });
       run.wait(std::chrono::milliseconds{random() % 300});
       auto& who = run.running[random() % 2];
       if (stop) {

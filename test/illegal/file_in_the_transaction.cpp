@@ -1,4 +1,4 @@
-// expect: static assertion failed.*sluice: with transactional a dead letter is part of the transaction, so dead_letter_file goes with file_offsets only
+// expect: static assertion failed.*sluice: with transactional a dead letter is part of the transaction, so dead_letter_file goes with file_offsets and checkpoint only
 #include <sluice/sluice.hpp>
 
 namespace sl = sluice;

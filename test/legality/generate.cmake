@@ -9,6 +9,7 @@ include("${CMAKE_CURRENT_LIST_DIR}/truth.cmake")
 set(head [[
 #include <sluice/legality.hpp>
 
+#include <sluice/offset_store/checkpoint.hpp>
 #include <sluice/offset_store/file.hpp>
 #include <sluice/offset_store/hbase.hpp>
 #include <sluice/offset_store/kafka.hpp>

@@ -256,6 +256,19 @@ TEST_CASE("the crashes above tell a store that leaves out a sync") {
   CHECK(every_loss(3, false, false, true).bad > 0);
 }
 
+TEST_CASE("behind the highest number that there is nothing is published") {
+  machine m;
+  {
+    auto const s = m.open();
+    worker w{*s};
+    CHECK(w.batch() == outcome::applied);
+  }
+  auto& names = m.disk->root->names;
+  auto const newest = std::prev(names.lower_bound("generation.9"))->second;
+  names[sl::detail::generation_name(UINT64_MAX)] = newest;
+  CHECK_THROWS_WITH(worker{*m.open()}, Catch::Matchers::ContainsSubstring("highest number"));
+}
+
 TEST_CASE("whatever operation fails, nothing acknowledged is lost and the store goes on") {
   auto const seed = std::random_device{}();
   INFO("seed " << seed);

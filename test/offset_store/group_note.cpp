@@ -40,9 +40,10 @@ TEST_CASE("what is not ours is nothing") {
     INFO(text);
     CHECK(sl::read_note(text).has_value() == std::string_view{text}.starts_with("sluice1;"));
   }
-  for (auto text : {"sluice1;i", "sluice1;i=", "sluice1;i=x", "sluice1;i=1x", "sluice1;n=-1", "sluice1;n=99999999999",
-                    "sluice1;f=1", "sluice1;f=1:", "sluice1;f=1:xyz", "sluice1;t=:", "sluice1;id=%", "sluice1;id=%4",
-                    "sluice1;c=%zz", "sluice1;;i=1", "sluice1;i=99999999999999999999", "sluice1;t=-1:1"}) {
+  for (auto text :
+       {"sluice1;i", "sluice1;i=", "sluice1;i=x", "sluice1;i=1x", "sluice1;n=-1", "sluice1;n=99999999999",
+        "sluice1;f=1", "sluice1;f=1:", "sluice1;f=1:xyz", "sluice1;t=:", "sluice1;id=%", "sluice1;id=%4",
+        "sluice1;c=%zz", "sluice1;;i=1", "sluice1;i=99999999999999999999", "sluice1;t=-1:1", "sluice1;e=-2"}) {
     INFO(text);
     CHECK_FALSE(sl::read_note(text));
   }

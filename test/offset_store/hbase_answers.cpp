@@ -14,7 +14,7 @@ TEST_CASE("refusals of HBase are told with what to do, and cite nothing") {
   };
   hb::remedies const commands{"create 't'", "alter 't'"};
   for (auto const& [status, said, means, part] :
-       {row{401, "", errc::bad_configuration, "hbase_offsets.user"},
+       {row{401, "", errc::bad_configuration, ".password_file"},
         row{403, "Forbidden\r\norg.apache.hadoop.hbase.security.AccessDeniedException", errc::bad_configuration,
             "'RWC'"},
         row{404, "Not found\r\norg.apache.hadoop.hbase.TableNotFoundException: ", errc::bad_configuration,

@@ -31,7 +31,8 @@ TEST_CASE("what the configuration can't be is told with its key and a remedy") {
   for (auto const* connection :
        {"CANARY", "host=CANARY =", "password='CANARY", "postgres://owner:CAN@ARY@127.0.0.1/postgres",
         "postgres://owner:CAN/ARY@127.0.0.1/postgres", "postgres://owner:CANARY?@127.0.0.1/postgres",
-        "postgres://owner:CAN#ARY", "host=127.0.0.1 port=CANARY"}) {
+        "postgres://owner:CAN#ARY", "host=127.0.0.1 port=CANARY", "host= password=CANARY",
+        "host=127.0.0.1 user= password=CANARY"}) {
     f.config = config;
     f.config.connection = connection;
     INFO(connection);

@@ -160,6 +160,22 @@ TEST_CASE("a file that is lost before it was read: an error, or left out") {
   }
 }
 
+TEST_CASE("a file that changes while it is read is no longer what was seen") {
+  place p;
+  std::string const line = std::string(99, 'x') + "\n";
+  std::string content;
+  for (int i = 0; i < 10'000; ++i) content += line;
+  p.put("a", content);
+  auto c = p.start(sl::micro_batch{.max_records = 10});
+  noted seen;
+  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() >= 10; }));
+  std::ofstream{p.in("a"), std::ios::app} << line;
+  std::optional<sl::errc> said;
+  for (int i = 0; i < 1500 && !said; ++i) said = code_of([&] { c.step(seen.handler(), 5ms); });
+  CHECK(said == sl::errc::position_missing);
+  CHECK(seen.lines.size() < 10'000);
+}
+
 TEST_CASE("a directory that vanishes is told and waited for") {
   place p;
   auto c = p.start();

@@ -118,6 +118,7 @@ TEST_CASE("an export is imported again; what is wrong in one is named") {
   };
   l.set({"orders:0=1", "orders:1=1"});
   CHECK_THAT(l.import("{"), ContainsSubstring("is no JSON object"));
+  CHECK_THAT(l.import(std::string(100'000, '[') + std::string(100'000, ']')), ContainsSubstring("is nested deeper"));
   CHECK_THAT(try_with([](json& d) { d["format"] = "other"; }), ContainsSubstring("no export of positions"));
   CHECK_THAT(try_with([](json& d) { d["version"] = 2; }),
              ContainsSubstring("has version 2, this program reads up to 1"));

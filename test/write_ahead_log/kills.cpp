@@ -1,5 +1,7 @@
 // Numbers go over a socket into a write-ahead log and from there to a consumer, all in a process that is killed again and again.
 // The sender sends again what was not acknowledged. Nothing is lost; what the log has once, a transaction handles once.
+#include <sluice/testing/embedded_broker.hpp>
+
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -162,12 +164,49 @@ void through_kills(std::string const& delivery, int kills) {
   }
 }
 
+/// From Kafka: each record is there once, whatever Kafka gives again after a kill.
+void through_kills_from_kafka(int kills) {
+  std::mt19937 random{seed()};
+  temporary_folder const folder;
+  sluice::testing::embedded_broker broker;
+  broker.create_topic("t", 1);
+  auto const start = [&] {
+    return servers::process{{LOG_READER, "kafka", broker.bootstrap(), folder.name()}, folder.name() + "/said"};
+  };
+  auto reader = start();
+  std::int64_t produced = 0;
+  auto const until = [&](std::size_t rows) {
+    auto const give_up = std::chrono::steady_clock::now() + 60s;
+    while (rows_of(folder.path / "rows.db").size() < rows) {
+      if (reader.ended() || std::chrono::steady_clock::now() > give_up) FAIL("no progress\n" << reader.log());
+      std::this_thread::sleep_for(1ms);
+    }
+  };
+  for (int i = 0; i <= kills; ++i) {
+    for (int k = 0; k < 500; ++k) broker.produce("t", 0, "k", std::to_string(produced++));
+    until(static_cast<std::size_t>(produced - static_cast<std::int64_t>(random() % 490)));
+    if (i == kills) break;
+    reader.end(SIGKILL);
+    reader = start();
+  }
+  until(static_cast<std::size_t>(produced));
+  std::this_thread::sleep_for(200ms);
+  reader.end(SIGKILL);
+  auto const rows = rows_of(folder.path / "rows.db");
+  std::cout << "Kafka: " << kills << " kills, " << rows.size() << " records\n";
+  REQUIRE(rows.size() == static_cast<std::size_t>(produced));
+  for (std::size_t i = 0; i < rows.size(); ++i) REQUIRE(rows[i].second == static_cast<std::int64_t>(i));
+}
+
 }  // namespace
+
+TEST_CASE("Kafka, a log, a transaction: each record once") { through_kills_from_kafka(3); }
 
 TEST_CASE("transactional: what the log has is handled once, and nothing that was acknowledged is lost") {
   through_kills("transactional", 5);
 }
 TEST_CASE("at_least_once: nothing that was acknowledged is lost") { through_kills("at_least_once", 5); }
 
+TEST_CASE("Kafka, 30 kills", "[.long]") { through_kills_from_kafka(30); }
 TEST_CASE("transactional, 100 kills", "[.long]") { through_kills("transactional", 100); }
 TEST_CASE("at_least_once, 100 kills", "[.long]") { through_kills("at_least_once", 100); }

@@ -1,7 +1,9 @@
+/// log_reader kafka BROKERS FOLDER: handles the topic `t` from a write-ahead log, its values as rows of FOLDER/rows.db.
 /// log_reader DELIVERY PORT FOLDER: reads numbers, a line each, from 127.0.0.1:PORT, acknowledges by "N\n" that the first N
 /// lines of this connection are on the disk, and handles them from a write-ahead log in FOLDER: transactional as rows of
 /// FOLDER/rows.db, at_least_once as lines OFFSET NUMBER of FOLDER/notes.
 #include <sluice/offset_store/sqlite.hpp>
+#include <sluice/source/kafka_receiver.hpp>
 #include <sluice/source/user.hpp>
 #include <sluice/source/write_ahead_log.hpp>
 #include <sluice/stream_consumer.hpp>
@@ -54,19 +56,35 @@ struct for_ever {
 int main(int argc, char** argv) {
   if (argc != 4) return 2;
   std::string const delivery = argv[1], folder = argv[3];
-  source const from{.source = {.receiver = std::make_shared<acknowledging>(std::atoi(argv[2])), .group = "g"},
-                    .folder = folder + "/log",
-                    .segment_bytes = 8 << 10,
-                    .max_bytes = 1 << 20,
-                    .max_record = 4 << 10};
   sl::sqlite_offsets const offsets{folder + "/rows.db"};
+  auto const configured = [&](auto from) {
+    from.folder = folder + "/log";
+    from.segment_bytes = 8 << 10;
+    from.max_bytes = 1 << 20;
+    from.max_record = 4 << 10;
+    return from;
+  };
+  auto const keep_rows = [&](auto const& from) {
+    sl::stream_consumer consumer{sl::transactional{}, offsets, from, sl::log_to{&std::cerr}};
+    consumer.run(for_ever{}, [](sl::batch const& b, sl::sqlite_transaction& tx) {
+      tx.execute("create table if not exists rows (number integer not null)");
+      for (sl::record r : b) tx.execute("insert into rows values (?)", std::atoll(std::string{r.text()}.c_str()));
+    });
+  };
   try {
+    if (delivery == "kafka") {
+      using kafka = sl::write_ahead_log<sl::kafka_receivers>;
+      keep_rows(configured(
+          kafka{.source = {.brokers = argv[2],
+                           .members = {{.group = "members", .topics = {"t"}}},
+                           .group = "g",
+                           .properties = {{"session.timeout.ms", "2500"}, {"heartbeat.interval.ms", "300"}}}}));
+      return 0;
+    }
+    auto const from =
+        configured(source{.source = {.receiver = std::make_shared<acknowledging>(std::atoi(argv[2])), .group = "g"}});
     if (delivery == "transactional") {
-      sl::stream_consumer consumer{sl::transactional{}, offsets, from, sl::log_to{&std::cerr}};
-      consumer.run(for_ever{}, [](sl::batch const& b, sl::sqlite_transaction& tx) {
-        tx.execute("create table if not exists rows (number integer not null)");
-        for (sl::record r : b) tx.execute("insert into rows values (?)", std::atoll(std::string{r.text()}.c_str()));
-      });
+      keep_rows(from);
     } else {
       auto const notes = ::open((folder + "/notes").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
       sl::stream_consumer consumer{sl::at_least_once{}, offsets, from, sl::log_to{&std::cerr}};

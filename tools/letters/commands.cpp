@@ -120,9 +120,9 @@ class destinations {
   explicit destinations(place_words const& w) : words_(w) {}
   void must_be_there(std::string const& topic) {
     if (known_.contains(topic)) return;
-    if (!kafka_) kafka_.emplace(words_.brokers, words_.group, words_.properties);
+    auto& kafka = kafka_ ? *kafka_ : kafka_.emplace(words_.brokers, words_.group, words_.properties);
     try {
-      kafka_->partition_count(topic, words_.by());
+      kafka.partition_count(topic, words_.by());
     } catch (sl::error const& e) {
       if (e.code() != sl::errc::unknown_topic) throw;
       throw failure{"the topic " + as_found(topic) + ", where it belongs, isn't there: create it, or give --to"};
@@ -138,9 +138,13 @@ class returning {
   destinations topics_{words_};
   std::optional<sl::kafka_output> out_{};
 
+  sl::kafka_output& out() {
+    if (out_) return *out_;
+    return out_.emplace(sl::kafka_output::settings{.brokers = words_.brokers, .properties = words_.properties});
+  }
   void produce(letter const& l) {
     put_back(l, which_, [&](std::string const& topic, sl::payload key, sl::payload value, sl::header_list const& h) {
-      out_->produce(topic, key, value, h);
+      out().produce(topic, key, value, h);
     });
   }
   /// Letters that could not all be written are tried one by one, so that one that can't be holds up no other.
@@ -149,7 +153,7 @@ class returning {
       if (!goes[i]) continue;
       try {
         produce(page[i].what);
-        out_->flush(words_.timeout);
+        out().flush(words_.timeout);
       } catch (sl::store_error const&) { throw; } catch (sl::error const& e) {
         goes[i] = false;
         ++t.not_returned;
@@ -175,10 +179,10 @@ class returning {
     try {
       for (std::size_t i = 0; i < page.size(); ++i)
         if (goes[i]) produce(page[i].what);
-      out_->flush(words_.timeout);
+      out().flush(words_.timeout);
     } catch (sl::store_error const&) { throw; } catch (sl::error const&) {
       try {
-        out_->flush(words_.timeout);
+        out().flush(words_.timeout);
       } catch (sl::store_error const&) { throw; } catch (sl::error const&) {
       }
       one_by_one(page, goes, t);
@@ -198,7 +202,6 @@ class returning {
     tally t;
     from_.begin();
     for (auto page = from_.next(); !page.empty(); page = from_.next()) {
-      if (!out_) out_.emplace(sl::kafka_output::settings{.brokers = words_.brokers, .properties = words_.properties});
       t.add(a_page(page));
       if (stop()) break;
     }
@@ -248,7 +251,7 @@ int give_back(place& from, place_words const& words, wishes const& which, std::c
     try {
       auto const t = all.run(stop);
       for (auto const& line : t.remarks)
-        if (told.insert(line).second) std::cerr << "sluice-letters: stays: " << line << std::endl;
+        if (told.insert(line).second) std::cerr << "sluice-letters: stays: " << line << '\n' << std::flush;
       if (t.damaged + t.not_returned > 0) status = exits::failed;
       std::string where;
       for (auto const& [topic, n] : t.returned)
@@ -260,8 +263,8 @@ int give_back(place& from, place_words const& words, wishes const& which, std::c
       std::fflush(stdout);
     } catch (sl::error const& e) {
       if (every.count() == 0 || !passes(e)) throw;
-      std::cerr << "sluice-letters: " << said_by(e) << "; trying again in " << every.count() / 1000 << " s"
-                << std::endl;
+      std::cerr << "sluice-letters: " << said_by(e) << "; trying again in " << every.count() / 1000 << " s" << '\n'
+                << std::flush;
     }
     if (every.count() == 0 || stop()) return status;
     while (std::chrono::steady_clock::now() < due) {

@@ -169,6 +169,7 @@ class engine {
   void serve(time_point now) {
     all_.source.serve(claims_, now);
     claims_.tend(now);
+    if constexpr (requires { all_.store.tend(); }) all_.store.tend();
   }
 
   /// What was asked for has been read to its end, and stored.

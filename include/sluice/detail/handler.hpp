@@ -154,7 +154,7 @@ consteval bool handler_fits() {
   static_assert(
       F != handler_fault::state_elsewhere,
       "sluice: this consumer's store can't hold state, or the header that lets it does not stand in front; use "
-      "sqlite_offsets with <sluice/state/sqlite.hpp>, or postgres, mysql, redis likewise");
+      "sqlite_offsets with <sluice/state/sqlite.hpp>, or postgres, mysql, redis, checkpoint likewise");
   return F == handler_fault::none;
 }
 

@@ -42,11 +42,12 @@ class checkpoint_rows_beside {
 
   detail::row_changes waiting_{};         // committed in memory only
   checkpoint_transaction* tx_ = nullptr;  // its rows belong to the edit in hand
+  bool has_waiting_ = false;              // rows, or positions alone
   std::optional<detail::segment_ref> written_{};
   std::unique_ptr<detail::segment_sink> holding_{};  // written_'s file, until it counts
   std::vector<detail::segment_ref> to_remove_{};
-  bool doubtful_ = false;        // written_ may be named by a numbered file
-  std::exception_ptr damage_{};  // met by a merge
+  bool doubtful_ = false, was_doubtful_ = false;  // written_ may be named by a numbered file
+  std::exception_ptr damage_{};                   // met by a merge
 
   static constexpr std::uint64_t least_work = 256 << 10;
 
@@ -102,6 +103,7 @@ class checkpoint_rows_beside {
   }
 
   void forget() {
+    has_waiting_ = false;
     if (waiting_.empty()) return;
     waiting_.clear();
     written_.reset();
@@ -133,8 +135,11 @@ class checkpoint_rows_beside {
     if (interval_.count() == 0 || clock::now() - published_at_ >= interval_) return false;
     if (tx_) detail::merge_changes(waiting_, std::move(tx_->rows_.changes()));
     tx_ = nullptr;
+    has_waiting_ = true;
     return true;
   }
+
+  bool overdue() const { return has_waiting_ && clock::now() - published_at_ >= interval_; }
 
   bool before_publishing(checkpoint_generation& state) {
     if (!written_) {
@@ -169,6 +174,7 @@ class checkpoint_rows_beside {
   void published(folder& in) {
     auto const added = written_ ? written_->size : 0;
     waiting_.clear();
+    has_waiting_ = false;
     written_.reset();
     holding_.reset();
     published_at_ = clock::now();
@@ -189,7 +195,8 @@ class checkpoint_rows_beside {
     }
   }
 
-  void doubt() { doubtful_ = true; }
+  void publishing() { was_doubtful_ = std::exchange(doubtful_, true); }
+  void not_published() { doubtful_ = was_doubtful_; }
   void done(bool applied) noexcept {
     if (written_ && !applied && !doubtful_) place_.remove(written_->id);
     tx_ = nullptr;

@@ -20,6 +20,7 @@ class segment_merge {
   std::size_t next_table_ = 0;
   std::optional<merged_rows> rows_{};
   std::optional<segment_ref> done_{};
+  bool offered_ = false;
 
   bool next_table() {
     if (next_table_ == tables_.size()) return false;
@@ -45,6 +46,8 @@ class segment_merge {
 
   std::uint8_t level() const { return from_.front()->ref().level; }
   std::uint64_t id() const { return to_->id(); }
+  /// Its file may be named by a numbered file.
+  bool offered() const { return offered_; }
   bool is_done() const { return done_.has_value(); }
   /// Goes on until about so many bytes more were written. False: its file could not be synced.
   bool work(std::uint64_t bytes) {
@@ -66,10 +69,11 @@ class segment_merge {
   }
 
   /// Puts the new segment into the place of those that it was made of, and these into `gone`. False: they are not there any more.
-  bool replace(std::vector<segment_ref>& in, std::vector<segment_ref>& gone) const {
+  bool replace(std::vector<segment_ref>& in, std::vector<segment_ref>& gone) {
     auto const at = std::search(in.begin(), in.end(), from_.begin(), from_.end(),
                                 [](segment_ref const& ref, auto const& s) { return ref == s->ref(); });
     if (at == in.end() || (drops_removed_ && at != in.begin())) return false;
+    offered_ = true;
     auto const end = at + static_cast<std::ptrdiff_t>(from_.size());
     gone.insert(gone.end(), at, end);
     auto const rest = in.erase(at, end);
@@ -119,7 +123,7 @@ class compaction {
     std::erase(running_, nullptr);
   }
   /// Those that are done take the place of what they were made of.
-  void replace(std::vector<segment_ref>& in, std::vector<segment_ref>& gone) const {
+  void replace(std::vector<segment_ref>& in, std::vector<segment_ref>& gone) {
     for (auto const& m : running_)
       if (m->is_done()) m->replace(in, gone);
   }
@@ -133,10 +137,10 @@ class compaction {
     }
     std::erase(running_, nullptr);
   }
-  /// What is done may be named already: it is left to the next one who looks for what nobody needs.
+  /// What may be named is left to the next one who looks for what nobody needs.
   void stop() noexcept {
     for (auto const& m : running_)
-      if (!m->is_done()) place_.remove(m->id());
+      if (!m->offered()) place_.remove(m->id());
     running_.clear();
   }
 };

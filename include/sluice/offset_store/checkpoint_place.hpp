@@ -106,8 +106,7 @@ class local_segments final : public segment_place {
         : files_(files), file_(std::move(file)), name_(std::move(name)), size_(size) {}
     std::uint64_t size() const override { return size_; }
     void read(std::uint64_t at, std::size_t count, std::string& out) override {
-      if (int const e = files_.read(file_, at, count, out))
-        throw store_error{errc::store_unavailable, "can't read " + name_ + ": " + errno_text(e)};
+      if (int const e = files_.read(file_, at, count, out)) throw_file_error(e, "read a segment", name_);
     }
   };
 
@@ -117,6 +116,7 @@ class local_segments final : public segment_place {
   handle const& root_;
   std::string path_;
   handle folder_{};
+  made_folders<Files> folders_{};
   std::vector<empty_file> free_{};
 
   void make_names() {
@@ -144,9 +144,8 @@ class local_segments final : public segment_place {
   /// Made, and durable, where it isn't there.
   handle const& folder() {
     if (!folder_) {
-      made_folders<Files> folders;
       auto const end = path_.size() - segment_folder.size() - 1;
-      folder_ = folders.open(files_, root_, {std::string{segment_folder}}, path_.substr(0, end));
+      folder_ = folders_.open(files_, root_, {std::string{segment_folder}}, path_.substr(0, end));
     }
     return folder_;
   }
@@ -166,7 +165,7 @@ class local_segments final : public segment_place {
     int e = has_folder() ? files_.open_to_read(folder_, segment_name(id), file) : ENOENT;
     if (e == ENOENT) return {};
     if (!e) e = files_.size(file, size);
-    if (e) throw store_error{errc::store_unavailable, "can't open " + name + ": " + errno_text(e)};
+    if (e) throw_file_error(e, "open a segment", name);
     return std::make_unique<source>(files_, std::move(file), name, size);
   }
   void remove(std::uint64_t id) noexcept override {

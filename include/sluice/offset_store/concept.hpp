@@ -36,7 +36,8 @@ struct fingerprint {
 /// Which life of the log the offset belongs to. `incarnation` starts as the wall clock in ms and only grows.
 struct log_state {
   std::int64_t incarnation = 0;
-  std::int32_t leader_epoch = -1;  ///< -1: not known
+  /// -1: not known. A source that is not Kafka keeps a number here that tells its log from another one of the same name.
+  std::int32_t leader_epoch = -1;
   std::optional<fingerprint> last{};
   friend bool operator==(log_state const&, log_state const&) = default;
 };

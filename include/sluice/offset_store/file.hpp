@@ -62,6 +62,8 @@ struct nothing_beside {
   }
   /// The edit may stay in memory.
   bool waits() { return false; }
+  /// What stayed in memory should be published now.
+  bool overdue() const { return false; }
   /// The state is about to be published. False: nobody knows whether what it names is durable.
   template <class State>
   bool before_publishing(State&) {
@@ -69,8 +71,9 @@ struct nothing_beside {
   }
   template <class Folder>
   void published(Folder&) {}
-  /// It may have been published, and may not be the newest.
-  void doubt() {}
+  /// Anything but what not_published() says may have become of it from here on.
+  void publishing() {}
+  void not_published() {}
   /// A transaction has come to an end.
   void done(bool /*applied*/) noexcept {}
 };
@@ -118,6 +121,18 @@ class basic_file_store {
                         "other consumers kept storing in " + folder_.path() + " all the time; nothing was stored"};
   }
 
+  detail::publication publish() {
+    beside_.publishing();
+    try {
+      auto const how = folder_.publish();
+      if (how == detail::publication::taken) beside_.not_published();
+      return how;
+    } catch (store_error const&) {
+      beside_.not_published();
+      throw;
+    }
+  }
+
   /// Edits the newest state and publishes, again while others are quicker. `edit(state)` says whether it changed it, and
   /// is called anew on each state that turns out to be the newest; absent: it gave up half-way. Answers yes or unknown.
   template <class Edit>
@@ -133,11 +148,8 @@ class basic_file_store {
         return detail::publication::yes;
       }
       if (!beside_.before_publishing(state)) return detail::publication::unknown;
-      auto const how = folder_.publish();
-      if (how == detail::publication::yes)
-        beside_.published(folder_);
-      else if (how != detail::publication::taken)
-        beside_.doubt();
+      auto const how = publish();
+      if (how == detail::publication::yes) beside_.published(folder_);
       if (how == detail::publication::taken) lost_a_race(races, by);
       if (how == detail::publication::taken || how == detail::publication::overtaken) continue;
       in_doubt_ = how == detail::publication::unknown;
@@ -371,6 +383,14 @@ class basic_file_store {
   }
 
   void rollback(transaction&) noexcept { end(); }
+
+  /// Between batches. What fails here shows in the next advance, which is refused.
+  void tend() {
+    if (!beside_.overdue()) return;
+    try {
+      change({}, [](generation&) -> std::optional<bool> { return true; });
+    } catch (store_error const&) { folder_.doubt(); }
+  }
 
   /// One line of JSON in the text file named `table`; empty: `skipped`.
   void set_aside(std::string const& table, dead_letter const& letter) {

@@ -20,9 +20,8 @@ inline meaning meaning_of(http::answer const& a, remedies const& r) {
   auto const names = [&](char const* exception) { return a.content.find(exception) != a.content.npos; };
   auto const said = std::to_string(a.status);
   if (a.status == 401)
-    return {
-        errc::bad_configuration,
-        "does not accept this user or password (401): see hbase_offsets.user, .password_file and .password_variable"};
+    return {errc::bad_configuration,
+            "does not accept this user or password (401): see .user, .password_file and .password_variable"};
   if (a.status == 403)
     return {errc::bad_configuration,
             "refuses (403): the REST server's user, or the one that it speaks for, needs the rights to read and write "

@@ -8,10 +8,12 @@
 namespace sluice { inline namespace v0 { namespace detail::hbase {
 
 struct settings {
+  std::string who{"hbase_offsets"};  // for errors
   std::string address{};
   std::string table{};
   std::string family{};
   std::string history_family{};
+  bool keeps_history = true;  // false: there is one family alone
   bool create = true;
   std::string user{};
   secret password{};
@@ -21,8 +23,8 @@ struct settings {
 
 /// What can be told without the server. Throws error(bad_configuration).
 inline void check(settings const& s) {
-  auto const bad = [](char const* key, char const* why) {
-    throw error(errc::bad_configuration, std::string{"hbase_offsets."} + key + " " + why);
+  auto const bad = [&](char const* key, char const* why) {
+    throw error(errc::bad_configuration, s.who + "." + key + " " + why);
   };
   auto const is_name = [](std::string_view text, std::string_view signs) {
     return !text.empty() && text.size() <= 200 && text[0] != '.' && text[0] != '-' &&
@@ -35,12 +37,12 @@ inline void check(settings const& s) {
   for (auto const* reserved : {"schema", "exists", "regions", "multiget", "scanner", "version", "status", "namespaces"})
     if (s.table == reserved) bad("table", "is a word that HBase's REST server keeps for itself: take another name");
   if (!is_name(s.family, "_-")) bad("family", "must be a column family's name: letters, digits and any of _ -");
-  if (!is_name(s.history_family, "_-"))
+  if (s.keeps_history && !is_name(s.history_family, "_-"))
     bad("history_family", "must be a column family's name: letters, digits and any of _ -");
-  if (s.family == s.history_family)
+  if (s.keeps_history && s.family == s.history_family)
     bad("family", "must be another than .history_family, whose rows expire: what is in .family must not");
   if (s.user.find_first_of(":\r\n") != s.user.npos) bad("user", "must be a name without a colon");
-  check_secret(s.password, "hbase_offsets.password");
+  check_secret(s.password, s.who + ".password");
   if (s.user.empty() != (ways_given(s.password) == 0))
     bad("user", "and a password (.password_file, .password_variable, .password) go together: give both, or neither");
   if (s.timeout.count() <= 0) bad("timeout", "must be above 0");
@@ -61,15 +63,15 @@ class table {
   std::string url_;   // the table
 
   static http::settings of(settings const& s, http::address const& a) {
-    return {.who = "hbase_offsets",
-            .where = "hbase_offsets: HBase's REST server at " + a.host_and_port(),
+    return {.who = s.who,
+            .where = s.who + ": HBase's REST server at " + a.host_and_port(),
             .ca_file = s.ca_file,
             .timeout = s.timeout,
             .longest = std::size_t{256} << 20};
   }
   static http::address address_of(settings const& s) {
     check(s);
-    return http::parse_address(s.address, "hbase_offsets.address");
+    return http::parse_address(s.address, s.who + ".address");
   }
   table(settings s, http::address const& a)
       : settings_(std::move(s)), http_(of(settings_, a)), base_(a.url()), url_(base_ + "/" + settings_.table) {
@@ -83,7 +85,8 @@ class table {
     if (content) r.headers.push_back(std::string{"Content-Type: "} + type);
     if (!settings_.user.empty()) {
       std::string both;
-      append_base64(both, as_bytes(settings_.user + ":" + read_secret(settings_.password, "hbase_offsets.password")));
+      append_base64(both,
+                    as_bytes(settings_.user + ":" + read_secret(settings_.password, settings_.who + ".password")));
       r.headers.push_back("Authorization: Basic " + both);
     }
     return http_.ask(r, by);
@@ -117,13 +120,16 @@ class table {
         if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
       return text;
     };
-    for (auto const* name : {&settings_.family, &settings_.history_family}) check_family(s, *name);
+    check_family(s, settings_.family);
+    if (settings_.keeps_history) check_family(s, settings_.history_family);
     auto const& current = s.families.at(settings_.family);
     if (auto const ttl = current.find("TTL");
         ttl != current.end() && ttl->second != "2147483647" && upper(ttl->second) != "FOREVER")
-      bad_table("lets the column family '" + settings_.family +
-                "' expire (TTL), so the position of a partition without records would be lost (hbase shell: alter '" +
-                settings_.table + "', " + family_text(settings_.family, "TTL => 'FOREVER'") + ")");
+      bad_table("lets the column family '" + settings_.family + "' expire (TTL), so " +
+                (settings_.keeps_history ? "the position of a partition without records would be lost"
+                                         : "what is old could come back over what is newer") +
+                " (hbase shell: alter '" + settings_.table + "', " + family_text(settings_.family, "TTL => 'FOREVER'") +
+                ")");
     if (auto const d = s.of_table.find("DURABILITY");
         d != s.of_table.end() && (upper(d->second) == "SKIP_WAL" || upper(d->second) == "ASYNC_WAL"))
       bad_table("acknowledges what is not durable (hbase shell: alter '" + settings_.table +
@@ -147,9 +153,11 @@ class table {
 
   void make(time_point by) {
     // POST adds to a table that somebody else has made meanwhile; PUT would replace it.
-    auto const wanted = R"({"name":")" + settings_.table + R"(","DURABILITY":"FSYNC_WAL","ColumnSchema":[{"name":")" +
-                        settings_.history_family + R"(","VERSIONS":"1","TTL":"2592000"},{"name":")" + settings_.family +
-                        R"(","VERSIONS":"1"}]})";
+    auto const history = settings_.keeps_history
+                             ? R"({"name":")" + settings_.history_family + R"(","VERSIONS":"1","TTL":"2592000"},)"
+                             : std::string{};
+    auto const wanted = R"({"name":")" + settings_.table + R"(","DURABILITY":"FSYNC_WAL","ColumnSchema":[)" + history +
+                        R"({"name":")" + settings_.family + R"(","VERSIONS":"1"}]})";
     auto const a = ask("POST", url_ + "/schema", in_json, by, wanted);
     if (a.status != 200 && a.status != 201 && a.status != 304 && a.status < 500) refuse(a);
   }
@@ -171,9 +179,9 @@ class table {
   settings const& config() const { return settings_; }
   std::string name() const { return http_.config().where + ", table " + settings_.table + ","; }
   remedies commands() const {
-    return {"create '" + settings_.table + "', " + current_family() + ", " + history_family() +
-                ", {DURABILITY => 'FSYNC_WAL'}",
-            "alter '" + settings_.table + "', " + current_family() + ", " + history_family()};
+    auto const families = current_family() + (settings_.keeps_history ? ", " + history_family() : std::string{});
+    return {"create '" + settings_.table + "', " + families + ", {DURABILITY => 'FSYNC_WAL'}",
+            "alter '" + settings_.table + "', " + families};
   }
 
   [[noreturn]] void refuse(http::answer const& a) const {
@@ -222,6 +230,40 @@ class table {
     auto const column = own_column();
     return ask("PUT", url_ + "/" + row_key + "?check=put", in_json, by,
                json_of({{.key = row_key, .cells = {{column, after}, {column, before}}}}));
+  }
+
+  /// Replaces cells where `column` still holds `before`; an empty `before` is no cell. 200 done, 304 it is not so; else see
+  /// refuse(). The row's key is in what is sent, so it may be anything.
+  http::answer check_put(row changed, std::string const& column, std::string const& before, time_point by) {
+    changed.cells.push_back({column, before});
+    return ask("PUT", url_ + "/row?check=put", in_json, by, json_of({std::move(changed)}));
+  }
+
+  /// That column of those of these rows that have it. Keys are UTF-8.
+  std::vector<row> get(std::vector<std::string> const& keys, std::string const& column, time_point by) {
+    constexpr std::size_t longest_query = 4000;
+    std::vector<row> all;
+    std::string query;
+    auto const fetch = [&] {
+      auto const a = ask("GET", url_ + "/multiget/" + column + "?" + query, in_json, by);
+      query.clear();
+      if (a.status == 404) return;
+      auto rows = a.status == 200 ? rows_of(a.content) : std::nullopt;
+      if (!rows) refuse(a);
+      for (auto& r : *rows) all.push_back(std::move(r));
+    };
+    for (auto const& k : keys) {
+      if (k.ends_with('*')) {  // in a path that would be all keys that begin so
+        auto const url = url_ + "/*?limit=1&column=" + column + "&startrow=" + query_text(k);
+        if (auto r = one(ask("GET", url, in_json, by)); r && r->key == k) all.push_back(std::move(*r));
+        continue;
+      }
+      query +=
+          (query.empty() ? "row=" : "&row=") + query_text(query_text(k));  // it is taken for a path, and decoded again
+      if (query.size() > longest_query) fetch();
+    }
+    if (!query.empty()) fetch();
+    return all;
   }
 
   /// The highest row from `first` down to, without it, `beyond`; with the cells of the history's family only.

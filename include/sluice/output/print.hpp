@@ -55,7 +55,7 @@ struct print {
       detail::print_text(*out, std::string_view{text}.substr(0, longest));
       *out << (text.size() > longest ? "…\n" : "\n");
     }
-    *out << std::endl;
+    *out << '\n' << std::flush;
   }
   template <class Transaction>
   void operator()(batch const& b, Transaction&) const {

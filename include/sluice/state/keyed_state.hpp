@@ -1,5 +1,6 @@
 /// \file state/keyed_state.hpp  A value for each key, kept in the transactional store beside the offset, by partition.
 #pragma once
+#include <sluice/many.hpp>
 #include <sluice/state/cache.hpp>
 #include <sluice/state/parts.hpp>
 
@@ -41,7 +42,7 @@ struct keyed_state {
   partition_growth when_partitions_grow = partition_growth::error;
   detail::state_cache memory{};  ///< the library's own
 
-  /// For each key that has records in this batch calls `change(key, records, value)`, or `change(records, value)`: the records
+  /// `key_of(record)` gives a key, or `many` of them. For each key that has records in this batch calls `change(key, records, value)`, or `change(records, value)`: the records
   /// in their order, and a std::optional<Value>& to be changed, set or reset. Partitions in the batch's order, keys as they
   /// turn up. Then what was changed is written. Reads and writes are one round trip each, unless a batch's keys take more than
   /// a part of max_bytes.
@@ -58,7 +59,7 @@ struct keyed_state {
   void update(batch const& b, Transaction& tx, KeyOf key_of, Change change, Expired expired) {
     static_assert(detail::can_hold_state<Transaction>,
                   "sluice: this consumer's store can't hold state, or the header that lets it does not stand in front; "
-                  "use sqlite_offsets with <sluice/state/sqlite.hpp>, or postgres, mysql, redis likewise");
+                  "use sqlite_offsets with <sluice/state/sqlite.hpp>, or postgres, mysql, redis, checkpoint likewise");
     static_assert(encodable<Key> && encodable<Value>,
                   "sluice: a state's key or value has no codec; give it one: template <> struct sluice::codec<T> : "
                   "sluice::members_of<&T::a, &T::b> {};");
@@ -136,21 +137,26 @@ class keyed_update {
   /// Sorts the records by key, without comparing keys: one pass to number them, one to lay them out.
   template <class KeyOf>
   void group(KeyOf& key_of) {
-    std::vector<std::uint32_t> slot_of;
+    std::vector<std::uint32_t> slot_of, keys_of;
     slot_of.reserve(batch_.size());
+    keys_of.reserve(batch_.size());
     std::uint32_t part = 0;
     for (auto const one : batch_.partitions()) {
       auto& known = known_.emplace_back();
       for (record r : one) {
-        Key key(std::invoke(key_of, r));
-        write_key(state_.name, bytes_, key);
-        auto const [at, fresh] = known.try_emplace(bytes_, static_cast<std::uint32_t>(slots_.size()));
-        if (fresh) {
-          slots_.push_back({.part = part, .key = &at->first});
-          keys_.push_back(std::move(key));
-        }
-        ++slots_[at->second].count;
-        slot_of.push_back(at->second);
+        auto const before = slot_of.size();
+        each_key(key_of, r, [&](auto&& given) {
+          Key key(std::forward<decltype(given)>(given));
+          write_key(state_.name, bytes_, key);
+          auto const [at, fresh] = known.try_emplace(bytes_, static_cast<std::uint32_t>(slots_.size()));
+          if (fresh) {
+            slots_.push_back({.part = part, .key = &at->first});
+            keys_.push_back(std::move(key));
+          }
+          ++slots_[at->second].count;
+          slot_of.push_back(at->second);
+        });
+        keys_of.push_back(static_cast<std::uint32_t>(slot_of.size() - before));
       }
       ++part;
     }
@@ -159,10 +165,12 @@ class keyed_update {
     news_.resize(slot_of.size());
     std::vector<std::uint32_t> filled(slots_.size());
     std::size_t i = 0;
-    for (record r : batch_) {
-      auto const s = slot_of[i++];
-      news_[slots_[s].first + filled[s]++] = r;
-    }
+    auto keys = keys_of.begin();
+    for (record r : batch_)
+      for (auto const until = i + *keys++; i < until; ++i) {
+        auto const s = slot_of[i];
+        news_[slots_[s].first + filled[s]++] = r;
+      }
   }
 
   /// So many keys that what is read for them is a part of what may be kept.

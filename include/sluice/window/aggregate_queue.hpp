@@ -81,7 +81,7 @@ class subtracting_queue {
   void pop() {
     if (values_.size() == 1)
       total_.reset();
-    else
+    else if (total_)
       total_ = std::invoke(inverse_, *total_, values_.front());
     values_.pop_front();
   }

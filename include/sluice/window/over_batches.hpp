@@ -215,16 +215,18 @@ class windowed_reducer {
       auto const time = std::max({now, p.given + b.interval().count(), p.newest()});
       std::set<std::string const*> seen;
       for (record r : one) {
-        Key key(std::invoke(key_of_, r));
-        write_key(window_.name, key_bytes_, key);
-        key_bytes_.erase(0, 1);
-        auto const* kept = put(p, time, key_bytes_, [&] { return key; }, Value(std::invoke(value_of_, r)));
-        if (seen.insert(kept).second) touched.push_back({i, time, kept});
+        each_key(key_of_, r, [&](auto&& given) {
+          Key key(std::forward<decltype(given)>(given));
+          write_key(window_.name, key_bytes_, key);
+          key_bytes_.erase(0, 1);
+          auto const* kept = put(p, time, key_bytes_, [&] { return key; }, Value(std::invoke(value_of_, r)));
+          if (seen.insert(kept).second) touched.push_back({i, time, kept});
+        });
       }
       ++i;
     }
     for (auto const& t : touched) {
-      auto& value = bytes_.emplace_back(encoded(here_[t.part]->keys.find(*t.key)->second.panes.youngest()));
+      auto& value = bytes_.emplace_back(encoded(*here_[t.part]->keys.find(*t.key)->second.panes.youngest()));
       rows_.push_back({.of = &marks.of(t.part), .key = row_key(*here_[t.part], t.time, *t.key), .value = value});
       marks.changed(t.part);
     }
@@ -294,7 +296,7 @@ class windowed_reducer {
 /// batch, since no record is to blame.
 template <class KeyOf, class ValueOf, class Combine, class Emit>
 auto reduce_by_key_and_window(batch_window window, KeyOf key_of, ValueOf value_of, Combine combine, Emit emit) {
-  using key = detail::owned<detail::key_from<KeyOf>>;
+  using key = detail::owned<detail::key_given<KeyOf>>;
   using value = detail::owned<detail::key_from<ValueOf>>;
   using queue = aggregate_queue<value, Combine>;
   return detail::windowed_reducer<key, value, queue, KeyOf, ValueOf, Combine, Emit>{
@@ -305,7 +307,7 @@ auto reduce_by_key_and_window(batch_window window, KeyOf key_of, ValueOf value_o
 template <class KeyOf, class ValueOf, class Combine, class Inverse, class Emit>
 auto reduce_by_key_and_window(batch_window window, KeyOf key_of, ValueOf value_of, Combine combine, Inverse inverse,
                               Emit emit) {
-  using key = detail::owned<detail::key_from<KeyOf>>;
+  using key = detail::owned<detail::key_given<KeyOf>>;
   using value = detail::owned<detail::key_from<ValueOf>>;
   using queue = subtracting_queue<value, Combine, Inverse>;
   return detail::windowed_reducer<key, value, queue, KeyOf, ValueOf, Combine, Emit>{

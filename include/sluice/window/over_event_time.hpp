@@ -65,7 +65,8 @@ class event_reducer {
     Key key;
     std::string const* data;
     std::vector<Value> news{};
-    std::optional<kept> row{};
+    kept row{};
+    bool there = false;
   };
   struct standing {
     std::int64_t newest = -latest_event;
@@ -167,17 +168,19 @@ class event_reducer {
             in_any = true;
             if (begin + size_ + lateness_ <= closed) continue;
             in_time = true;
-            data.assign(1, user_key);
-            Key key(std::invoke(key_of_, r));
-            encoder{data}.put(begin);
-            encoder{data}.put(key);
-            check_key(data);
-            auto& place = places[data];
-            if (!place) {
-              place = &slots.emplace_back(slot{i, begin, std::move(key), nullptr});
-              place->data = &places.find(data)->first;
-            }
-            place->news.emplace_back(std::invoke(value_of_, r));
+            each_key(key_of_, r, [&](auto&& given) {
+              data.assign(1, user_key);
+              Key key(std::forward<decltype(given)>(given));
+              encoder{data}.put(begin);
+              encoder{data}.put(key);
+              check_key(data);
+              auto& place = places[data];
+              if (!place) {
+                place = &slots.emplace_back(slot{i, begin, std::move(key), nullptr});
+                place->data = &places.find(data)->first;
+              }
+              place->news.emplace_back(std::invoke(value_of_, r));
+            });
           }
         }
         if (in_time || (plausible && !in_any)) continue;
@@ -208,24 +211,25 @@ class event_reducer {
       store.read(rows, [&](std::size_t i, std::string_view value, std::int64_t) {
         auto& s = slots[first + i];
         s.row = row_in(value, s.data->size(), marks.of(s.part));
+        s.there = true;
       });
     });
     std::deque<std::string> values;
     for (auto s = first; s < last; ++s) {
       auto& one = slots[s];
       for (auto& v : one.news)
-        if (one.row)
-          one.row->value = std::invoke(combine_, std::move(one.row->value), std::move(v));
+        if (std::exchange(one.there, true))
+          one.row.value = std::invoke(combine_, std::move(one.row.value), std::move(v));
         else
-          one.row = kept{false, std::move(v)};
+          one.row.value = std::move(v);
       auto& row = rows[s - first];
-      row.value = values.emplace_back(bytes_of(*one.row));
-      row.due = one.begin + size_ + (one.row->given ? lateness_ : 0);
+      row.value = values.emplace_back(bytes_of(one.row));
+      row.due = one.begin + size_ + (one.row.given ? lateness_ : 0);
       marks.changed(one.part);
     }
     as_store_failure([&] { store.write(rows); });
     for (auto s = first; s < last; ++s)
-      if (slots[s].row->given) tell(slots[s].begin, slots[s].key, slots[s].row->value, tx);
+      if (slots[s].row.given) tell(slots[s].begin, slots[s].key, slots[s].row.value, tx);
   }
 
   template <class Store, class Marks, class Transaction>
@@ -307,7 +311,7 @@ class event_reducer {
 template <class TimeOf, class KeyOf, class ValueOf, class Combine, class Emit, class Late = detail::dropped>
 auto reduce_by_key_and_event_window(event_window window, TimeOf time_of, KeyOf key_of, ValueOf value_of,
                                     Combine combine, Emit emit, Late late = {}) {
-  using key = detail::owned<detail::key_from<KeyOf>>;
+  using key = detail::owned<detail::key_given<KeyOf>>;
   using value = detail::owned<detail::key_from<ValueOf>>;
   return detail::event_reducer<key, value, TimeOf, KeyOf, ValueOf, Combine, Emit, Late>{
       std::move(window),  std::move(time_of), std::move(key_of), std::move(value_of),

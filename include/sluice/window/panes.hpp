@@ -35,8 +35,8 @@ class panes {
     open_time_ = time;
     return true;
   }
-  /// The youngest pane's value.
-  T const& youngest() const { return *open_; }
+  /// The youngest pane's value, where it has not left.
+  T const* youngest() const { return open_ ? &*open_ : nullptr; }
 
   /// Panes of `until` and before leave.
   void leave(std::int64_t until) {

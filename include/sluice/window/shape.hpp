@@ -1,5 +1,6 @@
 /// \file window/shape.hpp  What windows are told to be, and what is given of them.
 #pragma once
+#include <sluice/many.hpp>
 #include <sluice/record.hpp>
 #include <sluice/state/parts.hpp>
 

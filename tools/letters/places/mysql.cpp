@@ -70,6 +70,7 @@ class session final : public sql_letters_session {
              " and `first` = " + std::to_string(l.first) + "; ";
     auto const done = asked(all + "commit", by);
     std::vector<bool> were;
+    were.reserve(set.size());
     for (std::size_t i = 0; i < set.size(); ++i) were.push_back(done[i + 1].changed() == 1);
     return were;
   }

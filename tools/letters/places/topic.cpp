@@ -107,14 +107,15 @@ class topic final : public place {
 
   /// Where the group goes on; without a position, or with one that retention has overtaken, where the log begins.
   std::map<std::int32_t, sl::offset> positions() {
-    if (!kafka_) kafka_.emplace(words_.brokers, words_.group, words_.properties);
+    auto& kafka = kafka_ ? *kafka_ : kafka_.emplace(words_.brokers, words_.group, words_.properties);
     std::vector<sl::topic_partition> set;
-    auto const n = kafka_->partition_count(words_.place, words_.by());
+    auto const n = kafka.partition_count(words_.place, words_.by());
+    set.reserve(static_cast<std::size_t>(n));
     for (std::int32_t p = 0; p < n; ++p) set.push_back({words_.place, p});
     std::map<std::int32_t, sl::offset> from;
-    for (auto const& [of, log] : kafka_->ends(set, words_.by())) from[of.partition] = log.low;
+    for (auto const& [of, log] : kafka.ends(set, words_.by())) from[of.partition] = log.low;
     if (words_.all) return from;
-    for (auto const& p : kafka_->notes(set, words_.by())) {
+    for (auto const& p : kafka.notes(set, words_.by())) {
       if (p.failed) throw failure{name() + ": the brokers don't tell where group " + words_.group + " stands"};
       if (p.there) from[p.of.partition] = std::max(from[p.of.partition], p.next);
     }
@@ -196,7 +197,7 @@ class topic final : public place {
   void begin() override { looking_.emplace(words_, words_.place, positions()); }
   std::vector<found> next() override {
     std::vector<found> page;
-    looking_->read(500, words_.timeout, [&](sl::record const& r) { page.push_back(letter_of(r)); });
+    if (looking_) looking_->read(500, words_.timeout, [&](sl::record const& r) { page.push_back(letter_of(r)); });
     return page;
   }
   std::vector<std::string> gone(std::vector<bool> const&) override { return {}; }

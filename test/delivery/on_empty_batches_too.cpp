@@ -1,8 +1,7 @@
-#include <sluice/delivery/transactional.hpp>
-
-#include "scripted_consumer.hpp"
+#include <sluice/delivery/on_empty_batches_too.hpp>
 
 #include "catch.hpp"
+#include "scripted_consumer.hpp"
 
 namespace {
 
@@ -57,6 +56,15 @@ TEST_CASE("a handler that wants them gets batches without records, with all part
   auto const before = seen.size();
   steps(c, [](sl::batch const& b, tx_t&) { CHECK(b.size() > 0); }, 3);  // nobody else does
   CHECK(seen.size() == before);
+}
+
+TEST_CASE("a function is made one that wants them") {
+  outside o;
+  int calls = 0;
+  auto c = o.start<sl::transactional>(sl::micro_batch{.interval = 1s});
+  o.world.assign({p0});
+  steps(c, sl::on_empty_batches_too{[&](sl::batch const& b, tx_t&) { calls += b.empty(); }}, 3);
+  CHECK(calls >= 2);
 }
 
 TEST_CASE("without an interval there are none") {

@@ -1,0 +1,83 @@
+#include <sluice/offset_store/checkpoint_place.hpp>
+
+#include "detail/temporary_folder.hpp"
+#include "thrown.hpp"
+
+namespace {
+
+using namespace sl::detail;
+namespace fs = std::filesystem;
+
+struct on_disk {
+  temporary_folder in{};
+  posix_files files{};
+  unique_fd root{};
+  std::string path = in.name();
+  on_disk() { files.open_directory(path, root); }
+  local_segments<posix_files> place() { return {files, root, path}; }
+};
+
+}  // namespace
+
+TEST_CASE("segments' names are their numbers, and nothing else is") {
+  CHECK(segment_name(0x123) == "segment.0000000000000123");
+  CHECK(segment_number("segment.0000000000000123") == 0x123u);
+  for (auto const* name :
+       {"segment.123", "segment.000000000000012G", "damaged.segment.0000000000000123", "", "segment."})
+    CHECK_FALSE(segment_number(name));
+}
+
+TEST_CASE("what was written is read, and a name costs a sync only now and then") {
+  on_disk d;
+  auto p = d.place();
+  CHECK_FALSE(p.has_folder());
+  CHECK_FALSE(p.open(5));
+  auto const to = p.create();
+  std::string const large(300'000, 'x');
+  to->append("head");
+  to->append(large);
+  CHECK(to->finish());
+  auto const from = p.open(to->id());
+  REQUIRE(from);
+  CHECK(from->size() == 300'004);
+  std::string text;
+  from->read(2, 4, text);
+  CHECK(text == "adxx");
+  from->read(300'000, 100, text);
+  CHECK(text == "xxxx");
+  CHECK(p.name_of(to->id()) == d.path + "/segments/" + segment_name(to->id()));
+  p.remove(to->id());
+  CHECK_FALSE(p.open(to->id()));
+}
+
+TEST_CASE("what dead processes left is taken away, but not what counts or is being written") {
+  on_disk d;
+  std::uint64_t counts = 0, left = 0;
+  {
+    auto p = d.place();
+    auto const a = p.create(), b = p.create();
+    counts = a->id();
+    left = b->id();
+    for (auto const& s : {&a, &b}) {
+      (*s)->append("x");
+      CHECK((*s)->finish());
+    }
+  }
+  CHECK(std::distance(fs::directory_iterator{d.path + "/segments"}, {}) == 2);  // names that were not used are gone
+  auto living = d.place();
+  auto const writing = living.create();
+  auto p = d.place();
+  p.remove_left_behind([&] { return [&](std::uint64_t id) { return id == counts; }; });
+  CHECK(p.open(counts));
+  CHECK_FALSE(p.open(left));
+  CHECK(p.open(writing->id()));
+}
+
+TEST_CASE("a segment is not read through a symbolic link, and its folder must be one") {
+  on_disk d;
+  temporary_folder elsewhere;
+  fs::create_directory_symlink(elsewhere.path, d.in.path / "segments");
+  auto p = d.place();
+  CHECK(error_of([&] { p.create(); }).code == sl::errc::store_unavailable);
+  CHECK(fs::is_empty(elsewhere.path));
+}

@@ -1,0 +1,144 @@
+#include <sluice/source/kafka_receiver.hpp>
+
+#include <sluice/offset_store/sqlite.hpp>
+#include <sluice/source/write_ahead_log.hpp>
+#include <sluice/testing/embedded_broker.hpp>
+
+#include "source/consuming.hpp"
+
+using namespace consuming;
+using source = sl::write_ahead_log<sl::kafka_receivers>;
+
+namespace {
+
+struct place {
+  temporary_folder folder{};
+  std::ostringstream told{};
+  sl::testing::embedded_broker broker{};
+  source config{.source = {.brokers = broker.bootstrap(),
+                           .group = "counting",
+                           .properties = {{"session.timeout.ms", "2500"}, {"heartbeat.interval.ms", "300"}}},
+                .folder = folder.name() + "/log",
+                .segment_bytes = 4000,
+                .max_bytes = 40'000,
+                .max_record = 4000};
+
+  auto start() {
+    return sl::stream_consumer<sl::at_least_once, sl::sqlite_offsets, source, sl::log_to>{
+        config, sl::sqlite_offsets{folder.name() + "/offsets.db"}, sl::log_to{&told}};
+  }
+};
+
+std::string header_of(sl::record r, std::string_view name) {
+  for (auto const& h : r.headers())
+    if (h.name == name) return std::string{sl::as_text(h.value)};
+  return "none";
+}
+
+}  // namespace
+
+TEST_CASE("members with groups of their own, into one log, each record with its place; a restart reads nothing twice") {
+  place p;
+  p.broker.create_topic("a", 2);
+  p.broker.create_topic("b", 1);
+  p.config.source.members = {{.group = "one", .topics = {"a"}}, {.group = "two", .topics = {"a", "b"}}};
+  std::map<std::string, int> seen;
+  auto const note = [&](sl::batch const& b) {
+    for (sl::record r : b)
+      ++seen[header_of(r, "sluice.group") + " " + header_of(r, "sluice.topic") + " " +
+             header_of(r, "sluice.partition") + " " + header_of(r, "sluice.offset") + " " + std::string{r.key_text()} +
+             " " + std::string{r.text()} + " " + header_of(r, "own")];
+  };
+  std::size_t wanted = 0;
+  for (int life = 0; life < 2; ++life) {
+    for (int i = 0; i < 20; ++i) {
+      p.broker.produce("a", i % 2, "k", std::to_string(i));
+      p.broker.produce("b", 0, "k", std::to_string(i));
+    }
+    wanted += 60;
+    auto c = p.start();
+    INFO(p.told.str());
+    REQUIRE(until(c, note, [&] { return seen.size() == wanted; }));
+  }
+  for (auto const& [what, n] : seen) CHECK((n == 1 || what.empty()));
+  CHECK(seen.contains("two b 0 39 k 19 none"));
+  CHECK(seen.contains("one a 1 0 k 1 none"));
+}
+
+TEST_CASE("what Kafka gives again is dropped, also when the log has been trimmed since") {
+  place p;
+  p.broker.create_topic("t", 1);
+  p.config.source.members = {{.group = "g", .topics = {"t"}}};
+  noted seen;
+  for (int i = 0; i < 200; ++i) p.broker.produce("t", 0, "k", std::string(50, 'x'));
+  {
+    auto c = p.start();
+    REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 200; }));
+  }
+  // The group's position is lost, as it is when the process dies between the log's sync and Kafka's commit.
+  sl::testing::embedded_broker other;
+  other.create_topic("t", 1);
+  for (int i = 0; i < 200; ++i) other.produce("t", 0, "k", std::string(50, 'x'));
+  other.produce("t", 0, "k", "new");
+  p.config.source.brokers = other.bootstrap();
+  auto c = p.start();
+  // A log that begins anew in Kafka has a later incarnation: then its records are new ones.
+  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.back() == "new"; }));
+  CHECK(seen.lines.size() == 401);
+}
+
+TEST_CASE("repeats within one life of the topic") {
+  // What a receiver does with what it is given, without Kafka: its note and its records are what it knows.
+  sl::basic_kafka_receiver<void> before{{}}, after{{}};
+  before.recall(std::string{"sluice kafka receiver 1\na%20group t 0 7 41\n"});
+  CHECK(before.note() == "sluice kafka receiver 1\na%20group t 0 7 41\n");
+  after.recall(before.note());
+  CHECK(after.note() == before.note());
+  CHECK_THROWS_AS(after.recall(std::string{"sluice kafka receiver 1\na t x 7 41\n"}), sl::store_error);
+  CHECK_THROWS_AS(after.recall(std::string{"another's\n"}), sl::store_error);
+
+  std::string const value[] = {"a group", "t", "0", "50", "7"};
+  char const* const name[] = {"sluice.group", "sluice.topic", "sluice.partition", "sluice.offset",
+                              "sluice.incarnation"};
+  sl::header_list headers;
+  for (int i = 0; i < 5; ++i) headers.add(name[i], value[i]);
+  sl::received const one{.value = "v", .headers = headers};
+  std::string image(sl::detail::image_size(one), '\0');
+  sl::detail::write_image(one, image.data());
+  auto const m = sl::detail::message_of(image.data(), 3);
+  sl::detail::part const part{
+      &m, &m + 1, {{"received", 0}, sl::offset{3}, sl::offset{4}, 1}, &sl::detail::image_access};
+  after.recall(sl::record{&m, &part});
+  CHECK(after.note() == "sluice kafka receiver 1\na%20group t 0 7 50\n");
+}
+
+TEST_CASE("a maximum rate for each member") {
+  place p;
+  p.broker.create_topic("t", 1);
+  p.config.source.members = {{.group = "g", .topics = {"t"}, .max_records_per_second = 100}};
+  for (int i = 0; i < 60; ++i) p.broker.produce("t", 0, "k", "v");
+  noted seen;
+  auto c = p.start();
+  REQUIRE(until(c, seen.handler(), [&] { return !seen.lines.empty(); }));
+  auto const begun = std::chrono::steady_clock::now();
+  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 60; }));
+  CHECK(std::chrono::steady_clock::now() - begun > 350ms);
+}
+
+TEST_CASE("a member that can't start is told, and tried again; bad input") {
+  place p;
+  p.broker.create_topic("t", 1);
+  p.config.source.members = {{.group = "g", .topics = {"t"}}};
+  auto wrong = p.config;
+  wrong.source.properties = {{"no.such.property", "1"}};
+  {
+    sl::stream_consumer<sl::at_least_once, sl::sqlite_offsets, source, sl::log_to> c{
+        wrong, sl::sqlite_offsets{p.folder.name() + "/offsets.db"}, sl::log_to{&p.told}};
+    REQUIRE(
+        until(c, [](sl::batch const&) {}, [&] { return p.told.str().find("no.such.property") != std::string::npos; }));
+  }
+  p.config.source.members.clear();
+  CHECK(code_of([&] { p.start(); }) == sl::errc::bad_configuration);
+  p.config.source.members = {{.group = "g"}};
+  CHECK(code_of([&] { p.start(); }) == sl::errc::bad_configuration);
+}
