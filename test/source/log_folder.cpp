@@ -225,7 +225,7 @@ TEST_CASE("on a real disk: modes, lock, damage with its place, newer formats") {
   temporary_folder const t;
   auto const path = t.name() + "/log";
   using real = d::log_folder<d::posix_files>;
-  auto const segment = [&](std::uint64_t first) { return t.path / "log" / d::segment_name(first); };
+  auto const segment = [&](std::uint64_t first) { return t.path / "log" / d::log_segment_name(first); };
   auto const code = [&] {
     try {
       real f{{}, path};
@@ -263,7 +263,7 @@ TEST_CASE("on a real disk: modes, lock, damage with its place, newer formats") {
   auto const flip = [](std::size_t at) { return [at](std::string& s) { s[at] = static_cast<char>(s[at] ^ 1); }; };
   auto const said = changed(0, flip(70));
   CHECK(said.first == sl::errc::store_damaged);
-  CHECK(said.second.find(d::segment_name(0) + " is damaged at byte 56: record 0") != std::string::npos);
+  CHECK(said.second.find(d::log_segment_name(0) + " is damaged at byte 56: record 0") != std::string::npos);
   CHECK(changed(firsts[1], flip(3)).first == sl::errc::store_damaged);
   CHECK(changed(firsts[1], [](std::string& s) { s.resize(s.size() - 5); }).first == sl::errc::store_damaged);
   CHECK(changed(firsts[1], [](std::string& s) { s[7] = '2'; }).first == sl::errc::store_newer);
@@ -312,6 +312,6 @@ TEST_CASE("no folder, or one that is a link") {
   write_file(t.path / "file", "x");
   CHECK(code(t.name() + "/file") == sl::errc::bad_configuration);
   std::filesystem::create_directory(t.path / "log");
-  std::filesystem::create_symlink(t.path / "file", t.path / "log" / d::segment_name(0));
+  std::filesystem::create_symlink(t.path / "file", t.path / "log" / d::log_segment_name(0));
   CHECK(code(t.name() + "/log") == sl::errc::store_unavailable);
 }

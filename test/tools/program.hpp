@@ -1,5 +1,6 @@
 /// \file program.hpp  Runs an installed program as a user does.
 #pragma once
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 

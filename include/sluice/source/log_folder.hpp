@@ -22,7 +22,7 @@ struct log_segment {
   std::uint64_t bytes = 0;           ///< up to the last one, on the disk
 };
 
-inline std::string segment_name(std::uint64_t first) { return "segment." + padded(first); }
+inline std::string log_segment_name(std::uint64_t first) { return "segment." + padded(first); }
 
 /// open() first; append, trim on one thread, the rest on any.
 template <class Files>
@@ -79,7 +79,7 @@ class log_folder {
         for (; !found.empty(); found.pop_front()) left_out_.push_back(found.front().first);
     }
     if (found.empty() && !left_out_.empty())
-      damaged(segment_name(firsts.back()), 0, "it holds nothing, and there is none before it");
+      damaged(log_segment_name(firsts.back()), 0, "it holds nothing, and there is none before it");
     if (found.empty()) id_ = {random_bits(), random_bits()};
     std::lock_guard const lock{guard_};
     segments_ = std::move(found);
@@ -114,7 +114,7 @@ class log_folder {
   /// not be removed now.
   bool trim(std::uint64_t stored) {
     std::erase_if(left_out_, [&](auto first) {
-      return first < stored && files_.remove(folder_.handle(), segment_name(first)) == 0;
+      return first < stored && files_.remove(folder_.handle(), log_segment_name(first)) == 0;
     });
     for (;;) {
       log_segment oldest;
@@ -123,7 +123,7 @@ class log_folder {
         if (segments_.size() < 2 || segments_[1].first >= stored) return true;
         oldest = segments_.front();
       }
-      int const e = files_.remove(folder_.handle(), segment_name(oldest.first));
+      int const e = files_.remove(folder_.handle(), log_segment_name(oldest.first));
       if (e && e != ENOENT) return false;
       std::lock_guard const lock{guard_};
       segments_.pop_front();
@@ -167,13 +167,13 @@ class log_folder {
     return {};
   }
   void open_segment(std::uint64_t first, typename Files::handle& out) {
-    check(files_.open_to_read(folder_.handle(), segment_name(first), out), "open a segment");
+    check(files_.open_to_read(folder_.handle(), log_segment_name(first), out), "open a segment");
   }
   void read(typename Files::handle const& from, std::uint64_t at, std::size_t count, std::string& out) {
     check(files_.read(from, at, count, out), "read a segment");
   }
   [[noreturn]] void is_damaged(std::uint64_t first, std::uint64_t at, std::uint64_t number) const {
-    damaged(segment_name(first), at, "no record " + std::to_string(number));
+    damaged(log_segment_name(first), at, "no record " + std::to_string(number));
   }
 
  private:
@@ -186,7 +186,7 @@ class log_folder {
 
   /// Checks the segment, whose records end where the next one begins. None: it never came to hold a record.
   std::optional<log_segment> checked(std::uint64_t first, std::optional<std::uint64_t> next, bool is_first) {
-    auto const name = segment_name(first);
+    auto const name = log_segment_name(first);
     typename Files::handle file;
     std::uint64_t size = 0;
     std::string text;
@@ -258,7 +258,7 @@ class log_folder {
 
   log_segment begin_segment(log_segment const& last) {
     log_segment const fresh{last.end, last.end, log_header_size};
-    auto const name = segment_name(fresh.first);
+    auto const name = log_segment_name(fresh.first);
     typename Files::handle file;
     bool replaces = false;
     {

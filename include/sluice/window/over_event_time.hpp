@@ -253,11 +253,11 @@ class event_reducer {
         auto const [begin, key] = read_stored<std::pair<std::int64_t, Key>>(window_.name, "the key", keys[i].size(), of,
                                                                             std::string_view{keys[i]}.substr(1));
         if (!row.given) tell(begin, key, row.value, tx);
-        auto const gone = begin + size_ + lateness_;
-        bool const stays = !row.given && gone > until;
+        auto const leaves = begin + size_ + lateness_;
+        bool const stays = !row.given && leaves > until;
         row.given = true;
         if (stays) values[i] = bytes_of(row);
-        rows.push_back({.of = &of, .key = keys[i], .value = values[i], .due = stays ? gone : never, .there = stays});
+        rows.push_back({.of = &of, .key = keys[i], .value = values[i], .due = stays ? leaves : never, .there = stays});
         marks.changed(part);
       }
       if (!rows.empty()) as_store_failure([&] { store.write(rows); });
