@@ -23,7 +23,7 @@ SWAPPED = {
 OTHER = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
 FUNCTION = {"<": "std::less<>", "<=": "std::less_equal<>", ">": "std::greater<>", ">=": "std::greater_equal<>",
             "==": "std::equal_to<>", "!=": "std::not_equal_to<>"}
-TELLS = re.compile(r"tell\(\)|counts\b|figures|on_log|troubled\(|\.found\(|rebalanced\(|put_out\(|\breserve\(|owner\.|"
+TELLS = re.compile(r"CRASH_POINT|tell\(\)|counts\b|figures|on_log|troubled\(|\.found\(|rebalanced\(|put_out\(|\breserve\(|owner\.|"
                    r"\bthrow |wake|\.why|warn_|publish|\berror = |trouble|first_failure|to_string\(|_event\b")
 NOT_CODE = re.compile(r"constexpr|requires|static_assert|template <|^\s*#|^\s*using |concept |noexcept|^\s*friend|^\s*typename |^\s*case ")
 
@@ -50,14 +50,14 @@ class mutant:
     def __init__(self, file, line, was, what, change):
         self.file, self.line, self.was, self.what, self.change = file, line, was, what, change
         self.number = 0
-        self.declaration = ""
+        self.behind = ""  # the line before, where others are like this one
 
     def __str__(self):
         return f"{self.file}:{self.line + 1}: {self.what}: {self.was.strip()}"
 
     def key(self):
         """What names it in survivors.txt, wherever the line stands."""
-        return f"{self.file}: {self.what}: {self.was.strip()}"
+        return f"{self.file}: {self.what}: {self.was.strip()}" + (f" (behind: {self.behind})" if self.behind else "")
 
 
 def comparisons(code, line):
@@ -153,6 +153,7 @@ def all_of(headers=HEADERS):
     for file in headers:
         lines = (TOP / "include/sluice" / file).read_text().split("\n")
         codes = [blank(line).rstrip() for line in lines]
+        alike = collections.Counter(line.strip() for line in lines)
         for i, (line, code) in enumerate(zip(lines, codes)):
             if not code.strip() or NOT_CODE.search(code) or TELLS.search(code):
                 continue
@@ -163,6 +164,7 @@ def all_of(headers=HEADERS):
                                            *statements(code, line, before, behind)):
                 one = mutant(file, i, line, what, change)
                 one.relation = relation
+                one.behind = before.strip() if alike[line.strip()] > 1 else ""
                 found.append(one)
     return found
 

@@ -4,7 +4,7 @@ from switched import TOP
 
 class bug:
     def __init__(self, name):
-        self.name, self.changes, self.test, self.fault = name, [], "", ""
+        self.name, self.changes, self.test, self.fault, self.rare = name, [], "", "", False
 
 
 def read(path):
@@ -24,6 +24,8 @@ def read(path):
             bugs[-1].changes[-1][2].append(text)
         elif mark == "?":
             bugs[-1].test = text
+        elif mark == "~":
+            bugs[-1].rare = True
         elif mark == "!":
             bugs[-1].fault = text
         side = mark

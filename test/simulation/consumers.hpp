@@ -135,6 +135,22 @@ inline void paced(st::process& p) {
       });
 }
 
+/// Called at each interval, with partitions that have nothing, too: what time-outs and windows need.
+struct ticker {
+  st::process& p;
+  bool wants_empty_batches = true;
+  void operator()(sl::batch const& b, st::simulated_transaction& tx) const {
+    for (auto const& r : b.ranges()) tx.touch(r.of.partition);
+    p.handle(b, tx);
+  }
+};
+inline void ticking(st::process& p) {
+  sl::stream_consumer<sl::transactional, st::simulated_offsets, st::simulated_kafka, st::simulated_clock> c{
+      p.kafka(), p.offsets(), p.clock(),
+      sl::micro_batch{.interval = std::chrono::milliseconds{2000}, .max_records = 1 + p.choose(8)}};
+  run(p, c, ticker{p});
+}
+
 /// Partitions by hand, now and then those of another process, too; now and then it goes back.
 inline void by_hand(st::process& p) {
   auto source = p.kafka_partitions();
@@ -181,9 +197,9 @@ template <class Delivery>
 st::simulation on_store_skipping() {
   return {promise_of<Delivery>(), [](st::process& p) { skipping<Delivery>(p); }};
 }
-template <void (*Program)(st::process&)>
-st::simulation at_least_once_as() {
-  return {st::promise::at_least_once, Program};
+template <st::promise Promise, void (*Program)(st::process&)>
+st::simulation as() {
+  return {Promise, Program};
 }
 
 }  // namespace simulated_consumers

@@ -25,9 +25,10 @@ constexpr subject subjects[] = {
     {"idempotent", "kafka", on_group<sl::idempotent>},
     {"at_least_once", "skipping", on_store_skipping<sl::at_least_once>},
     {"transactional", "skipping", on_store_skipping<sl::transactional>},
-    {"at_least_once", "limited", at_least_once_as<limited>},
-    {"at_least_once", "paced", at_least_once_as<paced>},
-    {"at_least_once", "by_hand", at_least_once_as<by_hand>},
+    {"at_least_once", "limited", as<st::promise::at_least_once, limited>},
+    {"at_least_once", "paced", as<st::promise::at_least_once, paced>},
+    {"transactional", "ticking", as<st::promise::transactional, ticking>},
+    {"at_least_once", "by_hand", as<st::promise::at_least_once, by_hand>},
 };
 
 struct figures {

@@ -8,16 +8,21 @@ namespace sluice { inline namespace v0 { namespace testing {
 /// What a transactional handler writes through in a simulation: the records whose effect is to be there.
 class simulated_transaction {
   std::vector<std::uint32_t> effects_{}, aside_{};
+  std::vector<std::int32_t> touched_{};
 
  public:
   void put(std::uint32_t record) { effects_.push_back(record); }
   void set_aside(std::uint32_t record) { aside_.push_back(record); }
+  /// Something of the partition's is written, that no record brought: a window's end, a time-out.
+  void touch(std::int32_t partition) { touched_.push_back(partition); }
   void clear() {
     effects_.clear();
     aside_.clear();
+    touched_.clear();
   }
   std::vector<std::uint32_t> const& effects() const { return effects_; }
   std::vector<std::uint32_t> const& aside() const { return aside_; }
+  std::vector<std::int32_t> const& touched() const { return touched_; }
 };
 
 namespace simulated {
@@ -243,6 +248,7 @@ class simulated_store_runtime {
     store_.at(request).in_transaction = true;
     store_.at(request).effects.assign(tx.effects().begin(), tx.effects().end());
     store_.at(request).aside.assign(tx.aside().begin(), tx.aside().end());
+    store_.at(request).touched.assign(tx.touched().begin(), tx.touched().end());
     if (f == fault::late) {
       store_.arrives_later(request, here().now + here().amount());
       return answer(outcome::unknown);

@@ -82,9 +82,10 @@ class process {
       auto const p = range.of.partition;
       bool const current = offsets_in_group_ ? around_.cluster.group.is_owner(number_, world().life(), p)
                                              : around_.store.is_current(number_, p);
-      around_.cluster.witness.handling(number_, p, range.from.value(), range.until.value(), part.size(),
-                                       number_of(part[static_cast<std::ptrdiff_t>(part.size()) - 1]).id,
-                                       around_.cluster.owns(number_, p), current);
+      around_.cluster.witness.handling(
+          number_, p, range.from.value(), range.until.value(), part.size(),
+          part.size() == 0 ? 0 : number_of(part[static_cast<std::ptrdiff_t>(part.size()) - 1]).id,
+          around_.cluster.owns(number_, p), current);
     }
   }
   /// To be called by a handler before it does anything with a batch.

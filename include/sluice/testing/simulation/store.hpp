@@ -26,6 +26,7 @@ class store {
   struct request {
     list<numbered_move> moves{};
     list<std::uint32_t> effects{}, aside{};
+    list<std::int32_t> touched{};
     bool in_transaction = false;
     bool over = false;
   };
@@ -97,6 +98,7 @@ class store {
   outcome would(numbered_move const& m, bool in_transaction) {
     auto const& r = at(m.partition);
     if (!r.there || r.mine != m.mine) return outcome::refused;
+    if (m.from == m.until) return r.next == m.from ? outcome::applied : outcome::refused;
     if (r.next == m.until) return in_transaction ? outcome::refused : outcome::applied;
     return r.next == m.from && m.from < m.until ? outcome::applied : outcome::refused;
   }
@@ -109,18 +111,21 @@ class store {
   }
   /// All or nothing.
   outcome commit(request const& tx) {
-    auto const& [moves, effects, aside, in_transaction, over] = tx;
+    auto const& moves = tx.moves;
     for (auto const& m : moves)
       if (would(m, true) != outcome::applied) return outcome::refused;
     for (auto const& m : moves) {
-      put(m, &effects, aside);
+      if (m.from != m.until) put(m, &tx.effects, tx.aside);
       cluster_.world.note("stored with results", m.partition, m.from, m.until);
     }
-    for (auto const id : effects) {
-      auto const p = cluster_.topic.record(id).partition;
-      if (std::none_of(moves.begin(), moves.end(), [&](auto const& m) { return m.partition == p; }))
+    auto const fenced = [&](int p) {
+      return std::any_of(moves.begin(), moves.end(), [&](auto const& m) { return m.partition == p; });
+    };
+    for (auto const id : tx.effects)
+      if (!fenced(cluster_.topic.record(id).partition))
         cluster_.world.violated("effects", "results were committed without the offset of their partition");
-    }
+    for (auto const p : tx.touched)
+      if (!fenced(p)) cluster_.world.violated("effects", "what belongs to a partition was committed without its fence");
     return outcome::applied;
   }
 

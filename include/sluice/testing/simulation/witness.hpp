@@ -195,7 +195,7 @@ class witness {
                         " is stored");
     v.fresh = false;
     v.batch_excuses = current ? one.excuses : 0;
-    if (current) one.consumed_until = until, one.consumed = last;
+    if (current && records > 0) one.consumed_until = until, one.consumed = last;
     v.from = from;
     v.until = until;
   }
