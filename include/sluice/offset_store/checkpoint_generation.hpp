@@ -8,7 +8,7 @@ namespace sluice { inline namespace v0 {
 /// covers, so positions and rows are of one moment.
 struct checkpoint_generation : file_generation {
   static constexpr std::string_view kept_by = "checkpoint";
-  static constexpr std::string_view content = "a checkpoint";
+  static constexpr std::string_view holds = "a checkpoint";
   static constexpr std::string_view magic{
       "sluice\x1a"
       "C",

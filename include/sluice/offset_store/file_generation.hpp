@@ -27,7 +27,7 @@ inline constexpr std::uint32_t generation_version = 1;
 template <class Late>
 struct basic_file_generation {
   static constexpr std::string_view kept_by = "file_offsets";
-  static constexpr std::string_view content = "offsets";
+  static constexpr std::string_view holds = "offsets";
   static constexpr std::string_view magic = detail::generation_magic;
   static constexpr std::uint32_t format_version = detail::generation_version;
 
@@ -258,7 +258,7 @@ State parse_generation(std::string_view file_content, std::string const& file,
   byte_reader r{file_content};
   if constexpr (requires { State::check_kind(file_content, file); }) State::check_kind(file_content, file);
   if (r.take(State::magic.size()) != State::magic)
-    throw damaged(("this is no file of " + std::string{State::content}).c_str());
+    throw damaged(("this is no file of " + std::string{State::holds}).c_str());
   auto const version = r.number<std::uint32_t>();
   auto const crc = r.number<std::uint32_t>();
   auto const length = r.number<std::uint64_t>();
