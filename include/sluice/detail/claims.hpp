@@ -183,6 +183,7 @@ class claims final : public source_owner {
   std::vector<claimed> claim_where_it_is_kept(std::vector<topic_partition> const& set, start_resolver& resolve,
                                               time_point by) {
     auto& group = all_.source.positions();
+    auto const id = all_.store_id.value_or(std::string{});
     late<std::vector<claimed>, Slots> strangers;
     late<std::vector<topic_partition>, Slots> ours;
     for (auto const& there : group.read(set, by)) {
@@ -191,11 +192,11 @@ class claims final : public source_owner {
         strangers.push_back({.of = there.of,
                              .what = claimed::failed,
                              .why = to_string(there.of) + ": the group's coordinator does not answer for it"});
-      else if (note && !note->store_id.empty() && note->store_id != *all_.store_id)
+      else if (note && !note->store_id.empty() && note->store_id != id)
         strangers.push_back({.of = there.of,
                              .what = claimed::foreign,
                              .why = "partition " + to_string(there.of) + " was last kept in another local store (" +
-                                    note->store_id + ", this one is " + *all_.store_id +
+                                    note->store_id + ", this one is " + id +
                                     "); run on that store's host, or give this program a group of its own"});
       else
         ours.push_back(there.of);
