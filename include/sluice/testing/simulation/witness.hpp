@@ -201,9 +201,11 @@ class witness {
     v.from = from;
     v.until = until;
   }
-  void started(int process, produced_record& r) {
+  /// `incarnation`: of the batch. What was stored before a rewind may be handled late, beside what was rewound.
+  void started(int process, produced_record& r, std::int64_t incarnation) {
     if (!r.visible) return broken("isolation", r.partition, which(r) + " was aborted, and is handed over");
     auto& one = of(r.partition);
+    if (kept == promise::at_most_once && incarnation < one.incarnation) return;
     auto const batch = at(process, r.partition).batch_excuses;
     if (++r.started > 1) {
       if (kept == promise::at_most_once)
