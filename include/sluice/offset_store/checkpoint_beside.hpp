@@ -131,6 +131,18 @@ class checkpoint_rows_beside {
     return true;
   }
 
+  bool has(folder& in, checkpoint_transaction const& tx) {
+    detail::follow_newest(in, segments_);
+    detail::row_view const there{segments_, {}};
+    for (auto const& [key, table] : tx.rows_.changes())
+      for (auto const& [row, change] : table) {
+        auto const is = there.find(key, row);
+        if (is.has_value() != change.there || (is && (is->value != change.value || is->due != change.due)))
+          return false;
+      }
+    return true;
+  }
+
   bool waits() {
     if (interval_.count() == 0 || clock::now() - published_at_ >= interval_) return false;
     if (tx_) detail::merge_changes(waiting_, std::move(tx_->rows_.changes()));

@@ -62,6 +62,7 @@ class transaction_rows {
     release_savepoint();
   }
   row_changes& changes() { return changes_; }
+  row_changes const& changes() const { return changes_; }
   std::map<table_key, std::uint64_t> const& touched() const { return touched_; }
 
   void savepoint() {

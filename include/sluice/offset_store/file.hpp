@@ -60,6 +60,11 @@ struct nothing_beside {
   bool apply(State&, Transaction&, std::uint64_t) {
     return true;
   }
+  /// Whether what the newest state names has the transaction's part already.
+  template <class Folder, class Transaction>
+  bool has(Folder&, Transaction const&) {
+    return true;
+  }
   /// The edit may stay in memory.
   bool waits() { return false; }
   /// What stayed in memory should be published now.
@@ -161,9 +166,12 @@ class basic_file_store {
     std::erase_if(aside_, [&](auto const& one) { return std::get<1>(one.first) == of; });
   }
 
-  bool append(generation& state, text_key const& key, std::string_view text) {
+  static std::uint64_t valid_of(generation const& state, text_key const& key) {
     auto const at = state.texts.find(key);
-    auto const valid = at == state.texts.end() ? 0 : at->second;
+    return at == state.texts.end() ? 0 : at->second;
+  }
+  bool append(generation& state, text_key const& key, std::string_view text) {
+    auto const valid = valid_of(state, key);
     if (!texts_.append(folder_, state, key, valid, text)) return false;
     state.texts.insert_or_assign(key, valid + text.size());
     return true;
@@ -199,19 +207,24 @@ class basic_file_store {
   }
 
   /// Whether the newest state has it all, where this very commit may have brought it.
-  static bool has(generation const& state, detail::known_groups<generation> const& groups, transaction const& tx) {
+  bool has(generation const& state, transaction const& tx) {
     bool proves = false;  // a move that goes nowhere stands where it wants to, whoever was there
     for (auto const& m : tx.moves_) {
-      if (detail::check_move(groups.find(state, m), m) != detail::cas::already) return false;
+      if (detail::check_move(groups_.find(state, m), m) != detail::cas::already) return false;
       proves = proves || m.from != m.until;
     }
-    if (!proves && !tx.texts_.empty()) return false;
+    for (auto const& t : tx.texts_) {
+      if (proves || t.added.empty()) continue;
+      // None but us, under this fence, makes it longer.
+      if (valid_of(state, t.key) < t.was + t.added.size()) return false;
+      proves = true;
+    }
     for (auto const& [name, v] : tx.values_) {
       auto const at = state.values.find(name);
       if (v.written && !proves && (at == state.values.end() ? !!v.content : v.content != at->second.content))
         return false;
     }
-    return true;
+    return proves || beside_.has(folder_, tx);
   }
 
   /// The transaction on top of `state`. Absent: unknown; false: it doesn't fit any more.
@@ -235,8 +248,11 @@ class basic_file_store {
       }
     }
     if (!beside_.apply(state, tx, folder_.number())) return false;
-    for (auto const& t : tx.texts_)
-      if (!t.added.empty() && !append(state, t.key, t.added)) return {};
+    for (auto& t : tx.texts_) {
+      if (t.added.empty()) continue;
+      t.was = valid_of(state, t.key);
+      if (!append(state, t.key, t.added)) return {};
+    }
     return true;
   }
 
@@ -361,7 +377,7 @@ class basic_file_store {
       how = change(
           by,
           [&](generation& state) -> std::optional<bool> {
-            if (tried && has(state, groups_, tx)) return false;
+            if (tried && has(state, tx)) return false;
             auto fits = apply(state, tx);
             tried = true;
             refused = fits.has_value() && !*fits;
