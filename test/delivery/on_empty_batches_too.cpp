@@ -53,6 +53,7 @@ TEST_CASE("a handler that wants them gets batches without records, with all part
   CHECK(seen[1].ranges == ranges{{0, 0, 0}, {1, 3, 3}});
   CHECK(seen[2].time - seen[1].time == 1s);
   CHECK(o.disk.effects.size() == 3);
+  CHECK(o.world.mirrored == 1);  // where nothing moved the group is told nothing
   CHECK(o.world.wrong().empty());
   auto const before = seen.size();
   steps(c, [](sl::batch const& b, tx_t&) { CHECK(b.size() > 0); }, 3);  // nobody else does

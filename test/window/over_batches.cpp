@@ -236,6 +236,22 @@ TEST_CASE("shapes that can't be are told, with the remedy") {
   CHECK_THAT(error_of([&] { b.turn(odd, 100, {"a"}, {}, -1, false, 0ms); }).text, ContainsSubstring("set it"));
 }
 
+TEST_CASE("two operators of one name are told") {
+  by_hand b;
+  std::vector<given> out;
+  counter state{.name = "w"};
+  auto count = sl::update_state_by_key(state, key_of, add);
+  auto h = counted(out, {.name = "w", .size = 1s});
+  b.turn(count, 100, {"a"});
+  auto const e = error_of([&] { b.turn(h, 101, {"a"}); });
+  CHECK(e.code == sl::errc::bad_configuration);
+  CHECK(e.of_store);
+  CHECK_THAT(e.text, ContainsSubstring("state \"w\"") && ContainsSubstring("values by key") &&
+                         ContainsSubstring("a window over batches") && ContainsSubstring("a .name of its own"));
+  b.turn(count, 102, {"a"});
+  CHECK(out.empty());
+}
+
 TEST_CASE("a slide above the size samples") {
   by_hand b;
   std::vector<given> out;

@@ -67,7 +67,8 @@ struct nothing_beside {
   }
   /// The edit may stay in memory.
   bool waits() { return false; }
-  /// What stayed in memory should be published now.
+  /// Edits have stayed in memory; they should be published now.
+  bool has_waiting() const { return false; }
   bool overdue() const { return false; }
   /// The state is about to be published. False: nobody knows whether what it names is durable.
   template <class State>
@@ -160,6 +161,10 @@ class basic_file_store {
       in_doubt_ = how == detail::publication::unknown;
       return how;
     }
+  }
+
+  void publish_what_waits() {
+    if (beside_.has_waiting()) change({}, [](generation&) -> std::optional<bool> { return true; });
   }
 
   void forget_aside(topic_partition const& of) {
@@ -301,6 +306,7 @@ class basic_file_store {
   std::vector<claimed> claim(std::string const& group, std::vector<topic_partition> const& set, start_resolver& resolve,
                              time_point by) {
     groups_.add(group);
+    publish_what_waits();
     detail::file_claim<generation> claim{group, set, resolve, by};
     if (change(by, std::ref(claim)) == detail::publication::yes) return std::move(claim.answers);
     return claim.failed("a file could not be synced in " + folder_.path() + "; whether the claim holds is not known");
@@ -404,7 +410,7 @@ class basic_file_store {
   void tend() {
     if (!beside_.overdue()) return;
     try {
-      change({}, [](generation&) -> std::optional<bool> { return true; });
+      publish_what_waits();
     } catch (store_error const&) { folder_.doubt(); }
   }
 

@@ -109,7 +109,7 @@ class keyed_update {
         now_(b.time().time_since_epoch().count()),
         store_(
             (check_state_name(state.name), as_store_failure([&] { return state_store<Transaction>{tx, state.name}; }))),
-        parts_(state.name, state.when_partitions_grow, b) {}
+        parts_(state.name, state.when_partitions_grow, b, state_kind::values) {}
 
   template <class KeyOf, class Change, class Expired>
   void run(KeyOf& key_of, Change& change, Expired& expired) {

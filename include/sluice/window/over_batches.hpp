@@ -79,7 +79,7 @@ class windowed_reducer {
     check_interval(b);
     auto const now = b.time().time_since_epoch().count();
     auto store = as_store_failure([&] { return state_store<Transaction>{tx, window_.name}; });
-    state_parts<Transaction> marks{window_.name, window_.when_partitions_grow, b};
+    state_parts<Transaction> marks{window_.name, window_.when_partitions_grow, b, state_kind::batch_window};
     open(store, marks, now);
     for (auto* p : here_) keep_in_time(*p, now);
     catch_up(marks, now, tx);
