@@ -5,13 +5,17 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace sluice { inline namespace v0 { namespace detail {
 
-/// Lies in $TMPDIR, else /tmp, from the first byte on; what holds it ends, it is gone. Throws store_error(store_full,
-/// store_unavailable).
+/// Up to 256 KiB stay in memory; more lies in $TMPDIR, else /tmp, and is gone when what holds it ends. Throws
+/// store_error(store_full, store_unavailable).
 class spool {
+  static constexpr std::size_t small = std::size_t{256} << 10;
+
+  std::string text_{};  // without a file
   unique_fd file_{};
   std::uint64_t size_ = 0;
 
@@ -19,45 +23,59 @@ class spool {
     auto const* const set = std::getenv("TMPDIR");
     return set && *set ? set : "/tmp";
   }
+  static void check(int code, char const* doing) {
+    if (code) throw_file_error(code, doing, folder());
+  }
   void open() {
-    auto const in = folder();
-    auto name = in + "/sluice.XXXXXX";
-    file_ = unique_fd{::mkostemp(name.data(), O_CLOEXEC)};
-    if (!file_) throw_file_error(errno, "make a file", in);
+    auto name = folder() + "/sluice.XXXXXX";
+    unique_fd file{::mkostemp(name.data(), O_CLOEXEC)};
+    check(file ? 0 : errno, "make a file");
     ::unlink(name.c_str());
+    check(posix_files{}.write(file, text_, 0), "write a file");
+    file_ = std::move(file);
+    text_ = {};
   }
 
  public:
   std::uint64_t size() const { return size_; }
   void write(std::string_view bytes, std::uint64_t at) {
+    auto const end = at + bytes.size();
+    size_ = std::max(size_, end);
+    if (!file_ && end <= small) {
+      text_.resize(std::max(text_.size(), static_cast<std::size_t>(end)));
+      text_.replace(static_cast<std::size_t>(at), bytes.size(), bytes);
+      return;
+    }
     if (!file_) open();
-    if (int const e = posix_files{}.write(file_, bytes, at)) throw_file_error(e, "write a file", folder());
-    size_ = std::max(size_, at + bytes.size());
+    check(posix_files{}.write(file_, bytes, at), "write a file");
   }
   /// Up to `count` bytes from `at`, fewer at the end.
   void read(std::uint64_t at, std::size_t count, std::string& out) const {
-    out.clear();
-    if (!file_) return;
-    if (int const e = posix_files{}.read(file_, at, count, out)) throw_file_error(e, "read a file", folder());
+    if (file_)
+      check(posix_files{}.read(file_, at, count, out), "read a file");
+    else
+      out = at < text_.size() ? text_.substr(static_cast<std::size_t>(at), count) : "";
   }
 
   /// All of it, without a copy; nothing is written meanwhile.
   class view {
+    std::string_view text_{};
     void* at_ = nullptr;
-    std::size_t size_ = 0;
 
    public:
-    explicit view(spool const& of) : size_(static_cast<std::size_t>(of.size_)) {
-      if (size_ == 0) return;
-      at_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, of.file_.get(), 0);
-      if (at_ == MAP_FAILED) throw_file_error(errno, "read a file", folder());
+    explicit view(spool const& of) : text_(of.text_) {
+      if (!of.file_) return;
+      auto const size = static_cast<std::size_t>(of.size_);
+      at_ = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, of.file_.get(), 0);
+      if (at_ == MAP_FAILED) check(errno, "read a file");
+      text_ = {static_cast<char const*>(at_), size};
     }
     view(view const&) = delete;
     view& operator=(view const&) = delete;
     ~view() {
-      if (at_) ::munmap(at_, size_);
+      if (at_) ::munmap(at_, text_.size());
     }
-    std::string_view text() const { return {static_cast<char const*>(at_), size_}; }
+    std::string_view text() const { return text_; }
   };
 };
 

@@ -14,6 +14,8 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <memory>
+#include <optional>
 #include <set>
 
 namespace sluice { inline namespace v0 { namespace detail {
