@@ -143,6 +143,7 @@ class basic_file_store {
   /// is called anew on each state that turns out to be the newest; absent: it gave up half-way. Answers yes or unknown.
   template <class Edit>
   detail::publication change(time_point by, Edit edit, bool may_wait = false) {
+    folder_.limit(by);
     for (unsigned races = 0;;) {
       if (!folder_.current()) beside_.forget();
       auto& state = folder_.newest();
@@ -266,7 +267,7 @@ class basic_file_store {
       auto const made = change({}, [&](generation&) -> std::optional<bool> { return folder_.number() == 0; });
       if (made == detail::publication::yes) return;
     } catch (store_error const& e) {
-      if (e.code() != errc::store_unavailable) throw;
+      if (e.code() != errc::store_unavailable || requires { Files::is_hosted; }) throw;
       throw error{errc::bad_configuration, std::string{generation::kept_by} + ".directory: '" + folder_.path() +
                                                "' can't be written to; name a folder that can (" + e.what() + ")"};
     }
@@ -353,8 +354,9 @@ class basic_file_store {
     } catch (store_error const&) { folder_.doubt(); }
   }
 
-  transaction& begin(std::span<move const> moves, time_point) {
+  transaction& begin(std::span<move const> moves, time_point by) {
     end();
+    folder_.limit(by);
     if (!folder_.current()) beside_.forget();
     auto const& state = folder_.newest();
     transaction_.begin(state, folder_.files().native(folder_.handle()),
