@@ -31,7 +31,8 @@ enum class act {
   late,      // unknown, and applied when the partition is claimed next
   unheard,   // unknown, and applied
   postpone,  // not applied, may be tried again
-  down       // throws store_error
+  down,      // throws store_error
+  damaged    // throws store_error(store_damaged)
 };
 struct scene {
   act what = act::normal;
@@ -146,6 +147,10 @@ struct basic_offsets {
     bool was_transaction_ = false;  // what settle is about
     std::optional<sl::detail::cursor> failed_{};
 
+    static void throw_if(act what) {
+      if (what == act::down) down();
+      if (what == act::damaged) throw sl::store_error(sl::errc::store_damaged, "the store is damaged");
+    }
     static void down() { throw sl::store_error(sl::errc::store_unavailable, "the store is down"); }
 
    public:
@@ -217,7 +222,7 @@ struct basic_offsets {
     }
     std::span<sl::outcome const> advance(transaction&, std::span<sl::move const> moves, sl::time_point) {
       auto const s = next_of(at_.advances);
-      if (s.what == act::down) down();
+      throw_if(s.what);
       answers_.clear();
       for (auto const& m : moves) {
         bool const scripted = s.what != act::normal && (!s.of || *s.of == m.of);
@@ -323,7 +328,7 @@ struct basic_offsets {
 
     std::span<sl::outcome const> play(std::deque<scene>& script, std::span<sl::move const> moves) {
       auto const s = next_of(script);
-      if (s.what == act::down) down();
+      throw_if(s.what);
       answers_.clear();
       for (auto const& m : moves) answers_.push_back(!s.of || *s.of == m.of ? play(s.what, m) : play(act::normal, m));
       return answers_;

@@ -212,6 +212,8 @@ TEST_CASE("run: until it is told to stop; the last batch is stored; a handler's 
   CHECK(seen.size() == 3);
   CHECK(o.disk.next(p0) == 3);
   CHECK(c.step(recorder{seen}).what == sl::step_result::closed);
+  CHECK_THROWS_WITH(c.run(stop.get_token(), recorder{seen}),
+                    Catch::Matchers::ContainsSubstring("this consumer is closed"));
 }
 
 TEST_CASE("a waiting step ends when another thread wakes it, and when records come") {

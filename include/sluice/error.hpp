@@ -35,6 +35,21 @@ enum class errc {
   access_denied,          ///< the brokers know this user, who lacks a right
 };
 
+/// Does it stay so until somebody mends something: the program, the configuration, a right, the store? Else another try, or
+/// another start of the program, may do.
+constexpr bool is_permanent(errc c) {
+  switch (c) {
+    case errc::no_broker:
+    case errc::store_unavailable:
+    case errc::client_failed:
+    case errc::dead_letter_failed:
+    case errc::conflict:
+      return false;
+    default:
+      return true;
+  }
+}
+
 class error : public std::runtime_error {
   errc code_;
 
@@ -43,7 +58,8 @@ class error : public std::runtime_error {
   errc code() const noexcept { return code_; }
 };
 
-/// The store, its connection or its fence failed: never the record's fault, so it reaches no retry, skip or dead letter.
+/// The store, its connection or its fence failed: never the record's fault, so it reaches no skip or dead letter. Unless
+/// on_failure is stop, what is_permanent of it is thrown all the same, and the rest is tried again.
 class store_error : public error {
  public:
   using error::error;

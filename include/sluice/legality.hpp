@@ -142,7 +142,8 @@ SLUICE_RULE(one_offset_store, C::template fill<offset_store_slot> != 1,
             "name exactly one offset store, such as kafka_offsets, sqlite_offsets or no_offsets<from::earliest>");
 SLUICE_RULE(one_rate_limit, C::template fill<rate_limit_slot> > 1, "name at most one rate limit");
 SLUICE_RULE(one_batching, C::template fill<batching_slot> > 1, "give micro_batch at most once");
-SLUICE_RULE(one_source, C::template fill<source_slot> > 1, "name at most one source: kafka or kafka_partitions");
+SLUICE_RULE(one_source, C::template fill<source_slot> > 1,
+            "name at most one source: kafka or kafka_partitions, or several of them in a union_of");
 SLUICE_RULE(one_on_failure, C::template fill<on_failure_slot> > 1,
             "name at most one on_failure policy; retry<Then> says what comes after the retries");
 SLUICE_RULE(one_observer, C::template fill<observer_slot> > 1, "name at most one observer");

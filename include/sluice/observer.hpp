@@ -39,7 +39,9 @@ struct retry_event {
   std::string error{};
   unsigned attempts = 0;  ///< that failed so far
   time_point due{};
-  bool store_failed = false;  ///< the store's failure, not the handler's
+  bool store_failed = false;            ///< the store's failure, not the handler's
+  std::optional<topic_partition> of{};  ///< the record's, where it is known which failed: with `each`
+  offset at{};
 };
 
 struct dead_letter_event {
@@ -109,8 +111,10 @@ struct log_to {
            << " ms, lag " << e.lag << '\n';
   }
   void on_retry(retry_event const& e) {
-    *out << (e.store_failed ? "store: " : "handler: ") << e.error << "; tried " << e.attempts
-         << " times, will try again\n";
+    *out << (e.store_failed ? "store: " : "handler: ");
+    if (e.of) *out << to_string(*e.of) << ": record " << e.at.value() << ": ";
+    *out << e.error << "; tried " << (e.attempts == 1 ? "once" : std::to_string(e.attempts) + " times")
+         << ", will try again\n";
   }
   void on_dead_letter(dead_letter_event const& e) {
     *out << e.letter.what.topic() << '/' << e.letter.what.partition() << ": record " << e.letter.what.offset().value()

@@ -56,26 +56,14 @@ class stream_consumer {
   }
 
   /// step() until `stop.stop_requested()`, then drains: the last batch is stored. Throws what step() throws. Once it has
-  /// returned the consumer is closed: a second run() returns at once. `stop`: a std::stop_token, stop_on_signal, or your own.
+  /// returned the consumer is closed: a second run() throws error(closed). `stop`: a std::stop_token, stop_on_signal, or your own.
   template <class Stop, class Handler>
   void run(Stop stop, Handler&& handler) {
-    with(handler, [&](auto const& h) {
-      auto const waker = [this] { wake(); };
-      [[maybe_unused]] auto const watch = [&] {
-        if constexpr (std::same_as<Stop, std::stop_token>)
-          return std::stop_callback{stop, waker};
-        else
-          return 0;
-      }();
-      step_result last{};
-      while (!stop.stop_requested() && last.what != step_result::closed)
-        last = body_.step(h, std::chrono::milliseconds{100});
-      auto const by = std::chrono::steady_clock::now() + std::chrono::seconds{10};
-      while (body_.in_hand() && std::chrono::steady_clock::now() < by)
-        last = body_.step(h, std::chrono::milliseconds{100});
-      (void)body_.drain(std::chrono::seconds{10});
-      return last;
-    });
+    static_assert(
+        requires { static_cast<bool>(stop.stop_requested()); },
+        "sluice: run's first argument says when to stop: a std::stop_token, or anything with "
+        "stop_requested(), such as stop_on_signal{}; the handler comes second");
+    if constexpr (requires { stop.stop_requested(); }) run_until(stop, handler);
   }
 
   /// Stores what was handled, leaves the group, closes. A batch that waits for a retry is abandoned.
@@ -102,6 +90,28 @@ class stream_consumer {
   void wake() noexcept { body_.wake(); }
 
  private:
+  template <class Stop, class Handler>
+  void run_until(Stop const& stop, Handler& handler) {
+    with(handler, [&](auto const& h) {
+      body_.must_be_open("run");
+      auto const waker = [this] { wake(); };
+      [[maybe_unused]] auto const watch = [&] {
+        if constexpr (std::same_as<Stop, std::stop_token>)
+          return std::stop_callback{stop, waker};
+        else
+          return 0;
+      }();
+      step_result last{};
+      while (!stop.stop_requested() && last.what != step_result::closed)
+        last = body_.step(h, std::chrono::milliseconds{100});
+      auto const by = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+      while (body_.in_hand() && std::chrono::steady_clock::now() < by)
+        last = body_.step(h, std::chrono::milliseconds{100});
+      (void)body_.drain(std::chrono::seconds{10});
+      return last;
+    });
+  }
+
   template <class Handler, class Call>
   step_result with(Handler& handler, Call call) {
     if constexpr (std::is_function_v<Handler>) {

@@ -92,7 +92,8 @@ TEST_CASE(
 TEST_CASE("retry, each: only the failing record is called again") {
   outside o;
   o.world.produce(p0, 5);
-  auto c = o.start<sl::at_least_once>(sl::retry<>{.times = 3, .backoff = 1ms});
+  std::vector<sl::retry_event> retries;
+  auto c = o.start<sl::at_least_once>(sl::retry<>{.times = 3, .backoff = 1ms}, told{&retries});
   o.world.assign({p0});
   std::vector<std::int64_t> calls;
   auto handler = sl::each([&](sl::record r) {
@@ -102,6 +103,9 @@ TEST_CASE("retry, each: only the failing record is called again") {
   steps(c, handler, 5, 10ms);
   CHECK(calls == std::vector<std::int64_t>{0, 1, 2, 2, 2, 3, 4});
   CHECK(o.disk.next(p0) == 5);
+  REQUIRE(retries.size() == 2);
+  CHECK(retries[0].of == p0);
+  CHECK(retries[0].at == sl::offset{2});
 }
 
 TEST_CASE("retry: the store's failures are waited out, told as the store's, and never used up") {
@@ -118,4 +122,18 @@ TEST_CASE("retry: the store's failures are waited out, told as the store's, and 
   CHECK(o.disk.letters.empty());
   REQUIRE(retries.size() == 6);
   CHECK(retries[0].store_failed);
+}
+
+TEST_CASE("retry: what stays so until somebody mends it is thrown, and is no record's fault") {
+  outside o;
+  o.world.produce(p0, 1);
+  auto c = o.start<sl::at_least_once>(sl::retry<sl::skip>{.times = 1, .then = {}});
+  o.world.assign({p0});
+  o.disk.advances.push_back({act::damaged});
+  std::vector<effect> seen;
+  CHECK_THROWS_WITH(steps(c, recorder{seen}, 5, 10s), "sluice: the store is damaged");
+  steps(c, recorder{seen}, 5, 10s);
+  CHECK(seen.size() == 1);
+  CHECK(o.disk.next(p0) == 1);
+  CHECK(o.disk.letters.empty());
 }

@@ -23,6 +23,8 @@ TEST_CASE("a source that can't read anything is refused, with the key") {
   CHECK_THAT(complaint(sl::kafka{.brokers = "b:1", .group = "g", .topics = {"t"}, .pattern = "u.*"}),
              ContainsSubstring("kafka.pattern"));
   CHECK_THAT(complaint(sl::kafka{.brokers = "b:1", .group = "g", .topics = {"^t"}}), ContainsSubstring("pattern"));
+  CHECK_THAT(complaint(sl::kafka{.brokers = "b:1", .group = "g", .pattern = "ord["}),
+             ContainsSubstring("kafka.pattern \"ord[\"") && ContainsSubstring("regular expression"));
   CHECK_THAT(complaint(sl::kafka{.brokers = "b:1", .group = "g", .topics = {""}}), ContainsSubstring("empty name"));
   CHECK_THAT(complaint(sl::kafka{.brokers = "b:1", .group = "g", .topics = {"t"}, .timeout = {}}),
              ContainsSubstring(".timeout"));

@@ -52,7 +52,7 @@ struct arguments {
     constexpr int fault = first_fault<std::remove_cvref_t<A>...>();
     static_assert(fault != 1,
                   "sluice: the constructor takes configuration objects only, each of one of this consumer's own "
-                  "policies or of its source");
+                  "policies or of its source; name its type in stream_consumer<...> too");
     static_assert(fault != 2, "sluice: one policy is configured twice; give each configuration object once");
     static_assert(
         fault != 3,

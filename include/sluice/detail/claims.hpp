@@ -67,7 +67,7 @@ class claims final : public source_owner {
       answers = claim_at_home(set, resolve, all_.by());
       SLUICE_CRASH_POINT("claim noted");
     } catch (store_error const& e) {
-      if (e.code() == errc::access_denied) throw;
+      if (!waiting_may_help(e.code())) throw;
       answers = all_failed(set, e.what());
     } catch (error const& e) {
       if (e.code() != errc::no_broker && e.code() != errc::login_failed) throw;

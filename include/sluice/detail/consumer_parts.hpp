@@ -23,6 +23,9 @@ struct engine_traits {
                                                   std::type_identity<no_transaction>>::type;
 };
 
+/// Of a store that failed. A full disk may get room meanwhile, and who is fenced is put out by the group.
+constexpr bool waiting_may_help(errc c) { return !is_permanent(c) || c == errc::store_full || c == errc::fenced; }
+
 /// Declared in the order in which they are made: the store before the source, so that it dies after it.
 template <class Slots>
 struct consumer_parts {

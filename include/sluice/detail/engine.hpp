@@ -117,6 +117,10 @@ class engine {
     wake();
   }
 
+  void must_be_open(char const* what) const {
+    if (closed_) throw error(errc::closed, std::string(what) + ": this consumer is closed; make another one");
+  }
+
   bool in_hand() const { return !all_.hand.empty(); }
 
   std::vector<position> positions() const {
@@ -207,8 +211,7 @@ class engine {
       Slots::delivery::deliver(turn);
     } catch (store_conflict const& e) { turn.store_failed(e); } catch (store_error const& e) {
       turn.store_failed(e);
-      // A right that is missing is not had by trying again.
-      if (parts_of::failure_ends_in_stop || e.code() == errc::access_denied) throw;
+      if (parts_of::failure_ends_in_stop || !waiting_may_help(e.code())) throw;
     }
   }
 

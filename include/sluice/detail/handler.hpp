@@ -133,24 +133,28 @@ consteval handler_fault fault_of() {
 template <handler_fault F, class Handler>
 consteval bool handler_fits() {
   static_assert(F != handler_fault::wants_batch,
-                "sluice: this delivery's handler is void(batch const&); wrap a handler of one record in each(...)");
+                "sluice: this delivery's handler is void(batch const&); wrap a handler of one record in each(...); a "
+                "transaction comes with transactional only");
   static_assert(F != handler_fault::wants_transaction,
                 "sluice: a transactional handler is void(batch const&, transaction&) with the transaction of the "
                 "consumer's own store");
   static_assert(F != handler_fault::returns,
                 "sluice: a handler returns void, what it returned would be dropped; throw to say that it failed");
-  static_assert(F != handler_fault::unclear,
-                "sluice: this handler can't be called with what its delivery gives it; where an error above points "
-                "into the handler, mend that one");
+  static_assert(
+      F != handler_fault::unclear,
+      "sluice: this handler can't be called with what its delivery gives it: a batch const&, inside each(...) a "
+      "record, and behind it with transactional the store's transaction&; where an error above points into "
+      "the handler, mend that one");
   static_assert(F != handler_fault::not_idempotent,
                 "sluice: idempotent takes an output that repetition can't harm, such as sqlite_upsert, sqlite_insert "
-                "or files_by_range; where your handler is one, write assume_idempotent(handler)");
+                "or files_by_range; where your handler is one, write assume_idempotent(handler); inside all_of "
+                "too");
   static_assert(F != handler_fault::has_no_transaction,
                 "sluice: parallel calls its handler on several threads, and a transaction is one connection for one "
                 "thread; with transactional leave parallel out, or use at_least_once");
   static_assert(F != handler_fault::state_alone,
                 "sluice: state and windows are one with the offsets, so they need transactional; use it with "
-                "sqlite_offsets, postgres_offsets, mysql_offsets or redis_offsets");
+                "sqlite_offsets, postgres_offsets, mysql_offsets, redis_offsets or checkpoint");
   static_assert(
       F != handler_fault::state_elsewhere,
       "sluice: this consumer's store can't hold state, or the header that lets it does not stand in front; use "

@@ -77,7 +77,7 @@ class handling {
   called_t decide(std::string const& what, bool one) {
     turn_.roll_back();
     hand().error = what;
-    switch (count_failure(what)) {
+    switch (count_failure(what, one)) {
       case verdict::stop:
         give_up_or_keep();
         throw_again(what);
@@ -119,7 +119,7 @@ class handling {
     if constexpr (traits::advances_first) give_up_all();
   }
 
-  verdict count_failure(std::string const& what) {
+  verdict count_failure(std::string const& what, bool one) {
     if (hand().attempts == 0 || hand().failing != hand().at) {
       hand().failing = hand().at;
       hand().attempts = 0;
@@ -129,7 +129,12 @@ class handling {
     if (v == verdict::again) {
       ++all().counts.retries;
       hand().due = all().clock.now() + all().on_failure.wait_after(hand().attempts);
-      all().tell().on_retry(retry_event{what, hand().attempts, hand().due, false});
+      retry_event told{what, hand().attempts, hand().due, false};
+      if (one) {
+        told.of = topic_partition{std::string(hand().current().topic()), hand().current().partition()};
+        told.at = hand().current().offset();
+      }
+      all().tell().on_retry(told);
     }
     return v;
   }

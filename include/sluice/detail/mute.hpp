@@ -37,6 +37,7 @@ struct mute {
   step_result step(Handler const&, std::chrono::milliseconds) {
     return {};
   }
+  void must_be_open(char const*) const {}
   bool in_hand() const { return false; }
   close_result drain(std::chrono::milliseconds) { return close_result::drained; }
   void close(std::chrono::milliseconds) noexcept {}

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -242,6 +243,8 @@ class connection {
     if (rc != SQLITE_OK) {
       auto const why = std::string(sqlite3_errstr(rc));
       close();
+      struct ::stat is{};
+      if (::stat(file_.c_str(), &is) == 0 && S_ISDIR(is.st_mode)) bad_path("is a folder; name a file in it");
       bad_path(std::string("can't be opened for ") + (writes ? "writing: " : "reading: ") + why);
     }
     sqlite3_extended_result_codes(db_, 1);

@@ -3,6 +3,8 @@
 #include <sluice/source/kafka_source.hpp>
 #include <sluice/source/rdkafka_client.hpp>
 
+#include <regex.h>
+
 namespace sluice { inline namespace v0 {
 namespace detail {
 
@@ -22,6 +24,21 @@ rdkafka_settings settings_of(Config const& c, context const& around, bool subscr
 
 }  // namespace detail
 
+namespace detail {
+
+/// As librdkafka reads it: a POSIX extended expression.
+inline void check_pattern(std::string const& pattern) {
+  ::regex_t compiled;
+  if (int const wrong = ::regcomp(&compiled, pattern.c_str(), REG_EXTENDED | REG_NOSUB)) {
+    char why[128] = "";
+    ::regerror(wrong, &compiled, why, sizeof why);
+    throw error(errc::bad_configuration, "kafka.pattern \"" + pattern + "\" is no extended regular expression: " + why);
+  }
+  ::regfree(&compiled);
+}
+
+}  // namespace detail
+
 template <class Context>
 detail::late<kafka::runtime, Context> kafka::open(kafka const& self, Context const& c) {
   if (self.topics.empty() == self.pattern.empty())
@@ -36,6 +53,7 @@ detail::late<kafka::runtime, Context> kafka::open(kafka const& self, Context con
     if (topic.empty() || topic.starts_with('^'))
       throw error(errc::bad_configuration,
                   "kafka.topics holds an empty name or a pattern; a pattern goes into kafka.pattern");
+  if (!self.pattern.empty()) detail::check_pattern(self.pattern);
   if (!self.pattern.empty()) plan.topics.push_back((self.pattern.starts_with('^') ? "" : "^") + self.pattern);
   return detail::late<runtime, Context>{std::move(plan), detail::settings_of(self, c, true)};
 }

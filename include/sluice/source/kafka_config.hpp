@@ -70,7 +70,7 @@ struct kafka {
   using runtime = kafka_source<rdkafka_client>;
 
   std::string brokers{};  ///< "host:port,host:port"
-  std::string group{};
+  std::string group{};    ///< whose members share the partitions; positions are kept under this name
   std::vector<std::string> topics{};
   std::string pattern{};            ///< instead of topics: a regular expression for the whole name
   std::optional<start_at> start{};  ///< absent: earliest
@@ -78,8 +78,8 @@ struct kafka {
   position_error on_position_error = position_error::stop;
   std::size_t max_buffered = 256 << 20;  ///< bytes fetched ahead, over all partitions
   int expected_partitions = 64;          ///< shares max_buffered out: librdkafka's cap counts for each partition
-  std::vector<position> start_from{};    ///< for a first claim: given offsets, before `start`
-  std::map<std::string, std::string> properties{};  ///< librdkafka's own
+  std::vector<position> start_from{};    ///< where a partition without a stored position begins, before `start`
+  std::map<std::string, std::string> properties{};  ///< librdkafka's own; those that the library owns are refused
   std::chrono::milliseconds timeout{10'000};        ///< for what brokers are asked: at construction, and in a claim
   token_source token{};                             ///< for sasl.mechanism=OAUTHBEARER
 
@@ -89,7 +89,7 @@ struct kafka {
 
 /// Reads given partitions, without a group's rebalances: who starts two of these on one partition has two readers.
 /// A `group` is needed where the offset store is kafka_offsets or local (sqlite_offsets, file_offsets); nothing else
-/// may use it.
+/// may use it. What has no comment is as in kafka.
 struct kafka_partitions {
   using slot = source_slot;
   using must_be_configured = void;

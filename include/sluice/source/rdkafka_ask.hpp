@@ -50,7 +50,7 @@ inline void pause_before_asking_again(time_point by) {
 }
 
 [[noreturn]] inline void throw_no_broker(std::string const& question) {
-  throw error(errc::no_broker, "no broker answered in time: " + question);
+  throw error(errc::no_broker, "no broker answered in time when asked: " + question);
 }
 
 template <class Text>
@@ -155,7 +155,7 @@ std::vector<std::int64_t> ask_offsets(rd_kafka_t& client, Set const& set, std::i
     open = std::move(again);
     if (open.empty()) break;
     if (milliseconds_until(by) == 0) {
-      if (!heard) throw_no_broker("the offsets of " + to_string(set[open.front()]) + " and others");
+      if (!heard) throw_no_broker("where do " + to_string(set[open.front()]) + " and others begin and end?");
       break;
     }
     pause_before_asking_again(by);

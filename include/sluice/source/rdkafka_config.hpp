@@ -116,7 +116,7 @@ rdkafka_conf make_rdkafka_conf(Settings const& settings) {
   if (settings.brokers.empty())
     throw error(errc::bad_configuration, "no brokers are named: kafka{.brokers = \"host:9092\"}");
   if (settings.group.empty() && (settings.subscribe || settings.commits))
-    throw error(errc::bad_configuration, "no group is named: kafka{.group = \"...\"}");
+    throw error(errc::bad_configuration, "no group is named: give the source a .group that nothing else uses");
   if (settings.expected_partitions < 1) throw error(errc::bad_configuration, "expected_partitions must be at least 1");
 
   rdkafka_conf conf{rd_kafka_conf_new()};

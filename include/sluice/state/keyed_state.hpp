@@ -60,9 +60,10 @@ struct keyed_state {
     static_assert(detail::can_hold_state<Transaction>,
                   "sluice: this consumer's store can't hold state, or the header that lets it does not stand in front; "
                   "use sqlite_offsets with <sluice/state/sqlite.hpp>, or postgres, mysql, redis, checkpoint likewise");
-    static_assert(encodable<Key> && encodable<Value>,
-                  "sluice: a state's key or value has no codec; give it one: template <> struct sluice::codec<T> : "
-                  "sluice::members_of<&T::a, &T::b> {};");
+    static_assert(
+        encodable<Key> && encodable<Value>,
+        "sluice: a state's key or value has no codec (a view has none: it is kept, so use std::string); give it "
+        "one: template <> struct sluice::codec<T> : sluice::members_of<&T::a, &T::b> {};");
     if constexpr (detail::can_hold_state<Transaction> && encodable<Key> && encodable<Value>)
       detail::keyed_update<Key, Value, Transaction>{*this, tx, b}.run(key_of, change, expired);
   }
@@ -134,6 +135,16 @@ class keyed_update {
   }
 
  private:
+  template <class Given>
+  static Key key_from(Given&& given) {
+    constexpr bool fits = std::is_constructible_v<Key, Given>;
+    static_assert(fits, "sluice: key_of gives what the state's Key can't be made of; give the state another Key");
+    if constexpr (fits)
+      return Key(std::forward<Given>(given));
+    else
+      return {};
+  }
+
   /// Sorts the records by key, without comparing keys: one pass to number them, one to lay them out.
   template <class KeyOf>
   void group(KeyOf& key_of) {
@@ -146,7 +157,7 @@ class keyed_update {
       for (record r : one) {
         auto const before = slot_of.size();
         each_key(key_of, r, [&](auto&& given) {
-          Key key(std::forward<decltype(given)>(given));
+          Key key = key_from(std::forward<decltype(given)>(given));
           write_key(state_.name, bytes_, key);
           auto const [at, fresh] = known.try_emplace(bytes_, static_cast<std::uint32_t>(slots_.size()));
           if (fresh) {

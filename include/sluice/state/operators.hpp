@@ -47,14 +47,23 @@ class state_updater {
             change_(k, news, v, tx);
           else if constexpr (std::is_invocable_v<Change&, key const&, records, std::optional<value>&>)
             change_(k, news, v);
-          else
-            change_(news, v);
+          else {
+            static_assert(std::is_invocable_v<Change&, records, std::optional<value>&>,
+                          "sluice: update_state_by_key takes (state, key_of(record), change(key, "
+                          "std::span<record const>, std::optional<Value>&, transaction&)); change may leave out the "
+                          "transaction, then the key too");
+            if constexpr (std::is_invocable_v<Change&, records, std::optional<value>&>) change_(news, v);
+          }
         },
         [&](key const& k, value& v) {
           if constexpr (std::is_invocable_v<Expired&, key const&, value&, Transaction&>)
             expired_(k, v, tx);
-          else
-            expired_(k, v);
+          else {
+            static_assert(std::is_invocable_v<Expired&, key const&, value&>,
+                          "sluice: update_state_by_key's last function is called for keys whose time is over: "
+                          "expired(key, Value&, transaction&), or without the transaction");
+            if constexpr (std::is_invocable_v<Expired&, key const&, value&>) expired_(k, v);
+          }
         });
   }
 };
@@ -82,15 +91,20 @@ class state_mapper {
 
   template <class Transaction>
   void operator()(batch const& b, Transaction& tx) {
-    state_->update(
-        b, tx, key_of_,
-        [&](key const& k, std::span<record const> news, std::optional<value>& v) {
-          for (record const& r : news) give(map_(k, &r, v), tx);
-        },
-        [&](key const& k, value& was) {
-          std::optional<value> v{std::move(was)};
-          give(map_(k, static_cast<record const*>(nullptr), v), tx);
-        });
+    constexpr bool maps = std::is_invocable_v<Map&, key const&, record const*, std::optional<value>&>;
+    static_assert(maps,
+                  "sluice: map_with_state takes (state, key_of(record), map(key, record const*, "
+                  "std::optional<Value>&), emit(what map returned, transaction&))");
+    if constexpr (maps)
+      state_->update(
+          b, tx, key_of_,
+          [&](key const& k, std::span<record const> news, std::optional<value>& v) {
+            for (record const& r : news) give(map_(k, &r, v), tx);
+          },
+          [&](key const& k, value& was) {
+            std::optional<value> v{std::move(was)};
+            give(map_(k, static_cast<record const*>(nullptr), v), tx);
+          });
   }
 
  private:

@@ -81,9 +81,8 @@ T read_stored(std::string const& name, std::string_view what, std::size_t key_si
 
 inline void check_state_name(std::string const& name) {
   if (!is_sql_name(name))
-    throw store_error(errc::bad_configuration,
-                      "a state's .name has " + std::to_string(name.size()) +
-                          " bytes and is no name: give 1 to 63 letters, digits and underscores, no digit first");
+    throw store_error(errc::bad_configuration, "a state's .name is \"" + name +
+                                                   "\": give 1 to 63 letters, digits and underscores, no digit first");
 }
 
 /// Reads with the first rows that a state needs, writes with the last ones.
