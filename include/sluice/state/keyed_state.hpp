@@ -126,8 +126,6 @@ class keyed_update {
       if (first && times_out) expire(expired);
       first = false;
       for (auto s = begin; s < end; ++s) call(s, change, expired);
-      bool const last = end == slots_.size();
-      if (last) parts_.finish(rows_);
       write();
       memory_.trim(state_.max_bytes);
     }
@@ -287,8 +285,11 @@ class keyed_update {
     }
   }
 
+  /// Each time with new stamps, in case that this is the last: a handler may let pass what the rest throws.
   void write() {
-    if (!rows_.empty()) as_store_failure([&] { store_.write(rows_); });
+    if (rows_.empty()) return;
+    parts_.finish(rows_);
+    as_store_failure([&] { store_.write(rows_); });
     rows_.clear();
   }
 };
