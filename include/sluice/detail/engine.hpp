@@ -262,7 +262,7 @@ class engine {
 
   /// What was taken half-way (memory ran out) is nobody's: all partitions are claimed again, and read from what is stored.
   void read_again(time_point now) {
-    if (traits::advances_first) all_.counts.lost += all_.hand.records();
+    if constexpr (requires { requires !Slots::source::can_replay; }) all_.counts.lost += all_.hand.records();
     all_.hand.clear(all_.source);
     cut_short_ = false;
     for (std::size_t i = 0; i < all_.source.lanes().size(); ++i)
