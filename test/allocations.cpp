@@ -2,16 +2,19 @@
 #include "catch.hpp"
 #include "scripted_consumer.hpp"
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <new>
 
 namespace {
 std::atomic<std::size_t> allocations{0};
-}
+std::atomic<long> until_failure{-1};  // allocations; below 0: none fails
+}  // namespace
 
 void* operator new(std::size_t n) {
   ++allocations;
+  if (until_failure >= 0 && until_failure-- == 0) throw std::bad_alloc{};
   if (void* p = std::malloc(n ? n : 1)) return p;
   throw std::bad_alloc{};
 }
@@ -86,4 +89,48 @@ TEST_CASE("a batch of 100,000 records allocates what one of 1,000 does") {
   same_for_any_number<sl::transactional>(whole);
   same_for_any_number<sl::transactional>(each);
   CHECK(sum > 0);
+}
+
+TEST_CASE("whatever allocation of a step fails, each record comes, as what it is") {
+  bool failed = true;
+  for (long n = 0; failed; ++n) {
+    INFO("allocation " << n);
+    REQUIRE(n < 1000);
+    outside o{2};
+    constexpr std::int64_t most = 4000;
+    std::array<std::vector<bool>, 2> seen{std::vector<bool>(most), std::vector<bool>(most)};
+    std::string wrong;
+    auto const look = [&](sl::batch const& b) {
+      for (auto const& r : b) {
+        of_t const of{std::string{r.topic()}, r.partition()};
+        seen.at(static_cast<std::size_t>(r.partition())).at(static_cast<std::size_t>(r.offset().value())) = true;
+        if (r.text() != to_string(of) + "@" + std::to_string(r.offset().value()))
+          wrong = std::string{r.text()} + " came as " + to_string(of) + "@" + std::to_string(r.offset().value());
+      }
+    };
+    std::int64_t made = 0;
+    auto const produce = [&](std::int64_t records) {
+      for (; records > 0; --records, ++made)
+        for (auto const& of : {p0, p1}) o.world.produce(of, to_string(of) + "@" + std::to_string(made));
+    };
+    auto c = o.start<sl::at_least_once>(sl::micro_batch{.max_records = 1'000'000, .max_bytes = 1u << 30});
+    o.world.assign({p0, p1});
+    produce(3);
+    drain_log(c, look);
+    produce(3000);
+    failed = false;
+    until_failure = n;
+    try {
+      c.step(look);
+    } catch (std::bad_alloc const&) { failed = true; }
+    until_failure = -1;
+    produce(3);
+    for (int i = 0; i < 20; ++i) c.step(look, std::chrono::seconds{1});
+    CHECK(wrong == "");
+    for (auto const& of : {p0, p1}) {
+      auto const& there = seen.at(static_cast<std::size_t>(of.partition));
+      CHECK(std::count(there.begin(), there.end(), true) == made);
+      CHECK(o.disk.rows[of].next == sl::offset{made});
+    }
+  }
 }

@@ -37,3 +37,17 @@ TEST_CASE("as a map would, on random records") {
   CHECK(std::map<int, long>(sums.begin(), sums.end()) == wanted);
   CHECK(sums.size() == wanted.size());
 }
+
+TEST_CASE("pieces of a text that is gone with its record's turn are keys of their own") {
+  held h;
+  std::string const word(100, 'a');
+  h.part("t", 0, {{0, "", "A " + word}, {1, "", std::string(100, 'B') + " A"}, {2, "", word}});
+  auto const marked = [](sl::record r) { return sl::many{"<" + std::string{r.text()} | std::views::split(' ')}; };
+  auto const found = sl::reduce_by_key(h.batch(), marked, [](sl::record) { return 1; }, std::plus{});
+  std::map<std::string, int> const sums(found.begin(), found.end());
+  CHECK(sums ==
+        std::map<std::string, int>{{"<A", 1}, {word, 1}, {"<" + std::string(100, 'B'), 1}, {"A", 1}, {"<" + word, 1}});
+  auto const seen = [](sl::record r) { return sl::many{r.text() | std::views::split(' ')}; };
+  auto const views = sl::reduce_by_key(h.batch(), seen, [](sl::record) { return 1; }, std::plus{});
+  static_assert(std::is_same_v<decltype(views)::value_type::first_type, std::string_view>);
+}

@@ -5,6 +5,7 @@
 #include <concepts>
 #include <functional>
 #include <ranges>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -53,13 +54,24 @@ void each_key(KeyOf& key_of, Element const& of, Take&& take) {
   }
 }
 
+/// A view that brings its text along: what looks at a piece of it is good for as long as the view.
+template <class Keys>
+concept owns_its_text = requires(Keys&& k) {
+  { std::move(k).base() } -> std::ranges::range;
+  requires !std::ranges::borrowed_range<decltype(std::move(k).base())>;
+};
+
 template <class Result>
 struct key_of_result {
   using type = Result;
 };
 template <class Keys>
 struct key_of_result<many<Keys>> {
-  using type = std::remove_cvref_t<decltype(as_key(std::declval<std::ranges::range_reference_t<Keys>>()))>;
+  using element = std::ranges::range_reference_t<Keys>;
+  using given = std::remove_cvref_t<decltype(as_key(std::declval<element>()))>;
+  static constexpr bool dies = owns_its_text<Keys> && characters<std::remove_cvref_t<element>> &&
+                               !std::is_convertible_v<element, std::string_view>;
+  using type = std::conditional_t<dies, std::string, given>;
 };
 /// Of one key that `KeyOf` gives.
 template <class KeyOf, class Element = record>

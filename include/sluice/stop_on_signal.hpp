@@ -6,7 +6,8 @@
 namespace sluice { inline namespace v0 {
 
 /// `consumer.run(sl::stop_on_signal{}, handler)`: returns soon after the first SIGTERM or SIGINT. A second one, of either,
-/// ends the process as if this weren't there. The handlers stay, for the whole process, when the object is gone.
+/// ends the process as if this weren't there. The handlers stay, for the whole process, when the object is gone. System
+/// calls that a signal interrupts go on, where the system lets them (SA_RESTART).
 class stop_on_signal {
   static inline std::atomic<bool> asked_{false};
   static_assert(std::atomic<bool>::is_always_lock_free);
@@ -14,6 +15,7 @@ class stop_on_signal {
   static void set(int signal, void (*to)(int)) {
     struct sigaction a{};
     a.sa_handler = to;
+    a.sa_flags = SA_RESTART;
     sigemptyset(&a.sa_mask);
     sigaction(signal, &a, nullptr);
   }

@@ -1,10 +1,22 @@
 #include <sluice/state/cache.hpp>
 
+#include <cstdlib>
+#include <new>
+
 #include "catch.hpp"
 
 namespace {
 sluice::topic_partition const a{"t", 0}, b{"t", 1};
+long until_failure = -1;  // allocations; below 0: none fails
+}  // namespace
+
+void* operator new(std::size_t n) {
+  if (until_failure >= 0 && until_failure-- == 0) throw std::bad_alloc{};
+  if (void* p = std::malloc(n ? n : 1)) return p;
+  throw std::bad_alloc{};
 }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 TEST_CASE("a partition's rows hold as long as the stamp is the same, and for nobody while they are changed") {
   sluice::detail::state_cache memory;
@@ -43,4 +55,33 @@ TEST_CASE("what was used last is kept, and every byte is counted") {
   memory.set(memory.add(one, "a"), std::string(1000, 'x'), 0, true);
   memory.forget(one);
   CHECK(memory.bytes() == 0);
+}
+
+TEST_CASE("whatever allocation fails, what is counted stays right, and numbers stay good") {
+  std::string const key(100, 'k'), value(1000, 'v');
+  bool failed = true;
+  for (long n = 0; failed; ++n) {
+    sluice::detail::state_cache memory;
+    failed = false;
+    until_failure = n;
+    try {
+      auto const one = memory.number_of(a);
+      memory.open(one, 0);
+      memory.set(memory.add(one, key), value, 5, true);
+      memory.close(one, 77);
+    } catch (std::bad_alloc const&) { failed = true; }
+    until_failure = -1;
+    INFO("allocation " << n);
+    for (auto const& of : {a, b}) {
+      auto const number = memory.number_of(of);
+      CHECK(memory.open(number, 77) == (!failed && of == a));
+      memory.forget(number);
+      memory.set(memory.add(number, key), value, 5, true);
+    }
+    CHECK(memory.rows() == 2);
+    CHECK(memory.find(memory.number_of(a), key));
+    memory.trim(0);
+    CHECK(memory.rows() == 0);
+    CHECK(memory.bytes() == 0);
+  }
 }

@@ -304,6 +304,29 @@ TEST_CASE("a time-out as long as there is one is for ever") {
   CHECK(state_cases::counted(s, state_cases::o0) == std::map<std::string, std::int64_t>{{"a", 3}});
 }
 
+TEST_CASE("what an update wrote before it threw shows in every memory, if the handler lets it pass") {
+  using fixture = state_cases::claimed_store<sqlite_fixture>;
+  sqlite_fixture f;
+  fixture s{f};
+  counter first{.name = "counts", .timeout = 10s}, second{.name = "counts", .timeout = 10s};
+  std::vector<made> all;
+  for (std::int64_t i = 0; i < 1500; ++i) all.push_back({i, "key " + std::to_string(10'000 + i)});
+  held h;
+  h.part("orders", 0, all);
+  s.transact([&](auto& tx) { first.update(h.batch(sl::wall_time{100s}), tx, key_of, add); });
+  held one;
+  one.part("orders", 0, {{1500, "key 10000"}});
+  s.transact([&](auto& tx) {
+    int over = 0;
+    CHECK_THROWS(second.update(one.batch(sl::wall_time{200s}), tx, key_of, add, [&](auto const&, auto) {
+      if (++over == 1200) throw std::runtime_error("in the middle");
+    }));
+  });
+  s.transact([&](auto& tx) {
+    first.update(one.batch(sl::wall_time{105s}), tx, key_of, [](auto, auto& n) { CHECK_FALSE(n.has_value()); });
+  });
+}
+
 TEST_CASE("names and keys that can't be stored are told") {
   using fixture = state_cases::claimed_store<sqlite_fixture>;
   sqlite_fixture f;

@@ -226,6 +226,27 @@ class engine {
       plan_next();
       ask_rate(now);
     }
+    try {
+      if (!fill(now, wants_empty, more)) return false;
+    } catch (error const&) {
+      if (!all_.hand.untouched()) read_again(now);
+      throw;
+    } catch (...) {
+      read_again(now);
+      throw;
+    }
+    shed(now);
+    all_.figures = {.time = time_,
+                    .records = all_.hand.records(),
+                    .bytes = all_.hand.bytes(),
+                    .taking = all_.clock.now() - now,
+                    .scheduling_delay = late_};
+    if constexpr (requires { all_.store.batch_taken(); }) all_.store.batch_taken();
+    return true;
+  }
+
+  /// Takes the batch into hand, or nothing.
+  bool fill(time_point now, bool wants_empty, bool more) {
     auto& in = all_.hand.intake_for_source();
     all_.source.take(quota_, all_.max_records_now, all_.batching.max_bytes, in);
     bool const with_idle = traits::in_transaction && wants_empty && all_.interval.count() > 0 && (more || !finished());
@@ -239,14 +260,16 @@ class engine {
     all_.hand.interval = all_.interval;
     all_.hand.more = cut_short_;
     all_.hand.shows_empty = with_idle;
-    shed(now);
-    all_.figures = {.time = time_,
-                    .records = all_.hand.records(),
-                    .bytes = all_.hand.bytes(),
-                    .taking = all_.clock.now() - now,
-                    .scheduling_delay = late_};
-    if constexpr (requires { all_.store.batch_taken(); }) all_.store.batch_taken();
     return true;
+  }
+
+  /// What was taken half-way (memory ran out) is nobody's: all partitions are claimed again, and read from what is stored.
+  void read_again(time_point now) {
+    if constexpr (requires { requires !Slots::source::can_replay; }) all_.counts.lost += all_.hand.records();
+    all_.hand.clear(all_.source);
+    cut_short_ = false;
+    for (std::size_t i = 0; i < all_.source.lanes().size(); ++i)
+      if (all_.source.lanes()[i].reading) all_.source.reclaim(all_.source.lanes()[i].of, now);
   }
 
   void ask_rate(time_point now) {

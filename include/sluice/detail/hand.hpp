@@ -48,6 +48,8 @@ class basic_hand {
   late<std::vector<exclusion>, Late> excluded{};
 
   bool empty() const { return moves_.empty(); }
+  /// No source has put anything here.
+  bool untouched() const { return in_.messages.empty() && in_.parts.empty(); }
   std::size_t records() const { return in_.messages.size(); }
   std::size_t bytes() const { return in_.bytes; }
   /// Those with records: a part whose records were all shed only has its range to be advanced.

@@ -54,9 +54,11 @@ class state_cache {
   std::size_t rows() const { return all_.size(); }
 
   std::uint32_t number_of(topic_partition const& of) {
-    auto const [at, fresh] = numbers_.try_emplace(of, static_cast<std::uint32_t>(parts_.size()));
-    if (fresh) parts_.emplace_back();
-    return at->second;
+    if (auto const at = numbers_.find(of); at != numbers_.end()) return at->second;
+    auto const number = static_cast<std::uint32_t>(parts_.size());
+    parts_.emplace_back();
+    numbers_.emplace(of, number);
+    return number;
   }
   /// Before the partition's rows are changed: forgets those that another stamp stands beside. Until close() they hold for nobody
   /// else, so what a call that threw has left is forgotten by the next. Answers whether rows were kept.
@@ -91,17 +93,19 @@ class state_cache {
   }
   /// A row that is not known yet.
   entry& add(std::uint32_t number, std::string_view key) {
-    auto& e = all_.emplace_back(entry{.part = number, .key = std::string{key}});
-    parts_[number].rows.emplace(e.key, std::prev(all_.end()));
+    entries one;
+    auto& e = one.emplace_back(entry{.part = number, .key = std::string{key}});
+    parts_[number].rows.emplace(e.key, one.begin());
+    all_.splice(all_.end(), one);
     bytes_ += room_of(e);
     return e;
   }
   void set(entry& e, std::string_view value, std::int64_t due, bool there) {
-    bytes_ -= room_of(e);
+    auto const before = room_of(e);
     e.value = value;
     e.due = due;
     e.there = there;
-    bytes_ += room_of(e);
+    bytes_ = bytes_ - before + room_of(e);
   }
   /// Forgets what was used least recently. What is forgotten must be in the store.
   void trim(std::size_t most) {

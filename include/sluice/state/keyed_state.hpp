@@ -54,7 +54,8 @@ struct keyed_state {
     update(b, tx, key_of, change, [](Key const&, Value&) {});
   }
   /// Before that, for each key whose time is over by the batch's time, calls `expired(key, value)`, by the time when it
-  /// was, and removes it. Only partitions in the batch are looked at: handlers that want empty batches see all.
+  /// was, and removes it. Only partitions in the batch are looked at: handlers that want empty batches see all. Redis takes
+  /// no more than 20,000 in one batch, and keys that have records in it; the others expire in the next ones.
   template <class Transaction, class KeyOf, class Change, class Expired>
   void update(batch const& b, Transaction& tx, KeyOf key_of, Change change, Expired expired) {
     static_assert(detail::can_hold_state<Transaction>,
@@ -125,9 +126,7 @@ class keyed_update {
       load(begin, end, first);
       if (first && times_out) expire(expired);
       first = false;
-      for (auto s = begin; s < end; ++s) call(s, change);
-      bool const last = end == slots_.size();
-      if (last) parts_.finish(rows_);
+      for (auto s = begin; s < end; ++s) call(s, change, expired);
       write();
       memory_.trim(state_.max_bytes);
     }
@@ -242,13 +241,17 @@ class keyed_update {
     return after <= 0 || (now_ > 0 && after > never - now_) ? never : now_ + after;
   }
 
-  template <class Change>
-  void call(std::size_t s, Change& change) {
+  template <class Change, class Expired>
+  void call(std::size_t s, Change& change, Expired& expired) {
     auto const& which = slots_[s];
     auto& row = *row_of(s);
     auto const& of = parts_.of(which.part);
     std::optional<Value> value;
     if (row.there) value = read_stored<Value>(state_.name, "the value", row.key.size() - 1, of, row.value);
+    if (value && state_.timeout.count() > 0 && row.due <= now_) {  // one that expire() has left
+      std::invoke(expired, std::as_const(keys_[s]), *value);
+      value.reset();
+    }
     std::span<record const> const records{news_.data() + which.first, which.count};
     if constexpr (std::is_invocable_v<Change&, Key const&, std::span<record const>, std::optional<Value>&>)
       std::invoke(change, std::as_const(keys_[s]), records, value);
@@ -265,11 +268,13 @@ class keyed_update {
 
   template <class Expired>
   void expire(Expired& expired) {
-    constexpr std::size_t most = 1000;
+    auto left = most_leaving<Transaction>();
+    std::size_t most = 0;
     std::vector<std::pair<std::string, std::string>> due;
-    for (std::size_t i = 0; i < parts_.size(); ++i) {
+    for (std::size_t i = 0; i < parts_.size() && left > 0; ++i) {
       auto const& of = parts_.of(i);
       do {
+        most = std::min<std::size_t>(left, 1000);
         due.clear();
         as_store_failure([&] {
           store_.due(of, now_, most, [&](std::string_view key, std::string_view value, std::int64_t) {
@@ -286,12 +291,16 @@ class keyed_update {
           parts_.changed(i);
         }
         write();
-      } while (due.size() == most);
+        left -= due.size();
+      } while (due.size() == most && left > 0);
     }
   }
 
+  /// Each time with new stamps, in case that this is the last: a handler may let pass what the rest throws.
   void write() {
-    if (!rows_.empty()) as_store_failure([&] { store_.write(rows_); });
+    if (rows_.empty()) return;
+    parts_.finish(rows_);
+    as_store_failure([&] { store_.write(rows_); });
     rows_.clear();
   }
 };

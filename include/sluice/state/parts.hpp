@@ -85,7 +85,7 @@ inline void check_state_name(std::string const& name) {
                                                    "\": give 1 to 63 letters, digits and underscores, no digit first");
 }
 
-/// Reads with the first rows that a state needs, writes with the last ones.
+/// Reads with the first rows that a state needs, writes with those that it changes.
 template <class Transaction>
 class state_parts {
   struct one {
@@ -168,7 +168,7 @@ class state_parts {
     }
   }
 
-  /// Rows that go with the last ones. Valid as long as this.
+  /// Rows that go with the others, each time that some are written. Valid as long as this.
   void finish(std::vector<state_row>& rows) {
     bool any = false;
     for (auto const& p : parts_) any = any || p.changed;

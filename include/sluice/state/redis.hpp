@@ -46,6 +46,9 @@ class state_store<redis_transaction> {
   }
 
  public:
+  /// Ten words each, of the million that a script takes.
+  static constexpr std::size_t most_leaving = 20'000;
+
   state_store(redis_transaction& tx, std::string_view name) : tx_(tx), name_(name) {}
 
   template <class Found>

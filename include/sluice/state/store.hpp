@@ -3,6 +3,7 @@
 /// A state is a table of rows: (state's name, topic, partition, key) has a value, and may have a due time. Rows of one
 /// partition change only in transactions that advance that partition under its fence, so they and the offset are one.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string_view>
@@ -36,6 +37,9 @@ struct state_row {
 ///     void all(topic_partition const&, found);            // found(key, value, due), in any order
 ///     std::int32_t partitions(std::string const& topic);  // of the topic, as the store knows it; 0: it doesn't
 ///
+/// Where a commit takes only so much: `most_leaving`, how many rows that nobody's records are about, those that are due or
+/// leave a window, may be changed in it. The others wait for the next ones.
+///
 /// What was written in this transaction is seen by its later reads. read and write are one round trip each where the store
 /// can, whatever the number of partitions. Views that found() gets die with its call.
 template <class Transaction>
@@ -46,6 +50,14 @@ class state_store {
 
 template <class Transaction>
 concept can_hold_state = !requires { typename state_store<Transaction>::is_missing; };
+
+template <class Transaction>
+constexpr std::size_t most_leaving() {
+  if constexpr (requires { state_store<Transaction>::most_leaving; })
+    return state_store<Transaction>::most_leaving;
+  else
+    return std::numeric_limits<std::size_t>::max();
+}
 
 }  // namespace detail
 }}  // namespace sluice::v0

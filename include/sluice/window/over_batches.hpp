@@ -26,6 +26,7 @@ struct window_part {
   };
   std::unordered_map<std::string, one> keys{};
   std::map<std::int64_t, std::vector<std::string const*>> at{};  // which keys have a pane of that time
+  std::deque<std::string> gone{};                                // rows of panes that have left, still in the store
   std::int64_t given = 0;                                        // the end of the last window that was given
   std::int64_t shift = 0;                                        // times in the store are less by this
   std::uint64_t stamp = 0;
@@ -56,6 +57,7 @@ class windowed_reducer {
     std::string const* key;
   };
   std::vector<part*> here_{};
+  std::size_t left_ = 0;  // how many rows may still be removed
   std::vector<state_row> rows_{};
   std::deque<std::string> bytes_{};
   std::string key_bytes_{};
@@ -81,8 +83,11 @@ class windowed_reducer {
     auto store = as_store_failure([&] { return state_store<Transaction>{tx, window_.name}; });
     state_parts<Transaction> marks{window_.name, window_.when_partitions_grow, b, state_kind::batch_window};
     open(store, marks, now);
-    for (std::size_t i = 0; i < here_.size(); ++i)
+    left_ = most_leaving<Transaction>();
+    for (std::size_t i = 0; i < here_.size(); ++i) {
+      clear_away(marks, i);
       if (keep_in_time(*here_[i], now)) marks.changed(i);
+    }
     catch_up(marks, now, tx);
     take(b, marks, now);
     if (now % slide_ == 0 && !b.more_follows()) give(marks, now, tx);
@@ -156,8 +161,11 @@ class windowed_reducer {
       store.all(of, [&](std::string_view key, std::string_view value, std::int64_t) {
         if (key.empty() || key[0] != user_key) return;
         decoder from{key.substr(1)};
-        auto const time = from.get<std::int64_t>();
-        all.push_back({time + p.shift, std::string{key.substr(9)}, std::string{value}});
+        auto const time = from.get<std::int64_t>() + p.shift;
+        if (time <= p.given - size_)
+          p.gone.emplace_back(key);
+        else
+          all.push_back({time, std::string{key.substr(9)}, std::string{value}});
       });
     });
     std::sort(all.begin(), all.end(), [](found const& a, found const& b) { return a.time < b.time; });
@@ -173,6 +181,15 @@ class windowed_reducer {
     if (at == p.keys.end()) at = p.keys.emplace(data, typename part::one{make_key(), panes_of{queue_, combine_}}).first;
     if (at->second.panes.add(time, std::move(value))) p.at[time].push_back(&at->first);
     return &at->first;
+  }
+
+  /// What an earlier batch had no room for.
+  template <class Marks>
+  void clear_away(Marks& marks, std::size_t i) {
+    for (auto& gone = here_[i]->gone; !gone.empty() && left_ > 0; --left_, gone.pop_front()) {
+      rows_.push_back({.of = &marks.of(i), .key = bytes_.emplace_back(std::move(gone.front())), .there = false});
+      marks.changed(i);
+    }
   }
 
   /// A clock that goes back by less than a window is waited for. By more: what is there moves with it, and so keeps its order.
@@ -277,7 +294,13 @@ class windowed_reducer {
       auto const [time, keys] = std::move(*p.at.begin());
       p.at.erase(p.at.begin());
       for (auto const* key : keys) {
-        rows_.push_back({.of = &of, .key = row_key(p, time, *key), .there = false});
+        auto const row = row_key(p, time, *key);
+        if (left_ == 0) {
+          p.gone.emplace_back(row);
+        } else {
+          rows_.push_back({.of = &of, .key = row, .there = false});
+          --left_;
+        }
         auto const at = p.keys.find(*key);
         at->second.panes.leave(time);
         if (at->second.panes.empty()) p.keys.erase(at);

@@ -119,7 +119,8 @@ class event_reducer {
     sort_in(b, marks, now, slots, known, tx);
     for (std::size_t begin = 0; begin < slots.size(); begin += at_once)
       add(store, marks, slots, begin, std::min(slots.size(), begin + at_once), tx);
-    for (std::size_t i = 0; i < marks.size(); ++i) give_due(store, marks, i, watermark(now[i]), tx);
+    auto left = most_leaving<Transaction>();
+    for (std::size_t i = 0; i < marks.size(); ++i) give_due(store, marks, i, watermark(now[i]), left, tx);
     finish(store, marks, now);
   }
 
@@ -233,12 +234,13 @@ class event_reducer {
   }
 
   template <class Store, class Marks, class Transaction>
-  void give_due(Store& store, Marks& marks, std::size_t part, std::int64_t until, Transaction& tx) {
-    constexpr std::size_t most = 1000;
+  void give_due(Store& store, Marks& marks, std::size_t part, std::int64_t until, std::size_t& left, Transaction& tx) {
+    std::size_t most = 0;
     auto const& of = marks.of(part);
     std::deque<std::string> keys, values;
     std::vector<state_row> rows;
     do {
+      most = std::min<std::size_t>(left, 1000);
       rows.clear();
       keys.clear();
       values.clear();
@@ -261,7 +263,8 @@ class event_reducer {
         marks.changed(part);
       }
       if (!rows.empty()) as_store_failure([&] { store.write(rows); });
-    } while (rows.size() == most);
+      left -= rows.size();
+    } while (rows.size() == most && left > 0);
   }
 
   template <class Store, class Marks>
@@ -305,6 +308,8 @@ class event_reducer {
 /// the order in which they come. When the partition's watermark has reached a window's end: `emit(span, key, value, tx)`, or without tx, by
 /// the end; here span.begin is included and span.end is not. With .allowed_lateness it comes again, whole, in each batch that has
 /// late records for it. What is too late for all of its windows goes to `late(record, tx)` or `late(record)`, and is counted.
+///
+/// Redis takes no more than 20,000 windows and keys that end in one batch; the others are given in the next ones.
 ///
 /// What is open lies in the store, and not in memory. The times of the years 1 to 9999 are as good as any. One record with a time far off
 /// in the future ends all windows before it: `.ahead` is for that. Throws error(bad_configuration) when it is made.
