@@ -20,9 +20,10 @@ enum class lost_file {
 /// on the same file system, then rename). Names that begin with a dot are left out, and so are folders, links, and what does
 /// not end with `suffix`.
 ///
-/// What a file is, is told by its device, inode, size and time of change. A change after it was seen is told, and the file is
+/// What a file is, is told by its inode, size and time of change. A change after it was seen is told, and the file is
 /// not read again. Files that are older than `remember` when they are seen first are left out; those that were read and are
-/// older, or gone, are forgotten: so what is kept stays small. It is kept in `journal`, a folder for this consumer alone.
+/// older are forgotten, and what is no newer than one of them is left out too: so what is kept stays small. It is kept in
+/// `journal`, a folder for this consumer alone.
 ///
 /// The offset of a line is the sum of the sizes of all files before its own, and its first byte's place in that one.
 struct directory_source {
