@@ -7,6 +7,7 @@
 using namespace consuming;
 namespace fs = std::filesystem;
 using sl::directory_source;
+using sl::offset;
 
 namespace {
 
@@ -274,6 +275,26 @@ TEST_CASE("a line that is too long is left out and told, the others are read, at
        at = text.find("longer than .max_record", at + 1))
     ++told;
   CHECK(told == 3);
+}
+
+TEST_CASE("a position within a line is no record's: what is left of the line is none") {
+  place p;
+  p.config.max_record = 1000;
+  p.put("a", "good\n" + std::string(262'600, 'z') + "\nlast\n");
+  noted seen;
+  p.config.until = sl::read_until::offset(offset{100'000});
+  {
+    auto c = p.start();
+    REQUIRE(to_the_end(c, seen.handler()));
+  }
+  p.config.until = {};
+  CHECK(seen.lines == texts{"good"});
+  auto c = p.start();
+  REQUIRE(until(c, seen.handler(), [&] { return !seen.lines.empty() && seen.lines.back() == "last"; }));
+  CHECK(seen.lines == texts{"good", "last"});
+  c.seek({"files", 0}, offset{2});
+  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() > 2; }));
+  CHECK(seen.lines == texts{"good", "last", "last"});
 }
 
 TEST_CASE("the journal: one consumer; deleted, it is found out") {

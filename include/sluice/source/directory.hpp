@@ -25,7 +25,8 @@ enum class lost_file {
 /// older are forgotten, and what is no newer than one of them is left out too: so what is kept stays small. It is kept in
 /// `journal`, a folder for this consumer alone.
 ///
-/// The offset of a line is the sum of the sizes of all files before its own, and its first byte's place in that one.
+/// The offset of a line is the sum of the sizes of all files before its own, and its first byte's place in that one. An
+/// offset within a line stands for the line behind it.
 struct directory_source {
   using slot = source_slot;
   using must_be_configured = void;
@@ -232,7 +233,14 @@ class directory_log {
     }
     piece_.clear();
     piece_at_ = at;
+    in_long_line_ = is_within_a_line(at);
     return true;
+  }
+  /// Then what is left of it is passed by: it was too long, or somebody sought there.
+  bool is_within_a_line(std::uint64_t at) const {
+    auto const byte = at - reading_->first;
+    std::string before;
+    return byte > 0 && files{}.read(file_, byte - 1, 1, before) == 0 && before != "\n";
   }
   bool is_unchanged(detail::seen_file const& f) const {
     struct stat s{};
