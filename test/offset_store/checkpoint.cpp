@@ -211,6 +211,23 @@ TEST_CASE("start_anew sets damaged files aside, says so, and begins without them
   }
 }
 
+TEST_CASE("start_anew goes back to no older file, whatever was set aside before") {
+  temporary_folder folder;
+  auto const claim = [&](sl::on_damage what) {
+    resolver r{{{"orders", {offset{7}}}}};
+    auto const store = open_checkpoint({.directory = folder.name(), .on_damage = what}, {.group = "billing"});
+    return contract::claim(*store, "billing", {{"orders", 0}}, r).at(0).what;
+  };
+  CHECK(claim(sl::on_damage::stop) == sl::claimed::first);
+  CHECK(claim(sl::on_damage::stop) == sl::claimed::stored);
+  auto const newest = newest_generation(folder.path);
+  damage(newest, 100);
+  for (auto const& f : fs::directory_iterator(folder.path))
+    if (auto const name = f.path().filename().string(); name.starts_with("generation.") && f.path() != newest)
+      write_file(folder.path / ("damaged." + name), "of an earlier time");
+  CHECK(claim(sl::on_damage::start_anew) == sl::claimed::first);
+}
+
 TEST_CASE("a later version's files are told and left, also where damage would be set aside") {
   temporary_folder folder;
   {

@@ -307,6 +307,33 @@ TEST_CASE("whatever operation fails, the batch is told to have failed and can be
   CHECK(thrown > 40);
 }
 
+TEST_CASE("what could not be looked at to its end is looked at again, behind a hole too") {
+  int thrown = 0;
+  for (int failing = 1; failing <= 6; ++failing) {
+    auto const disk = std::make_shared<simulated::disk>();
+    auto const writer = [&] {
+      return std::make_unique<sl::files_by_range<sl::value_lines, simulated::files>>("d", sl::value_lines{}, ".txt",
+                                                                                     simulated::files{disk});
+    };
+    auto const late = writer();
+    (*late)(records{0, 10}.batch());
+    (*writer())(records{10, 20}.batch());
+    (*writer())(records{50, 60}.batch());
+    int lists = 0;
+    disk->fail = [&](std::string const& op, std::string const&) {
+      return op == "list" && ++lists == failing ? EMFILE : 0;
+    };
+    try {
+      (*late)(records{10, 70}.batch());
+    } catch (sl::store_error const&) { ++thrown; }
+    disk->fail = {};
+    (*late)(records{10, 70}.batch());
+    INFO("list " << failing << " failed");
+    CHECK(sl::detail::read_files(simulated::files{disk}, "d", orders) == lines(0, 70));
+  }
+  CHECK(thrown > 2);
+}
+
 TEST_CASE("after a folder's name could not be synced nothing more is taken") {
   auto const disk = std::make_shared<simulated::disk>();
   sl::files_by_range out{"d", sl::value_lines{}, ".txt", simulated::files{disk}};

@@ -146,6 +146,8 @@ TEST_CASE("bad input") {
   temporary_folder const f;
   CHECK(code_of([&] { start<sl::at_least_once>(f, {.group = "g"}); }) == sl::errc::bad_configuration);
   CHECK(code_of([&] { start<sl::at_least_once>(f, abc(-1)); }) == sl::errc::bad_configuration);
+  for (auto const times : {INT64_MAX, INT64_MAX / 3 + 1})
+    CHECK(code_of([&] { start<sl::at_least_once>(f, abc(times)); }) == sl::errc::bad_configuration);
   auto nameless = abc();
   nameless.group.clear();
   CHECK(complaint([&] { start<sl::at_least_once>(f, nameless); }).find(".group") != std::string::npos);

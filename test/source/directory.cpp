@@ -7,6 +7,7 @@
 using namespace consuming;
 namespace fs = std::filesystem;
 using sl::directory_source;
+using sl::offset;
 
 namespace {
 
@@ -216,6 +217,48 @@ TEST_CASE("what is older than remember is left out, and forgotten when it was re
   CHECK(journal().find(" new\n") == std::string::npos);
 }
 
+TEST_CASE("what was read and forgotten is not new again when more is remembered, or the clock was set back") {
+  place p;
+  p.config.remember = 3600s;
+  p.put("a", "1\n");
+  fs::last_write_time(p.in("a"), fs::file_time_type::clock::now() - 30min);
+  noted seen;
+  for (auto const remember : {3600s, 60s, 3600s}) {
+    p.config.remember = remember;
+    auto c = p.start();
+    auto const before = seen.lines.size();
+    auto const name = "b" + std::to_string(before);
+    p.put(name, name + "\n");
+    REQUIRE(until(c, seen.handler(), [&] { return !seen.lines.empty() && seen.lines.back() == name; }));
+    for (int i = 0; i < 5; ++i) c.step(seen.handler(), 20ms);  // looks at it again, all of it stored
+  }
+  CHECK(std::count(seen.lines.begin(), seen.lines.end(), "1") == 1);
+  CHECK(seen.lines.size() == 4);
+}
+
+TEST_CASE("a device that has another number after a restart of the machine makes no file new") {
+  place p;
+  p.put("a", "a1\na2\n");
+  noted seen;
+  {
+    auto c = p.start(sl::micro_batch{.max_records = 1});
+    REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 1; }));
+  }
+  for (auto const& f : fs::directory_iterator(p.folder.path / "in" / ".sluice.g")) {
+    if (!f.path().filename().string().starts_with("journal.")) continue;
+    auto state = sl::detail::read_journal(content_of(f.path())).value();
+    REQUIRE(state.files.size() == 1);
+    ++state.files[0].device;
+    write_file(f.path(), sl::detail::to_text(state));
+  }
+  auto c = p.start();
+  p.put("b", "b1\n");
+  REQUIRE(until(c, seen.handler(), [&] { return std::count(seen.lines.begin(), seen.lines.end(), "b1") == 1; }));
+  std::ofstream{p.in("b"), std::ios::app} << "b2\n";
+  REQUIRE(until(c, seen.handler(), [&] { return p.was_told("b was changed after it was seen"); }));
+  CHECK(seen.lines == texts{"a1", "a2", "b1"});
+}
+
 TEST_CASE("a line that is too long is left out and told, the others are read, at the file's end too") {
   place p;
   p.config.max_record = 1000;
@@ -232,6 +275,26 @@ TEST_CASE("a line that is too long is left out and told, the others are read, at
        at = text.find("longer than .max_record", at + 1))
     ++told;
   CHECK(told == 3);
+}
+
+TEST_CASE("a position within a line is no record's: what is left of the line is none") {
+  place p;
+  p.config.max_record = 1000;
+  p.put("a", "good\n" + std::string(262'600, 'z') + "\nlast\n");
+  noted seen;
+  p.config.until = sl::read_until::offset(offset{100'000});
+  {
+    auto c = p.start();
+    REQUIRE(to_the_end(c, seen.handler()));
+  }
+  p.config.until = {};
+  CHECK(seen.lines == texts{"good"});
+  auto c = p.start();
+  REQUIRE(until(c, seen.handler(), [&] { return !seen.lines.empty() && seen.lines.back() == "last"; }));
+  CHECK(seen.lines == texts{"good", "last"});
+  c.seek({"files", 0}, offset{2});
+  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() > 2; }));
+  CHECK(seen.lines == texts{"good", "last", "last"});
 }
 
 TEST_CASE("the journal: one consumer; deleted, it is found out") {

@@ -28,6 +28,13 @@ TEST_CASE("a journal is read back; whatever is cut or changed in it is found out
   REQUIRE(back);
   CHECK((back->id == some().id && back->low == 3 && back->end == 30 && back->files.size() == 3));
   for (std::size_t i = 0; i < 3; ++i) CHECK(same(back->files[i], some().files[i]));
+  CHECK(text.starts_with("sluice directory 1\n"));
+  auto forgot = some();
+  forgot.forgotten_ns = -5;
+  auto const text_2 = to_text(forgot);
+  CHECK(text_2.starts_with("sluice directory 2\n"));
+  CHECK(d::read_journal(text_2).value().forgotten_ns == -5);
+  CHECK(d::read_journal(text_2).value().files.size() == 3);
   for (std::size_t n = 0; n < text.size(); ++n) CHECK_FALSE(d::read_journal(text.substr(0, n)));
   for (std::size_t i = 0; i < text.size(); ++i) {
     auto changed = text;

@@ -1,5 +1,7 @@
 #include <sluice/source/user.hpp>
 
+#include <sys/resource.h>
+
 #include <atomic>
 
 #include "source/consuming.hpp"
@@ -120,4 +122,22 @@ TEST_CASE("a record with all that it can have") {
     }
   }));
   CHECK(n == 1);
+}
+
+TEST_CASE("where there is no descriptor for it, a receiver is not begun that could not be told to end") {
+  sl::detail::bell bell;
+  sl::detail::memory_room room{bell, 1000};
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  int const free = ::dup(0);
+  REQUIRE(free > 0);
+  ::close(free);
+  rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(free);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  auto const said = code_of([&] {
+    sl::detail::receiver_host<flood, sl::detail::memory_room> const host{std::make_shared<flood>(), room, bell};
+  });
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(said == sl::errc::client_failed);
 }

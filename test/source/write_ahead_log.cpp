@@ -167,6 +167,28 @@ TEST_CASE("a log that was deleted and begun anew is found out by its id, even wh
   CHECK(seen.offsets[10] == 0);
 }
 
+TEST_CASE("a seek out of what is there is told, after an error of the position too") {
+  place p;
+  noted seen;
+  for (int life = 0; life < 2; ++life) {
+    auto c = p.start<sl::at_least_once>(p.log());
+    for (int i = 0; i < 10; ++i) p.queue->push(std::to_string(i));
+    REQUIRE(p.queue->wait_durable(10, std::chrono::steady_clock::now() + 20s));
+    if (life == 0) {
+      REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 10; }));
+    } else {
+      CHECK(code_of([&] { to_the_end(c, seen.handler()); }) == sl::errc::position_truncated);
+      c.seek({"queue", 0}, offset{1000});
+      CHECK(code_of([&] { until(c, seen.handler(), [] { return false; }); }) == sl::errc::out_of_range);
+      c.seek({"queue", 0}, offset{4});
+      CHECK(until(c, seen.handler(), [&] { return seen.lines.size() == 16; }));
+      c.seek({"queue", 0}, offset{11});
+      CHECK(code_of([&] { until(c, seen.handler(), [] { return false; }); }) == sl::errc::out_of_range);
+    }
+    if (life == 0) std::filesystem::rename(p.folder.path / "log", p.folder.path / "old");
+  }
+}
+
 TEST_CASE("one consumer a folder; seek within what is there; .until the end") {
   place p;
   auto bounded = p.log();

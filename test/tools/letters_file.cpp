@@ -85,6 +85,20 @@ TEST_CASE("letters that were not asked for are there the next time") {
   CHECK(values("chosen", 5) == texts{"1", "2", "3", "4"});
 }
 
+TEST_CASE("a letter that the brokers refuse stays, and those beside it go back once") {
+  letter_file f;
+  kafka().topics.create("narrow", 1, {{"max.message.bytes", "1000"}});
+  kafka().topics.create("wide", 1);
+  for (int i = 0; i < 5; ++i) f.add("wide", std::to_string(i), "e");
+  f.add("narrow", "small", "e");
+  f.add("narrow", std::string(5000, 'x'), "e");
+  f.add("wide", "5", "e");
+  CHECK_THAT(fails(f.give_back), ContainsSubstring("line 7") && ContainsSubstring("narrow"));
+  CHECK(values("wide", 7) == texts{"0", "1", "2", "3", "4", "5"});
+  CHECK(values("narrow", 2) == texts{"small"});
+  CHECK_THAT(done(words{"show", "file:" + f.path}), ContainsSubstring("1 letter in "));
+}
+
 TEST_CASE("a letter of a topic that isn't there stays until it is") {
   letter_file f;
   f.add("late", "1", "e");

@@ -1,7 +1,6 @@
 #include "commands.hpp"
 
 #include <sluice/detail/letter_json.hpp>
-#include <sluice/output/kafka.hpp>
 
 #include <fmt/chrono.h>
 
@@ -10,6 +9,7 @@
 
 #include "../common/table.hpp"
 #include "json.hpp"
+#include "sender.hpp"
 
 namespace letters_tool {
 
@@ -136,31 +136,10 @@ class returning {
   place_words const& words_;
   wishes const& which_;
   destinations topics_{words_};
-  std::optional<sl::kafka_output> out_{};
+  sender out_{words_};
 
-  sl::kafka_output& out() {
-    if (out_) return *out_;
-    return out_.emplace(sl::kafka_output::settings{.brokers = words_.brokers, .properties = words_.properties});
-  }
-  void produce(letter const& l) {
-    put_back(l, which_, [&](std::string const& topic, sl::payload key, sl::payload value, sl::header_list const& h) {
-      out().produce(topic, key, value, h);
-    });
-  }
-  /// Letters that could not all be written are tried one by one, so that one that can't be holds up no other.
-  void one_by_one(std::vector<found> const& page, std::vector<bool>& goes, tally& t) {
-    for (std::size_t i = 0; i < page.size(); ++i) {
-      if (!goes[i]) continue;
-      try {
-        produce(page[i].what);
-        out().flush(words_.timeout);
-      } catch (sl::store_error const&) { throw; } catch (sl::error const& e) {
-        goes[i] = false;
-        ++t.not_returned;
-        t.remarks.push_back(page[i].where + ": " + std::string(said_by(e)));
-      }
-    }
-  }
+  /// Letters that were refused together are tried one by one: another's fault is not theirs. Those that were delivered are
+  /// noted, whatever became of the others.
   tally a_page(std::vector<found>& page) {
     tally t;
     std::vector<bool> goes;
@@ -176,18 +155,20 @@ class returning {
           t.remarks.push_back(f.where + ": " + e.what());
         }
     }
-    try {
-      for (std::size_t i = 0; i < page.size(); ++i)
-        if (goes[i]) produce(page[i].what);
-      out().flush(words_.timeout);
-    } catch (sl::store_error const&) { throw; } catch (sl::error const&) {
-      try {
-        out().flush(words_.timeout);
-      } catch (sl::store_error const&) { throw; } catch (sl::error const&) {
-      }
-      one_by_one(page, goes, t);
+    std::vector<dispatch> outcomes(page.size());
+    auto wrong = out_.send(page, goes, which_, outcomes);
+    for (std::size_t i = 0; i < page.size() && !wrong; ++i) {
+      if (!outcomes[i].refused()) continue;
+      std::vector<bool> alone(page.size());
+      alone[i] = true;
+      wrong = out_.send(page, alone, which_, outcomes);
+      if (!outcomes[i].refused()) continue;
+      ++t.not_returned;
+      t.remarks.push_back(page[i].where + ": not delivered to " + outcomes[i].why.why);
     }
+    for (std::size_t i = 0; i < page.size(); ++i) goes[i] = outcomes[i].delivered();
     for (auto& line : from_.gone(goes)) t.remarks.push_back(std::move(line));
+    if (wrong) throw sl::store_error{*wrong};
     for (std::size_t i = 0; i < page.size(); ++i)
       if (goes[i]) ++t.returned[destination(page[i].what, which_)];
     return t;

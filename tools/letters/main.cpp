@@ -36,8 +36,9 @@ From a topic each letter goes back exactly once: the letter and the group's posi
 too (readers must be read_committed, as sluice's are). One process for each --group. What is left behind (--at-most) stays
 in the topic, and the group's position goes on behind it; so filters (--topic, --error) want a --group of their own. It
 stops in front of what can't go back.
-From a table or a file a letter may go back twice where the process is killed in between: a row is deleted, and the position
-in PATH.returned moved on, when the brokers have acknowledged. What is left behind stays, and is looked at again.
+From a table or a file a letter may go back twice where the process is killed in between, or no answer comes in time: a row is
+deleted, and the position in PATH.returned moved on, when the brokers have acknowledged. What is left behind stays, and is
+looked at again.
 
 A damaged line or row is told, stays, and holds up no other. Secrets come from files and the environment, never from the
 command line.

@@ -145,7 +145,12 @@ class generation_folder {
 
   /// Gives all numbered files other names, that nothing reads.
   void set_all_aside() {
-    for (auto const n : numbers()) files_.publish(folder_, generation_name(n), "damaged." + generation_name(n));
+    for (auto const n : numbers()) {  // the highest last: until then it is the one that counts
+      auto const aside = "damaged." + generation_name(n);
+      int e = files_.publish(folder_, generation_name(n), aside);
+      if (e == EEXIST) e = files_.publish(folder_, generation_name(n), aside + "." + hex16(random_bits()));
+      if (e && e != ENOENT) throw_file_error(e, "set aside " + generation_name(n), path_);
+    }
     if (int const e = files_.sync(folder_)) throw_file_error(e, "sync the files", path_);
     doubt();
   }

@@ -126,6 +126,7 @@ class files_by_range {
   /// What is there from `from` on, and the file before that; made durable, since another one may have just named it.
   void look(typename Files::handle const& folder, topic_partition const& of, known_files& known, offset from) {
     std::vector<std::string> names;
+    known.next = offset{-1};  // where this throws, nothing is known
     sync_names(folder);
     check(files_.list(folder, names), "list files");
     known.ranges.clear();

@@ -61,6 +61,9 @@ class constant_log {
     if (records_.empty() || times_ < 0)
       throw error(errc::bad_configuration, records_.empty() ? "constant_source.records is empty; give it some"
                                                             : "constant_source.times is negative; 0 is for ever");
+    if (times_ > std::numeric_limits<std::int64_t>::max() / size_)
+      throw error(errc::bad_configuration,
+                  "constant_source.times is more than there are offsets for; give 0, which is for ever");
   }
   constant_log(constant_log const&) = delete;
   constant_log& operator=(constant_log const&) = delete;

@@ -20,11 +20,13 @@ enum class lost_file {
 /// on the same file system, then rename). Names that begin with a dot are left out, and so are folders, links, and what does
 /// not end with `suffix`.
 ///
-/// What a file is, is told by its device, inode, size and time of change. A change after it was seen is told, and the file is
+/// What a file is, is told by its inode, size and time of change. A change after it was seen is told, and the file is
 /// not read again. Files that are older than `remember` when they are seen first are left out; those that were read and are
-/// older, or gone, are forgotten: so what is kept stays small. It is kept in `journal`, a folder for this consumer alone.
+/// older are forgotten, and what is no newer than one of them is left out too: so what is kept stays small. It is kept in
+/// `journal`, a folder for this consumer alone.
 ///
-/// The offset of a line is the sum of the sizes of all files before its own, and its first byte's place in that one.
+/// The offset of a line is the sum of the sizes of all files before its own, and its first byte's place in that one. An
+/// offset within a line stands for the line behind it.
 struct directory_source {
   using slot = source_slot;
   using must_be_configured = void;
@@ -231,7 +233,14 @@ class directory_log {
     }
     piece_.clear();
     piece_at_ = at;
+    in_long_line_ = is_within_a_line(at);
     return true;
+  }
+  /// Then what is left of it is passed by: it was too long, or somebody sought there.
+  bool is_within_a_line(std::uint64_t at) const {
+    auto const byte = at - reading_->first;
+    std::string before;
+    return byte > 0 && files{}.read(file_, byte - 1, 1, before) == 0 && before != "\n";
   }
   bool is_unchanged(detail::seen_file const& f) const {
     struct stat s{};

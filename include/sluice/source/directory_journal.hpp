@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 namespace sluice { inline namespace v0 { namespace detail {
 
@@ -27,13 +28,20 @@ struct journal_state {
   std::uint64_t low = 0;  ///< what lies before it was read, and is forgotten
   std::uint64_t end = 0;
   std::vector<seen_file> files{};  ///< ascending
+  /// No file that was changed then or before is new: it may have been read. Whatever the clock says.
+  std::int64_t forgotten_ns = nothing_forgotten;
+
+  static constexpr std::int64_t nothing_forgotten = std::numeric_limits<std::int64_t>::min();
 };
 
 inline constexpr std::string_view journal_family = "sluice directory ";
 
+/// Version 2 has one number more: forgotten_ns.
 inline std::string to_text(journal_state const& s) {
-  auto text = std::string{journal_family} + "1\n" + hex16(s.id[0]) + " " + hex16(s.id[1]) + " " +
-              std::to_string(s.low) + " " + std::to_string(s.end) + "\n";
+  bool const forgot = s.forgotten_ns != journal_state::nothing_forgotten;
+  auto text = std::string{journal_family} + (forgot ? "2\n" : "1\n") + hex16(s.id[0]) + " " + hex16(s.id[1]) + " " +
+              std::to_string(s.low) + " " + std::to_string(s.end) +
+              (forgot ? " " + std::to_string(s.forgotten_ns) : "") + "\n";
   for (auto const& f : s.files)
     text += std::to_string(f.first) + " " + std::to_string(f.device) + " " + std::to_string(f.inode) + " " +
             std::to_string(f.size) + " " + std::to_string(f.modified_ns) + " " + file_name(f.name) + "\n";
@@ -60,11 +68,13 @@ inline std::optional<journal_state> read_journal(std::string_view text) {
     text.remove_prefix(feed == text.npos ? text.size() : feed + 1);
     return one;
   };
-  if (line() != std::string{journal_family} + "1") return {};
+  auto const first = line();
+  bool const forgot = first == std::string{journal_family} + "2";
+  if (!forgot && first != std::string{journal_family} + "1") return {};
   journal_state s;
   auto head = line();
   if (!take_word(head, s.id[0], 16) || !take_word(head, s.id[1], 16) || !take_word(head, s.low) ||
-      !take_word(head, s.end) || !head.empty())
+      !take_word(head, s.end) || (forgot && !take_word(head, s.forgotten_ns)) || !head.empty())
     return {};
   while (!text.empty()) {
     seen_file f;
@@ -102,7 +112,8 @@ class directory_journal {
       state = {.id = {random_bits(), random_bits()}};
       return;
     }
-    if (text->starts_with(journal_family) && !text->starts_with(std::string{journal_family} + "1\n"))
+    if (text->starts_with(journal_family) && !text->starts_with(std::string{journal_family} + "1\n") &&
+        !text->starts_with(std::string{journal_family} + "2\n"))
       throw store_error(errc::store_newer,
                         path_ + "/" + kept_.name() + " was written by a later version: use that one");
     auto const found = read_journal(*text);

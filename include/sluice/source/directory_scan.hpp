@@ -11,9 +11,10 @@
 
 namespace sluice { inline namespace v0 { namespace detail {
 
-using what_a_file_is = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::int64_t>;
+using what_a_file_is = std::tuple<std::uint64_t, std::uint64_t, std::int64_t>;
 
-inline what_a_file_is identity(seen_file const& f) { return {f.device, f.inode, f.size, f.modified_ns}; }
+/// Not its device: a file system may have another number after a restart of the machine.
+inline what_a_file_is identity(seen_file const& f) { return {f.inode, f.size, f.modified_ns}; }
 inline bool same(seen_file const& a, seen_file const& b) { return identity(a) == identity(b); }
 inline seen_file identity(std::string const& name, struct stat const& s) {
   return {0,
@@ -115,15 +116,14 @@ class directory_scan {
       if (::fstatat(folder_.get(), name.c_str(), &is, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(is.st_mode)) continue;
       auto const one = identity(name, is);
       if (seen.contains(identity(one))) continue;
-      if (auto const k = by_name.find(name);
-          k != by_name.end() && k->second->inode == one.inode && k->second->device == one.device) {
+      if (auto const k = by_name.find(name); k != by_name.end() && k->second->inode == one.inode) {
         tell_once(name + "/" + std::to_string(one.modified_ns) + "/" + std::to_string(one.size),
                   name +
                       " was changed after it was seen: what was changed is not read; write each file once, under a "
                       "name of its own");
         continue;
       }
-      if (one.modified_ns < oldest) {
+      if (one.modified_ns < oldest || one.modified_ns <= s.forgotten_ns) {
         ++too_old;
         continue;
       }
@@ -145,7 +145,11 @@ class directory_scan {
 
   /// Files that are read and stored, and too old to be taken for new ones.
   static bool forget(journal_state& s, std::uint64_t stored, std::int64_t oldest) {
-    auto const old = std::erase_if(s.files, [&](auto const& f) { return f.end() <= stored && f.modified_ns < oldest; });
+    auto const old = std::erase_if(s.files, [&](auto const& f) {
+      bool const goes = f.end() <= stored && f.modified_ns < oldest;
+      if (goes) s.forgotten_ns = std::max(s.forgotten_ns, f.modified_ns);
+      return goes;
+    });
     if (old != 0) s.low = s.files.empty() ? stored : std::min(stored, s.files.front().first);
     return old != 0;
   }

@@ -265,9 +265,15 @@ class local_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
 
   void record(source_owner& owner, std::vector<rewind> const& rewinds, time_point now) {
     if (rewinds.empty()) return;
+    auto const sought = [&](topic_partition const& of) {
+      return std::any_of(rewinds.begin(), rewinds.end(),
+                         [&](auto const& r) { return r.of == of && r.cause == "seek"; });
+    };
     for (auto const& c : owner.record(rewinds)) {
       auto const i = find(c.of);
-      if (c.what == claimed::stored) {
+      if (c.what == claimed::stored && sought(c.of)) {
+        reposition(c);  // checked, as any position
+      } else if (c.what == claimed::stored) {
         adopt(i, c);
         read(i);
       } else {

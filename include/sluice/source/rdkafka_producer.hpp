@@ -60,6 +60,8 @@ class basic_rdkafka_producer {
     std::map<std::string, std::string> owned{};                   ///< ours: refused among the user's
     std::function<void(int level, std::string_view line)> log{};  ///< must not throw
     token_source token{};
+    /// Hears of each message that was produced with an `of` what became of it, in flush() and serve(); must not throw.
+    std::function<void(void* of, delivery_failure const& why)> report{};
   };
 
  private:
@@ -121,13 +123,13 @@ class basic_rdkafka_producer {
 
   /// Takes a copy and sends it in the background. Waits until `by` for room in the queue.
   delivery_failure produce(std::string_view topic, payload const& key, payload const& value, header_list const& headers,
-                           std::int32_t partition, time_point by) {
+                           std::int32_t partition, time_point by, void* of = nullptr) {
     // After a pause too: the token may be old.
     if (open_ % 1024 == 0 && rd_kafka_queue_length(events_.get()) > 0) serve(0);
     auto* const handle = topic_handle(topic);
     if (!handle) return {RD_KAFKA_RESP_ERR__INVALID_ARG, "\"" + std::string(topic) + "\" can't be a topic's name"};
     for (;;) {
-      auto const failed = send(handle, key.data(), value.data(), headers, partition);
+      auto const failed = send(handle, key.data(), value.data(), headers, partition, of);
       if (!failed) {
         ++open_;
         return {};
@@ -230,9 +232,9 @@ class basic_rdkafka_producer {
   }
 
   rdkafka_error send(rd_kafka_topic_t* topic, bytes key, bytes value, header_list const& headers,
-                     std::int32_t partition) {
+                     std::int32_t partition, void* of) {
     rd_kafka_headers_t* list = nullptr;
-    rd_kafka_vu_t what[6];
+    rd_kafka_vu_t what[7];
     std::size_t n = 0;
     what[n].vtype = RD_KAFKA_VTYPE_RKT;
     what[n++].u.rkt = topic;
@@ -244,6 +246,8 @@ class basic_rdkafka_producer {
     what[n++].u.mem = {const_cast<std::byte*>(key.data()), key.size()};
     what[n].vtype = RD_KAFKA_VTYPE_VALUE;
     what[n++].u.mem = {const_cast<std::byte*>(value.data()), value.size()};
+    what[n].vtype = RD_KAFKA_VTYPE_OPAQUE;
+    what[n++].u.ptr = of;
     if (!headers.all().empty()) {
       list = rd_kafka_headers_new(headers.all().size());
       for (auto const& h : headers.all()) {
@@ -261,9 +265,16 @@ class basic_rdkafka_producer {
   void reported(rd_kafka_message_t const& m) {
     --open_;
     if (m.err == RD_KAFKA_RESP_ERR_NO_ERROR && !not_connected_.empty()) not_connected_.clear();
-    if (m.err == RD_KAFKA_RESP_ERR_NO_ERROR || failure_) return;
-    failure_ = not_delivered(m.err, std::string(rd_kafka_topic_name(m.rkt)) + "/" + std::to_string(m.partition),
-                             rd_kafka_err2str(m.err));
+    bool const told = m._private && settings_.report;
+    if (m.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      if (told) settings_.report(m._private, {});
+      return;
+    }
+    if (failure_ && !told) return;
+    auto failure = not_delivered(m.err, std::string(rd_kafka_topic_name(m.rkt)) + "/" + std::to_string(m.partition),
+                                 rd_kafka_err2str(m.err));
+    if (told) settings_.report(m._private, failure);
+    if (!failure_) failure_ = std::move(failure);
   }
 
   /// After a fatal error librdkafka says no more than that there was one.

@@ -72,6 +72,8 @@ class receiver_host final : public receiving {
  public:
   receiver_host(std::shared_ptr<Receiver> r, Room& room, bell& b) : receiver_(std::move(r)), room_(room), bell_(b) {
     if (!receiver_) throw error(errc::bad_configuration, "the source's .receiver is null; give it one");
+    if (!event_)
+      throw error(errc::client_failed, "no eventfd: " + errno_text(errno) + "; raise the limit of open files");
   }
   receiver_host(receiver_host const&) = delete;
   receiver_host& operator=(receiver_host const&) = delete;
