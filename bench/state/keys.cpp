@@ -105,10 +105,17 @@ bool exact(Store& store, sl::claimed const& mine, course const& c) {
   return found == c.keys && wrong == 0;
 }
 
-double peak_mib() {
-  rusage used{};
-  ::getrusage(RUSAGE_SELF, &used);
-  return static_cast<double>(used.ru_maxrss) / 1024;
+/// Of this process so far.
+struct usage {
+  double peak_mib = 0, cpu = 0;
+};
+usage used() {
+  rusage u{};
+  ::getrusage(RUSAGE_SELF, &u);
+  auto const in_seconds = [](timeval const& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  return {static_cast<double>(u.ru_maxrss) / 1024, in_seconds(u.ru_utime) + in_seconds(u.ru_stime)};
 }
 
 template <class Policy>
@@ -132,12 +139,13 @@ int run(Policy const& policy, course const& c, std::size_t max_bytes, char const
     mine.next = m.until;
   }
   auto const took = seconds(now() - begun).count();
-  auto const peak = peak_mib();
+  auto const [peak, cpu] = used();
   bool const right = exact(store, mine, c);
   bool const small = max_bytes == ~std::size_t{0} || peak <= static_cast<double>(max_bytes >> 20) + 64;
-  std::printf("%-24s %8.0f records/s, %5.0f s; peak memory %5.0f MiB%s; each of %llu counts is %s\n", title,
-              static_cast<double>(c.records()) / took, took, peak, small ? "" : ": TOO MUCH",
-              static_cast<unsigned long long>(c.keys), right ? "exact" : "WRONG");
+  std::printf(
+      "%-24s %8.0f records/s (%.0f s, %.1f us of CPU each); peak memory %5.0f MiB%s; each of %llu counts is %s\n",
+      title, static_cast<double>(c.records()) / took, took, cpu * 1e6 / static_cast<double>(c.records()), peak,
+      small ? "" : ": TOO MUCH", static_cast<unsigned long long>(c.keys), right ? "exact" : "WRONG");
   std::fflush(stdout);
   return right && small ? 0 : 1;
 }
