@@ -211,6 +211,12 @@ TEST_CASE("clocks that jump lose no record and stop no window") {
     b.turn(h, 106, {"c"});
     CHECK(out == std::vector<given>{{102, {{"a", 2}}}, {104, {{"b", 3}}}, {106, {{"c", 1}}}});
   }
+  SECTION("back by more than a window, and nothing of it was stored") {
+    b.turn(h, 51, {}, {}, -1, false, 1s, false);
+    b.turn(h, 103, {"b"});
+    b.turn(h, 104, {"b"});
+    CHECK(out == std::vector<given>{{102, {{"a", 2}}}, {104, {{"b", 2}}}});
+  }
   SECTION("before 1970") {
     b.turn(h, -1001, {"b"});
     b.turn(h, -1000, {"b"});

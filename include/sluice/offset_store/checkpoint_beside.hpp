@@ -2,6 +2,7 @@
 #pragma once
 #include <sluice/offset_store/checkpoint_compaction.hpp>
 #include <sluice/offset_store/checkpoint_transaction.hpp>
+#include <sluice/offset_store/checkpoint_unlocked.hpp>
 #include <sluice/offset_store/file_folder.hpp>
 
 #include <chrono>
@@ -44,6 +45,7 @@ class checkpoint_rows_beside {
   std::vector<segment_ref> to_remove_{};
   bool doubtful_ = false, was_doubtful_ = false;  // written_ may be named by a numbered file
   std::exception_ptr damage_{};                   // met by a merge
+  unlocked_segments unlocked_{};
 
   static constexpr std::uint64_t least_work = 256 << 10;
 
@@ -71,7 +73,7 @@ class checkpoint_rows_beside {
         program_(with.program),
         version_(with.version),
         interval_(with.interval) {
-    take_owner(in.files(), in.handle(), interval_.count() > 0, owner_, in.path());
+    if constexpr (!hosted<Files>) take_owner(in.files(), in.handle(), interval_.count() > 0, owner_, in.path());
   }
   checkpoint_rows_beside(checkpoint_rows_beside const&) = delete;
   checkpoint_rows_beside& operator=(checkpoint_rows_beside const&) = delete;
@@ -86,6 +88,11 @@ class checkpoint_rows_beside {
                                                "' (version '" + theirs.version + "'), and .program is '" + program_ +
                                                "'; name another folder. It was left as it is"};
     follow_newest(in, segments_);
+    published_at_ = clock::now();
+    if constexpr (hosted<Files>) {
+      unlocked_.open(place_);
+      return;
+    }
     place_.remove_left_behind([&] {
       in.doubt();
       auto const& now = in.newest();
@@ -95,7 +102,6 @@ class checkpoint_rows_beside {
                std::any_of(now.retired.begin(), now.retired.end(), is);
       };
     });
-    published_at_ = clock::now();
   }
 
   void forget() {
@@ -127,6 +133,18 @@ class checkpoint_rows_beside {
     return true;
   }
 
+  bool has(folder& in, checkpoint_transaction const& tx) {
+    follow_newest(in, segments_);
+    row_view const there{segments_, {}};
+    for (auto const& [key, table] : tx.rows_.changes())
+      for (auto const& [row, change] : table) {
+        auto const is = there.find(key, row);
+        if (is.has_value() != change.there || (is && (is->value != change.value || is->due != change.due)))
+          return false;
+      }
+    return true;
+  }
+
   bool waits() {
     if (interval_.count() == 0 || clock::now() - published_at_ >= interval_) return false;
     if (tx_) merge_changes(waiting_, std::move(tx_->rows_.changes()));
@@ -139,6 +157,14 @@ class checkpoint_rows_beside {
   bool overdue() const { return has_waiting_ && clock::now() - published_at_ >= interval_; }
 
   bool before_publishing(checkpoint_generation& state) {
+    if constexpr (hosted<Files>) {
+      auto const gone = [&](std::uint64_t id) { return unlocked_.gone(state, id, place_); };
+      if (written_ && gone(written_->id)) {
+        written_.reset();
+        holding_.reset();
+      }
+      compaction_.drop(gone);
+    }
     if (!written_) {
       doubtful_ = false;
       if (tx_ && !waiting_.empty()) merge_changes(waiting_, std::move(tx_->rows_.changes()));
@@ -159,7 +185,10 @@ class checkpoint_rows_beside {
         }
       }
     }
-    to_remove_ = std::exchange(state.retired, {});
+    if constexpr (hosted<Files>)
+      unlocked_.retire(state, place_);
+    else
+      to_remove_ = std::exchange(state.retired, {});
     compaction_.replace(state.segments, state.retired);
     if (written_) state.segments.push_back(*written_);
     if (!program_.empty()) state.program = program_;
@@ -175,6 +204,7 @@ class checkpoint_rows_beside {
     written_.reset();
     holding_.reset();
     published_at_ = clock::now();
+    unlocked_.published();
     auto const& now = in.seen().segments;
     compaction_.published(now);
     for (auto const& ref : std::exchange(to_remove_, {})) place_.remove(ref.id);
@@ -203,7 +233,7 @@ class checkpoint_rows_beside {
 
  private:
   bool may_compact(folder& in) {
-    if (compacts_) return true;
+    if (compacts_ || hosted<Files>) return true;
     std::string const name = "merging";
     typename Files::handle file;
     int e = in.files().create(place_.folder(), name, file);

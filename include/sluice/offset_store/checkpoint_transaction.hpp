@@ -72,6 +72,7 @@ class transaction_rows {
     release_savepoint();
   }
   row_changes& changes() { return changes_; }
+  row_changes const& changes() const { return changes_; }
   std::map<table_key, std::uint64_t> const& touched() const { return touched_; }
 
   void savepoint() {
@@ -204,11 +205,13 @@ class checkpoint_transaction : public file_transaction {
   template <class Transaction>
   friend class detail::state_store;
 
-  checkpoint_transaction() = default;
   void clear() {
     file_transaction::clear();
     rows_.clear();
   }
+
+ protected:
+  checkpoint_transaction() = default;
 
  public:
   void savepoint() {
@@ -223,6 +226,19 @@ class checkpoint_transaction : public file_transaction {
     file_transaction::release_savepoint();
     rows_.release_savepoint();
   }
+};
+
+/// That of a checkpoint on a server: values and state, no text files, since these would grow where nothing can be appended to.
+class hosted_checkpoint_transaction : public checkpoint_transaction {
+  template <class Files, class Kind>
+  friend class basic_file_store;
+
+  hosted_checkpoint_transaction() = default;
+
+ public:
+  template <class... Text>
+  void append(Text const&...) = delete;
+  int native_handle() const = delete;
 };
 
 }}  // namespace sluice::v0
