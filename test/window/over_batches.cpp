@@ -242,6 +242,23 @@ TEST_CASE("shapes that can't be are told, with the remedy") {
   CHECK_THAT(error_of([&] { b.turn(odd, 100, {"a"}, {}, -1, false, 0ms); }).text, ContainsSubstring("set it"));
 }
 
+TEST_CASE("a program with another batch interval goes on with the panes that are there") {
+  by_hand b;
+  std::vector<given> out;
+  auto const program = [&] { return counted(out, {.name = "w", .size = 4s, .slide = 2s}); };
+  auto slow = program();
+  b.turn(slow, 100, {"a", "b"}, {}, -1, false, 2s);
+  b.turn(slow, 102, {"a"}, {}, -1, false, 2s);
+  auto wrong = program();
+  auto const e = error_of([&] { b.turn(wrong, 105, {"a"}, {}, -1, false, 3s); });
+  CHECK_THAT(e.text, ContainsSubstring("multiples of micro_batch.interval, which is 3000 ms"));
+  auto quick = program();
+  b.turn(quick, 103, {"a"}, {}, -1, false, 1s);
+  b.turn(quick, 104, {"b"}, {}, -1, false, 1s);
+  CHECK(out ==
+        std::vector<given>{{100, {{"a", 1}, {"b", 1}}}, {102, {{"a", 2}, {"b", 1}}}, {104, {{"a", 2}, {"b", 1}}}});
+}
+
 TEST_CASE("two operators of one name are told") {
   by_hand b;
   std::vector<given> out;

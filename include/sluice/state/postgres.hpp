@@ -26,8 +26,13 @@ class state_store<postgres_transaction> {
   sql_home const& home_;
 
   static constexpr std::size_t most_bytes = 16 << 20;  // of one statement's rows, in hexadecimal digits
-  static constexpr char const* joined =
-      " on s.grp = $1 and s.name = $2 and s.topic = v.topic and s.partition = v.partition and s.\"key\" = v.k";
+
+  /// Of the row of v's key. `limit 1` makes the server look into the index for each: free to choose, it reads all of the
+  /// state for a join, of which it has no statistics yet.
+  std::string row_of_key(char const* columns) const {
+    return ", lateral (select " + std::string{columns} + " from " + home_.state +
+           " where grp = $1 and name = $2 and topic = v.topic and partition = v.partition and \"key\" = v.k limit 1) s";
+  }
 
  public:
   state_store(postgres_transaction& tx, std::string_view name) : tx_(tx), name_(name), home_(tx.home()) {
@@ -49,8 +54,8 @@ class state_store<postgres_transaction> {
         all.add(as_bytes(r.key));
       });
       for (auto const& row : tx_.query("select v.i, s.value, s.due from unnest($3::text[], $4::integer[], $5::bytea[]) "
-                                       "with ordinality as v (topic, partition, k, i) join " +
-                                           home_.state + " s" + joined,
+                                       "with ordinality as v (topic, partition, k, i)" +
+                                           row_of_key("value, due"),
                                        home_.group, name_, topics.text(), partitions.text(), all.text()))
         found(begin + row.template get<std::size_t>(0) - 1, row.template get<std::string_view>(1), due_of(row, 2));
       begin = end;
@@ -82,11 +87,11 @@ class state_store<postgres_transaction> {
         partitions.add(r.of->partition);
         keys.add(as_bytes(r.key));
       });
-      tx_.execute(
-          "delete from " + home_.state +
-              " s using unnest($3::text[], $4::integer[], $5::bytea[]) as v (topic, partition, k) where s.grp = "
-              "$1 and s.name = $2 and s.topic = v.topic and s.partition = v.partition and s.\"key\" = v.k",
-          home_.group, name_, topics.text(), partitions.text(), keys.text());
+      tx_.execute("delete from " + home_.state +
+                      " where ctid = any (array(select s.ctid from unnest($3::text[], $4::integer[], $5::bytea[]) as v "
+                      "(topic, partition, k)" +
+                      row_of_key("ctid") + "))",
+                  home_.group, name_, topics.text(), partitions.text(), keys.text());
     }
   }
   template <class Found>
