@@ -1,5 +1,7 @@
 #include <sluice/stream_consumer.hpp>
 
+#include <sluice/rate_limit/max_rate_per_partition.hpp>
+
 #include <numeric>
 #include <thread>
 
@@ -371,6 +373,48 @@ TEST_CASE("what a step says is due, and how far the consumer lags") {
     REQUIRE(r.what == sl::step_result::handled);
     CHECK(r.due > o.world.now);
   }
+  SECTION("soon, where a rate holds records back") {
+    auto c = o.start<sl::at_least_once>(sl::max_rate_per_partition{2});
+    o.world.assign({p0});
+    drain_log(c, recorder{seen});
+    REQUIRE(seen.size() < 10);
+    auto const r = c.step(recorder{seen});
+    CHECK(r.what == sl::step_result::idle);
+    CHECK(r.due <= o.world.now + 10ms);
+  }
+  SECTION("not soon, where nothing does") {
+    auto c = o.start<sl::at_least_once>();
+    o.world.assign({p0});
+    drain_log(c, recorder{seen});
+    CHECK(c.step(recorder{seen}).due > o.world.now + 10ms);
+  }
+}
+
+TEST_CASE("each partition has its turn, however full another one is") {
+  outside o{2};
+  o.world.produce(p0, 100);
+  o.world.produce(p1, 100);
+  std::vector<effect> seen;
+  auto c = o.start<sl::at_least_once>(sl::micro_batch{.max_records = 2});
+  o.world.assign({p0, p1});
+  steps(c, recorder{seen}, 10);
+  CHECK(offsets_of(p0, seen).size() >= 6);
+  CHECK(offsets_of(p1, seen).size() >= 6);
+}
+
+TEST_CASE("no broker answers at the first claim: it is asked again") {
+  outside o;
+  o.world.produce(p0, 2);
+  std::vector<effect> seen;
+  auto c = o.start<sl::at_least_once>();
+  o.world.assign({p0});
+  o.world.reachable = false;
+  CHECK_NOTHROW(steps(c, recorder{seen}, 3));
+  CHECK(seen.empty());
+  o.world.reachable = true;
+  steps(c, recorder{seen}, 5, 10s);
+  CHECK(seen.size() == 2);
+  CHECK(o.world.wrong() == "");
 }
 
 TEST_CASE("a local store: the group knows of it before the claim holds; another one is refused") {
