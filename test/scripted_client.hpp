@@ -43,7 +43,7 @@ struct cluster {
   std::map<of_t, std::vector<std::int64_t>> again{};  // old records that come once more, before what is expected
   std::map<of_t, std::string> trouble{};              // told once by take()
   sl::errc trouble_code = sl::errc::client_failed;
-  std::set<of_t> leaderless{};
+  std::set<of_t> leaderless{}, silent_about{};
   std::vector<of_t> rejoins_with{};  // what a renewed client is assigned
   std::deque<sl::outcome> group_answers{};
   bool reachable = true, readable = true, cooperative = false, closes = true, real_time = false;
@@ -133,7 +133,9 @@ class group final : public sl::group_positions {
     std::vector<sl::group_position> found;
     for (auto const& of : set) {
       auto const at = world_.committed.find(of);
-      if (at == world_.committed.end())
+      if (world_.silent_about.contains(of))
+        found.push_back({.of = of, .failed = true});
+      else if (at == world_.committed.end())
         found.push_back({.of = of});
       else
         found.push_back({.of = of, .next = at->second.first, .note = at->second.second, .there = true});

@@ -62,6 +62,7 @@ struct ledger {
   std::vector<sl::move> late{};
   std::function<void(sl::move const&)> applied{};  // told of each move that holds
 
+  sl::time_point asked_by{};  // of the last advance without a transaction
   int claimed = 0, advanced = 0, settled = 0, recorded = 0, released = 0, begun = 0, rolled_back = 0;
 
   std::int64_t next(sl::topic_partition const& of) const { return rows.at(of).next.value(); }
@@ -179,8 +180,9 @@ struct basic_offsets {
       return answers;
     }
 
-    std::span<sl::outcome const> advance(std::span<sl::move const> moves, sl::time_point) {
+    std::span<sl::outcome const> advance(std::span<sl::move const> moves, sl::time_point by) {
       ++at_.advanced;
+      at_.asked_by = by;
       was_transaction_ = false;
       return play(at_.advances, moves);
     }

@@ -1,5 +1,7 @@
 #include <sluice/stream_consumer.hpp>
 
+#include <sluice/rate_limit/max_rate_per_partition.hpp>
+
 #include <numeric>
 #include <thread>
 
@@ -100,9 +102,11 @@ TEST_CASE("seek: takes effect at the next step, stored as a rewind; the batch in
   auto const incarnation = o.disk.rows.at(p0).log.incarnation;
   seen.clear();
   SECTION("back") {
+    auto const claims = o.disk.claimed;
     c.seek(p0, sl::offset{7});
     drain_log(c, recorder{seen});
     CHECK(offsets_of(p0, seen) == upto(10, 7));
+    CHECK(o.disk.claimed == claims);
   }
   SECTION("forward, and the last one counts") {
     o.world.produce(p0, 5);
@@ -110,6 +114,7 @@ TEST_CASE("seek: takes effect at the next step, stored as a rewind; the batch in
     c.seek(p0, sl::offset{13});
     drain_log(c, recorder{seen});
     CHECK(offsets_of(p0, seen) == upto(15, 13));
+    CHECK(o.disk.rewinds.size() == 1);
   }
   SECTION("outside of the log: recorded, then as near as the policy allows") {
     c.seek(p0, sl::offset{99});
@@ -172,8 +177,11 @@ TEST_CASE("drain: what was handled is stored; what waits for a retry is abandone
   SECTION("drained") {
     o.disk.advances = {{act::postpone}, {act::postpone}};
     c.step(recorder{seen});
+    auto const begin = o.world.now;
     CHECK(c.drain(1s) == sl::close_result::drained);
     CHECK(o.disk.next(p0) == 2);
+    CHECK(o.world.now - begin >= 40ms);    // each try after its wait
+    CHECK(o.disk.asked_by <= begin + 1s);  // and no longer than there is time
   }
   SECTION("no time is left") {
     for (int i = 0; i < 1000; ++i) o.disk.advances.push_back({act::postpone});
@@ -347,6 +355,70 @@ TEST_CASE("a batch ends at its records and bytes") {
   CHECK(c.statistics().bytes == 1000);
 }
 
+TEST_CASE("what a step says is due, and how far the consumer lags") {
+  outside o;
+  o.world.produce(p0, 10);
+  std::vector<effect> seen;
+  SECTION("at once, where batches are what has arrived") {
+    auto c = o.start<sl::at_least_once>(sl::micro_batch{.max_records = 4});
+    o.world.assign({p0});
+    auto const r = c.step(recorder{seen});
+    CHECK(r.what == sl::step_result::handled);
+    CHECK(r.due <= o.world.now);
+    CHECK(c.statistics().lag == 6);
+  }
+  SECTION("when the interval is over") {
+    auto c = o.start<sl::at_least_once>(sl::micro_batch{.interval = 1s});
+    o.world.assign({p0});
+    sl::step_result r{};
+    for (int i = 0; i < 5 && r.what != sl::step_result::handled; ++i) r = c.step(recorder{seen}, 1s);
+    REQUIRE(r.what == sl::step_result::handled);
+    CHECK(r.due > o.world.now);
+  }
+  SECTION("soon, where a rate holds records back") {
+    auto c = o.start<sl::at_least_once>(sl::max_rate_per_partition{2});
+    o.world.assign({p0});
+    drain_log(c, recorder{seen});
+    REQUIRE(seen.size() < 10);
+    auto const r = c.step(recorder{seen});
+    CHECK(r.what == sl::step_result::idle);
+    CHECK(r.due <= o.world.now + 10ms);
+  }
+  SECTION("not soon, where nothing does") {
+    auto c = o.start<sl::at_least_once>();
+    o.world.assign({p0});
+    drain_log(c, recorder{seen});
+    CHECK(c.step(recorder{seen}).due > o.world.now + 10ms);
+  }
+}
+
+TEST_CASE("each partition has its turn, however full another one is") {
+  outside o{2};
+  o.world.produce(p0, 100);
+  o.world.produce(p1, 100);
+  std::vector<effect> seen;
+  auto c = o.start<sl::at_least_once>(sl::micro_batch{.max_records = 2});
+  o.world.assign({p0, p1});
+  steps(c, recorder{seen}, 10);
+  CHECK(offsets_of(p0, seen).size() >= 6);
+  CHECK(offsets_of(p1, seen).size() >= 6);
+}
+
+TEST_CASE("no broker answers at the first claim: it is asked again") {
+  outside o;
+  o.world.produce(p0, 2);
+  std::vector<effect> seen;
+  auto c = o.start<sl::at_least_once>();
+  o.world.assign({p0});
+  o.world.reachable = false;
+  CHECK_NOTHROW(steps(c, recorder{seen}, 3));
+  CHECK(seen.empty());
+  o.world.reachable = true;
+  steps(c, recorder{seen}, 5, 10s);
+  CHECK(seen.size() == 2);
+  CHECK(o.world.wrong() == "");
+}
+
 TEST_CASE("a local store: the group knows of it before the claim holds; another one is refused") {
   outside o;
   o.disk.id = "here";
@@ -395,6 +467,17 @@ TEST_CASE("a local store: the group knows of it before the claim holds; another 
     c.step(recorder{seen});
     CHECK(o.disk.claimed == 0);
     o.world.readable = true;
+    steps(c, recorder{seen}, 5, 10s);
+    CHECK(seen.size() == 2);
+  }
+  SECTION("the group is silent about a partition") {
+    o.world.silent_about = {p0};
+    auto c = o.start<sl::at_least_once>();
+    o.world.assign({p0});
+    steps(c, recorder{seen}, 5, 10s);
+    CHECK(o.disk.claimed == 0);
+    CHECK(seen.empty());
+    o.world.silent_about.clear();
     steps(c, recorder{seen}, 5, 10s);
     CHECK(seen.size() == 2);
   }

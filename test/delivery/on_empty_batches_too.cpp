@@ -95,10 +95,17 @@ TEST_CASE("an empty batch checks the fence of each partition") {
 
 TEST_CASE("a batch that its bounds cut short is followed by the rest of its interval, even if that is nothing") {
   outside o;
-  o.world.produce(p0, 4);
   std::vector<seen_batch> seen;
-  auto c = o.start<sl::transactional>(sl::micro_batch{.interval = 1s, .max_records = 2});
+  bool const by_bytes = GENERATE(true, false);
+  auto c = by_bytes ? o.start<sl::transactional>(sl::micro_batch{.interval = 1s, .max_bytes = 100})
+                    : o.start<sl::transactional>(sl::micro_batch{.interval = 1s, .max_records = 2});
   o.world.assign({p0});
+  steps(c, asking{seen}, 3);
+  seen.clear();
+  for (int i = 0; i < 4; ++i) {
+    o.world.produce(p0, std::string(49, 'x'));  // and a key of one byte
+    if (by_bytes && i % 2 == 1) steps(c, asking{seen}, 1);
+  }
   steps(c, asking{seen}, 5);
   REQUIRE(seen.size() >= 4);
   CHECK(seen[0].more);

@@ -162,6 +162,23 @@ class schedule {
 
 }  // namespace
 
+TEST_CASE("waits double from 50 ms at least to 5 s at most, with jitter") {
+  auto const least = [](unsigned attempts) {
+    auto none = [] { return 0u; };
+    return sl::detail::wait_after(attempts, none);
+  };
+  auto const most = [](unsigned attempts) {
+    auto all = [] { return ~0u; };
+    return sl::detail::wait_after(attempts, all);
+  };
+  CHECK(least(1) == 50ms);
+  CHECK(least(2) == 100ms);
+  CHECK(least(6) == 1600ms);
+  CHECK(least(7) == 2500ms);
+  CHECK(least(1000) == 2500ms);
+  for (unsigned attempts : {1u, 2u, 7u, 1000u}) CHECK(most(attempts) < 2 * least(attempts));
+}
+
 TEMPLATE_TEST_CASE("any schedule keeps the promise", "", sl::at_most_once, sl::at_least_once, sl::transactional) {
   auto const s = seed();
   for (std::uint32_t i = 0; i < 40; ++i) {

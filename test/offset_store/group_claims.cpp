@@ -249,6 +249,7 @@ TEST_CASE("without an answer for a partition, or for partition 0, there is no cl
   CHECK(c[1].what == sl::claimed::stored);
   one.positions.unreadable = {{"orders", 0}};
   CHECK(one.claim(of("orders", {2}))[0].what == sl::claimed::failed);
+  CHECK(one.claim(of("orders", {3}))[0].what == sl::claimed::failed);  // its offset is told, the known number isn't
 
   scripted::log_of_commits fresh;
   member two{fresh};

@@ -306,6 +306,19 @@ TEST_CASE("fenced by a coordinator that waited too long: a member that is still 
   CHECK(code == (still_member ? sl::errc{} : sl::errc::fenced));
 }
 
+TEST_CASE("no offset is read before what an earlier instance has left open is ended") {
+  fixture f;
+  f.policy.transactional_id = fixture::new_name("billing-");
+  sl::kafka_offsets::runtime store{sl::kafka_offsets::open(f.policy, f.where)};
+  store.prepare_transactions();
+  store.bind(f.positions);
+  auto const reads = f.positions.reads;
+  f.broker().fail_next(init_producer_id, {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED});
+  CHECK(code_of([&] { store.claim("billing", of("orders", {0, 1}), f.starts, within(5s)); }) ==
+        sl::errc::access_denied);
+  CHECK(f.positions.reads == reads);
+}
+
 TEST_CASE("a dead letter is part of the transaction") {
   fixture f;
   sl::detail::message const message{.key = "k", .value = "bad", .key_size = 1, .value_size = 3, .at = 41};

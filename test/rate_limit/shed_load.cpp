@@ -4,6 +4,7 @@
 
 #include "catch.hpp"
 #include "rate_limit/lanes.hpp"
+#include "scripted_consumer.hpp"
 #include "seed.hpp"
 
 using namespace lanes;
@@ -70,4 +71,37 @@ TEST_CASE("a batch of an interval above a second keeps what comes in it") {
 TEST_CASE("a rate that is none is refused with its key") {
   auto const bad = GENERATE(0., -1., std::numeric_limits<double>::quiet_NaN());
   CHECK(refusal(policy{.records_per_second = bad}).find("shed_load.records_per_second is ") != std::string::npos);
+}
+
+TEST_CASE("a partition all of whose records are dropped is advanced, and the handler does not see it") {
+  using namespace scripted;
+  outside o{3};
+  std::vector<effect> seen;
+  auto c = o.start<sl::at_most_once>(policy{.records_per_second = 2});
+  o.world.assign({p0, p1, p2});
+  auto const handler = [&](sl::batch const& b) {
+    for (auto const part : b.partitions()) CHECK(part.size() > 0);
+    recorder{seen}(b);
+  };
+  c.step(handler);
+  for (int round = 0; round < 6; ++round) {
+    auto const& dry = std::array{p0, p1, p2}[static_cast<std::size_t>(round) % 3];
+    o.world.pass(10s);
+    seen.clear();
+    o.world.produce(dry, 5);
+    drain_log(c, handler);
+    auto const end = o.world.high(dry);
+    CHECK(offsets_of(dry, seen) == std::vector<std::int64_t>{end - 2, end - 1});  // the newest
+    seen.clear();
+    for (auto const& of : {p0, p1, p2}) o.world.produce(of, 1);
+    drain_log(c, handler);
+    for (auto const& of : {p0, p1, p2}) {
+      CHECK(offsets_of(of, seen) ==
+            (of == dry ? std::vector<std::int64_t>{} : std::vector<std::int64_t>{o.world.high(of) - 1}));
+      CHECK(o.disk.next(of) == o.world.high(of));
+    }
+  }
+  CHECK(c.statistics().shed == 6 * 4);
+  c.close();
+  CHECK(o.world.wrong() == "");
 }

@@ -20,8 +20,15 @@ struct state_times {
   static constexpr std::int64_t events = 700, step = 350, disorder = 200, late = 500;  // over event time
 
   /// Records' own times are a little out of order.
-  static std::int64_t event_time(std::int64_t stamp, std::uint32_t number) { return stamp - number % 5 * 150; }
+  static std::int64_t event_time(std::int64_t stamp, std::uint32_t number) {
+    return stamp - std::int64_t{number % 5} * 150;
+  }
 };
+
+/// A result as it is written.
+inline std::string named(std::string what, std::string const& key, std::string const& numbers) {
+  return std::move(what).append(key).append("=").append(numbers);
+}
 
 /// Each value is the numbers of the records that made it, in their order. So values of one key tell what was counted, twice or not
 /// at all, or in another order.
@@ -104,16 +111,16 @@ class reference {
   std::string difference(std::multiset<std::string> const& given) const {
     std::string missing, more;
     for (auto const& e : expected_)
-      if (given.count(e) < expected_.count(e)) missing += " [" + e + "]";
+      if (given.count(e) < expected_.count(e)) missing.append(" [").append(e).append("]");
     for (auto const& g : given)
-      if (expected_.count(g) < given.count(g)) more += " [" + g + "]";
+      if (expected_.count(g) < given.count(g)) more.append(" [").append(g).append("]");
     return "given was" + (more.empty() ? " not" + missing : more + ", expected" + missing);
   }
 
   void keyed(partition& p, std::vector<incoming> const& news, std::int64_t now) {
     for (auto k = p.keys.begin(); k != p.keys.end();)
       if (k->second.due <= now) {
-        expect("gone " + k->first + "=" + k->second.numbers);
+        expect(named("gone ", k->first, k->second.numbers));
         k = p.keys.erase(k);
       } else
         ++k;
@@ -123,7 +130,7 @@ class reference {
       p.keys[r.key].due = now + times::timeout;
       changed.insert(r.key);
     }
-    for (auto const& key : changed) expect("count " + key + "=" + p.keys[key].numbers);
+    for (auto const& key : changed) expect(named("count ", key, p.keys[key].numbers));
   }
 
   /// A record counts for the batch that it comes in; a clock that goes back is waited for, or, where that takes more than a window,
@@ -151,7 +158,8 @@ class reference {
     std::erase_if(p.all, [&](counted const& c) { return c.time <= end - times::size; });
     std::map<std::string, std::string> sums;
     for (auto const& c : p.all) sums[c.key] += c.number;
-    for (auto const& [key, numbers] : sums) expect("window " + std::to_string(end) + " " + key + "=" + numbers);
+    auto const name = "window " + std::to_string(end) + " ";
+    for (auto const& [key, numbers] : sums) expect(named(name, key, numbers));
     p.given = end;
     p.begun = true;
   }
@@ -173,7 +181,7 @@ class reference {
       if (!in_time) expect("late " + r.number);
     }
     auto const tell = [&](auto const& at, event_window const& w) {
-      expect("event " + std::to_string(at.first) + " " + at.second + "=" + w.numbers);
+      expect(named("event " + std::to_string(at.first) + " ", at.second, w.numbers));
     };
     for (auto const& at : changed)
       if (p.events[at].given) tell(at, p.events[at]);

@@ -32,8 +32,8 @@ inline void stateful(st::process& p) {
        .slide = milliseconds{times::slide},
        .when_partitions_grow = sl::partition_growth::accept},
       key_of, number_of, join, [&](sl::window_span const& span, auto const& results, st::simulated_transaction& tx) {
-        for (auto const& [key, numbers] : results)
-          tx.emit(partition_of(key), "window " + ms(span.end) + " " + key + "=" + numbers);
+        auto const name = "window " + ms(span.end) + " ";
+        for (auto const& [key, numbers] : results) tx.emit(partition_of(key), named(name, key, numbers));
       });
   auto events = sl::reduce_by_key_and_event_window(
       {.name = "events",
@@ -49,7 +49,7 @@ inline void stateful(st::process& p) {
       key_of, number_of, join,
       [&](sl::window_span const& span, std::string const& key, std::string const& numbers,
           st::simulated_transaction& tx) {
-        tx.emit(partition_of(key), "event " + ms(span.begin) + " " + key + "=" + numbers);
+        tx.emit(partition_of(key), named("event " + ms(span.begin) + " ", key, numbers));
       },
       [&](sl::record r, st::simulated_transaction& tx) { tx.emit(r.partition(), "late " + number_of(r)); });
 
@@ -71,10 +71,10 @@ inline void stateful(st::process& p) {
             [&](std::string const& key, std::span<sl::record const> news, std::optional<std::string>& numbers) {
               if (!numbers) numbers.emplace();
               for (auto const& r : news) *numbers += number_of(r);
-              tx.emit(partition_of(key), "count " + key + "=" + *numbers);
+              tx.emit(partition_of(key), named("count ", key, *numbers));
             },
             [&](std::string const& key, std::string const& numbers) {
-              tx.emit(partition_of(key), "gone " + key + "=" + numbers);
+              tx.emit(partition_of(key), named("gone ", key, numbers));
             });
         sums(b, tx);
         events(b, tx);

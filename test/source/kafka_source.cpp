@@ -270,8 +270,9 @@ TEST_CASE("the record consumed last is compared: the same, another, gone") {
     r.world.retain_from(a, 3);
     r.world.assign({a});
     r.read();
+    r.serve();
     CHECK(r.seen == numbers{3, 4});
-    REQUIRE(r.me.events.size() == 1);
+    REQUIRE(r.me.events.size() == 1);  // told once
     CHECK(r.me.events[0].cause == sl::position_event::fingerprint_gone);
   }
 }
@@ -390,6 +391,7 @@ TEST_CASE("a lane that comes later does not disturb those that are read") {
 
 TEST_CASE("reclaim: claimed again not before its time, and read from there") {
   rig r;
+  r.world.cooperative = GENERATE(true, false);
   r.world.produce(a, 4);
   r.world.assign({a});
   r.read(2);
@@ -400,6 +402,21 @@ TEST_CASE("reclaim: claimed again not before its time, and read from there") {
   r.world.pass(5s);
   r.read();
   CHECK(r.seen == numbers{0, 1, 1, 2, 3});
+  r.source.reclaim({"t", 9}, r.world.now);  // not its own any more
+  r.read();
+  CHECK(r.seen.size() == 5);
+}
+
+TEST_CASE("of several positions that stop, the first is thrown") {
+  rig r({.topics = {"t"}, .on_out_of_range = sl::out_of_range::stop});
+  r.me.stored[a] = r.me.stored[b] = 15;
+  r.world.assign({a, b});
+  std::string said;
+  try {
+    r.serve();
+  } catch (sl::error const& e) { said = e.what(); }
+  CHECK(said.find("t/0") != said.npos);
+  CHECK(said.find("t/1") == said.npos);
 }
 
 TEST_CASE("no broker, no leader: tried again, told") {

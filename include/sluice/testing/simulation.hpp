@@ -16,6 +16,9 @@
 ///     for (std::uint64_t seed = 1; seed <= 1000; ++seed)
 ///       if (auto const r = world.run({.seed = seed}); r.failed()) std::cout << world.story(r);
 ///
+/// State and windows run on simulated_offsets with <sluice/testing/simulation/state.hpp>; simulation::on_commit sees what each
+/// transaction has left: the texts that it emitted, and all rows with their due times.
+///
 /// A process that is killed runs no destructor: its stack is left, and its memory goes as a whole. So the program must let
 /// operator new ask which process runs; what it takes by malloc is not given back.
 #pragma once

@@ -48,7 +48,7 @@ class simulated_transaction {
     if (down) here.sleep_until(here.now + 400 * simulated::ms);
     here.ends(f);
     if (down) throw store_error(errc::store_unavailable, "the store is down");
-    if (f == fault::busy) throw store_conflict(errc::store_unavailable, "another transaction was quicker");
+    if (f == fault::busy) throw store_conflict(errc::conflict, "another transaction was quicker");
   }
   void write(row_type const& row) { simulated::put_in(written_, row, true); }
   std::optional<row_type> row(std::string_view state, std::int32_t partition, std::string_view key) const {

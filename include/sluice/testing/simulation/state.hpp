@@ -34,7 +34,8 @@ class state_store<testing::simulated_transaction> {
     tx_.asks(of.partition, most);
     auto rows = tx_.rows(name_, of.partition);
     std::erase_if(rows, [&](row const& r) { return r.due > until; });
-    std::stable_sort(rows.begin(), rows.end(), [](row const& a, row const& b) { return a.due < b.due; });
+    std::sort(rows.begin(), rows.end(),
+              [](row const& a, row const& b) { return std::tie(a.due, a.key) < std::tie(b.due, b.key); });
     if (rows.size() > most) rows.resize(most);
     for (auto const& r : rows) found(std::string_view{r.key}, std::string_view{r.value}, r.due);
   }
