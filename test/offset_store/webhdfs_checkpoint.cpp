@@ -28,7 +28,13 @@ static_assert(sl::legal<sl::transactional, checkpoint> && sl::legal<sl::at_most_
 
 TEST_CASE("a checkpoint in HDFS keeps the contract of stores") { contract::holds<fixture>(); }
 TEST_CASE("a checkpoint in HDFS keeps the contract of stores behind a network") {
-  contract::holds_over_network<fixture>();
+  struct without_kills : fixture {
+    void restart() = delete;
+  };
+  contract::holds_over_network<without_kills>();
+}
+TEST_CASE("kills of HDFS lose nothing of a checkpoint that it acknowledged", "[.long]") {
+  contract::server_killed_often<fixture>();
 }
 TEST_CASE("in HDFS state follows its partition") {
   fixture f;

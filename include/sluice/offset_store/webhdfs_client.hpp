@@ -227,6 +227,8 @@ settings settings_of(Policy const& p) {
   if constexpr (requires { p.directory; }) {
     s.directory = p.directory;
     check_directory(s.directory, s.who + ".directory");
+  } else {
+    s.who = "webhdfs_server";
   }
   return s;
 }
