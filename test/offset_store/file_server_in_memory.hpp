@@ -137,8 +137,7 @@ class server {
   }
   void remove(std::string const& path, sl::time_point) {
     auto const erase = [w = w_, path] {
-      std::erase_if(w->files,
-                    [&](auto const& one) { return one.first == path || one.first.starts_with(path + "/"); });
+      std::erase_if(w->files, [&](auto const& one) { return one.first == path || one.first.starts_with(path + "/"); });
     };
     if (!request(erase)) lost();
   }

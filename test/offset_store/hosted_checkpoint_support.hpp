@@ -48,9 +48,8 @@ struct hosted_checkpoint : Base {
   std::vector<std::string> results() {
     std::vector<std::string> found, there;
     for (auto const& [name, v] : sl::read_checkpoint(here()).values) found.push_back(name);
-    sl::detail::each_state_row(
-        files(), sl::detail::told(here()).directory, "billing", "results",
-        [&](auto const&, sl::detail::table_row const& row) { there.emplace_back(row.value); });
+    sl::detail::each_state_row(files(), sl::detail::told(here()).directory, "billing", "results",
+                               [&](auto const&, sl::detail::table_row const& row) { there.emplace_back(row.value); });
     if (there != found) found.push_back("and other rows");
     return found;
   }
@@ -125,14 +124,12 @@ void state_follows_its_partition(F& f) {
   CHECK(a->put("k1", "late") == outcome::refused);
   CHECK(b.get("k1") == wanted["k1"]);
   std::map<std::string, std::size_t> read;
-  sl::detail::each_state_row(f.files(), sl::detail::told(f.here()).directory, "billing", "counts",
-                             [&](auto const&, sl::detail::table_row const& row) {
-                               read[std::string{row.key}] = row.value.size();
-                             });
+  sl::detail::each_state_row(
+      f.files(), sl::detail::told(f.here()).directory, "billing", "counts",
+      [&](auto const&, sl::detail::table_row const& row) { read[std::string{row.key}] = row.value.size(); });
   CHECK(read.size() == wanted.size() + 1);
   auto const state = sl::read_checkpoint(f.here());
-  for (auto const& s : state.segments)
-    CHECK(std::ranges::count(f.segments(), sl::detail::segment_name(s.id)) == 1);
+  for (auto const& s : state.segments) CHECK(std::ranges::count(f.segments(), sl::detail::segment_name(s.id)) == 1);
 }
 
 /// What a dead process left behind is removed by later ones; what a living one has not named yet is written anew.

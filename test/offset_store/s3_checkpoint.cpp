@@ -112,12 +112,12 @@ TEST_CASE("counts in S3 are exact through kill -9, on whatever host they go on")
   int killed = 0;
   for (bool ended = false; !ended;) {
     auto const at = [&](bool here, unsigned most) { return std::to_string(here ? 1 + random() % most : 0); };
-    servers::process child{{"/proc/self/exe", "[child]"},
-                           folder.name() + "/log",
-                           {"SLUICE_S3=" + the_s3().endpoint(), "SLUICE_KEY=" + the_s3().key(),
-                            "SLUICE_SECRET=" + the_s3().secret(), "SLUICE_BROKERS=" + broker.bootstrap(),
-                            "SLUICE_KILL_AT=" + at(killed < 6 && killed % 2, 40),
-                            "SLUICE_KILL_AFTER=" + at(killed < 6 && killed % 2 == 0, 700)}};
+    servers::process child{
+        {"/proc/self/exe", "[child]"},
+        folder.name() + "/log",
+        {"SLUICE_S3=" + the_s3().endpoint(), "SLUICE_KEY=" + the_s3().key(), "SLUICE_SECRET=" + the_s3().secret(),
+         "SLUICE_BROKERS=" + broker.bootstrap(), "SLUICE_KILL_AT=" + at(killed < 6 && killed % 2, 40),
+         "SLUICE_KILL_AFTER=" + at(killed < 6 && killed % 2 == 0, 700)}};
     int status = 0;
     ::waitpid(child.pid(), &status, 0);
     ended = WIFEXITED(status);
@@ -142,11 +142,11 @@ TEST_CASE("a checkpoint in S3 keeps the contract of stores behind a network") {
   contract::holds_over_network<fixture>();
 }
 TEST_CASE("a checkpoint in S3 holds state") { state_cases::hold<fixture>(); }
-TEST_CASE("in S3 state follows its partition") { 
+TEST_CASE("in S3 state follows its partition") {
   fixture f;
   hosted_cases::state_follows_its_partition<fixture>(f);
- }
-TEST_CASE("in S3 nothing is left behind") { 
+}
+TEST_CASE("in S3 nothing is left behind") {
   fixture f;
   hosted_cases::what_was_left_behind<fixture>(f);
- }
+}

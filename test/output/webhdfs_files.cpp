@@ -55,10 +55,12 @@ TEST_CASE("records are in HDFS once each, however often and in whatever pieces t
   CHECK(sl::read_files(directory, orders, sl::webhdfs_files{here}) == lines(0, 30));
   out(records(3, 5, 8).batch());  // after a seek back
   CHECK(sl::read_files(directory, orders, sl::webhdfs_files{here}) == lines(0, 30) + lines(3, 5));
-  auto const names = sl::detail::webhdfs::names_of(the_hdfs().ask("GET", directory + "/orders/0?op=LISTSTATUS").content);
+  auto const names =
+      sl::detail::webhdfs::names_of(the_hdfs().ask("GET", directory + "/orders/0?op=LISTSTATUS").content);
   for (auto const& name : names.value()) CHECK_FALSE(name.starts_with("temporary."));
-  CHECK(the_hdfs().ask("GET", directory + "/orders/0/00000000000000000007-00000000000000000000/" +
-                                  "00000000000000000010.txt?op=GETFILESTATUS")
+  CHECK(the_hdfs()
+            .ask("GET", directory + "/orders/0/00000000000000000007-00000000000000000000/" +
+                            "00000000000000000010.txt?op=GETFILESTATUS")
             .status == 200);
 
   sl::topic_partition const strange{".a/b+c", 1};
@@ -162,9 +164,8 @@ TEST_CASE("files by range from processes that lose requests, die, and are late: 
         // What begins behind what is stored is nobody's batch.
         if (p.next <= acknowledged) acknowledged = std::max(acknowledged, until);
         p.next = std::min(until, acknowledged);
-      } catch (in_memory::died const&) {} catch (sl::store_error const& e) {
-        CHECK(e.code() == sl::errc::store_unavailable);
-      }
+      } catch (in_memory::died const&) {
+      } catch (sl::store_error const& e) { CHECK(e.code() == sl::errc::store_unavailable); }
       p.busy = false;
     };
     w.meanwhile = any;

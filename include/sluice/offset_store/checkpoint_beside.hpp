@@ -77,8 +77,7 @@ class checkpoint_rows_beside {
         program_(with.program),
         version_(with.version),
         interval_(with.interval) {
-    if constexpr (!detail::hosted<Files>)
-      take_owner(in.files(), in.handle(), interval_.count() > 0, owner_, in.path());
+    if constexpr (!detail::hosted<Files>) take_owner(in.files(), in.handle(), interval_.count() > 0, owner_, in.path());
   }
   checkpoint_rows_beside(checkpoint_rows_beside const&) = delete;
   checkpoint_rows_beside& operator=(checkpoint_rows_beside const&) = delete;

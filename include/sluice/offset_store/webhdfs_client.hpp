@@ -99,9 +99,8 @@ class client {
     bool const ours =
         a.location.starts_with("https://") || (address_.scheme == "http" && a.location.starts_with("http://"));
     if (!ours || a.location.find("/webhdfs/v1/") == a.location.npos)
-      throw store_error(errc::store_unavailable,
-                        where() + " names a place for the file's content that is none: " +
-                            "WebHDFS's own, and over https where the address is, are gone to");
+      throw store_error(errc::store_unavailable, where() + " names a place for the file's content that is none: " +
+                                                     "WebHDFS's own, and over https where the address is, are gone to");
     http::request r{.method = method, .url = std::move(a.location), .content = content};
     if (content) r.headers.push_back("Content-Type: application/octet-stream");
     return http_.ask(r, by);
@@ -174,7 +173,9 @@ class files_of {
     return name;
   }
 
-  std::optional<std::vector<std::string>> list(std::string const& path, time_point by) { return client_.list(path, by); }
+  std::optional<std::vector<std::string>> list(std::string const& path, time_point by) {
+    return client_.list(path, by);
+  }
   std::optional<std::uint64_t> size(std::string const& path, time_point by) {
     auto const a = client_.ask("GET", path, "GETFILESTATUS", by);
     if (client_.not_there(a)) return {};
@@ -183,8 +184,8 @@ class files_of {
     return length;
   }
   std::string fetch(std::string const& path, std::uint64_t at, std::size_t count, time_point by) {
-    auto a = client_.ask_in_two_steps("GET", path, "OPEN&offset=" + std::to_string(at) + "&length=" + std::to_string(count),
-                                      {}, by);
+    auto a = client_.ask_in_two_steps("GET", path,
+                                      "OPEN&offset=" + std::to_string(at) + "&length=" + std::to_string(count), {}, by);
     if (a.status != 200) client_.refuse(a);
     return std::move(a.content);
   }
@@ -205,8 +206,9 @@ class files_of {
       client_.remove(trial, by);
       if (how == naming::done)
         throw store_error(errc::bad_configuration,
-                          client_.where() + " moves a folder into one whose name is taken, as HttpFS does: give the "
-                                            "address of the NameNode");
+                          client_.where() +
+                              " moves a folder into one whose name is taken, as HttpFS does: give the "
+                              "address of the NameNode");
       if (how != naming::taken) throw store_error(errc::store_unavailable, client_.where() + " can't rename now");
       renames_folders_ = true;
     }

@@ -7,12 +7,12 @@ namespace sluice { inline namespace v0 {
 
 /// Which HDFS, and who asks: as in webhdfs_offsets.
 struct webhdfs_server {
-  std::string address{};                    ///< "http://NAMENODE:9870", or https; no HttpFS: it can't name a folder for certain
-  std::string user{};                       ///< sent as user.name, for servers that believe it; or:
-  std::string token{};                      ///< a delegation token; or, so that no source text holds it:
-  std::string token_file{};                 ///< a file that holds it, read for each request
-  std::string token_variable{};             ///< the name of an environment variable that holds it
-  std::string ca_file{};                    ///< certificates of authorities, PEM; empty: the system's
+  std::string address{};         ///< "http://NAMENODE:9870", or https; no HttpFS: it can't name a folder for certain
+  std::string user{};            ///< sent as user.name, for servers that believe it; or:
+  std::string token{};           ///< a delegation token; or, so that no source text holds it:
+  std::string token_file{};      ///< a file that holds it, read for each request
+  std::string token_variable{};  ///< the name of an environment variable that holds it
+  std::string ca_file{};         ///< certificates of authorities, PEM; empty: the system's
   std::chrono::milliseconds timeout{5000};  ///< for a request; for a file a second more for each mebibyte
 };
 
