@@ -53,6 +53,19 @@ struct hosted_checkpoint : Base {
     if (there != found) found.push_back("and other rows");
     return found;
   }
+  std::uint64_t number() const {
+    auto f = folder();
+    f.newest();
+    return f.number();
+  }
+  std::string content(std::string const& name) const {
+    auto all = files();
+    typename decltype(all)::handle root, file;
+    std::string text;
+    all.open_directory(sl::detail::told(here()).directory, root);
+    if (all.open_to_read(root, name, file) || all.read(file, 0, 100'000, text)) return "none";
+    return text;
+  }
   std::vector<std::string> segments() const {
     auto all = this->names("segments");
     std::erase_if(all, [](auto const& name) { return !name.starts_with("segment."); });
@@ -166,6 +179,39 @@ void what_was_left_behind(F& f) {
   }
   CHECK(a.get("kc") == "19");
   CHECK(b.get("kc") == "18");
+}
+
+/// A damaged file stops the consumer, and is left; where that is wanted, all files are set aside, and it begins anew.
+template <class F>
+void damage_is_told(F& f) {
+  {
+    hosted_worker<F> w{f};
+    CHECK(w.put("ka", "1") == outcome::applied);
+  }
+  auto const newest = sl::detail::generation_name(f.number());
+  f.overwrite(newest, "damaged");
+  auto const e = error_of([&] { f.open(); });
+  CHECK(e.code == sl::errc::store_damaged);
+  CHECK_THAT(e.text, ContainsSubstring(newest) && ContainsSubstring("the file with the number before it counts"));
+  CHECK(f.content(newest) == "damaged");
+
+  std::vector<std::string> lines;
+  sl::context const around{.group = "billing", .log = [&](int level, std::string_view line) {
+                             lines.push_back(std::to_string(level) + " " + std::string{line});
+                           }};
+  auto with = f.here();
+  with.on_damage = sl::on_damage::start_anew;
+  {
+    auto const store = F::checkpoint::open(with, around);
+    CHECK(store.mirror());
+  }
+  REQUIRE(lines.size() == 1);
+  CHECK_THAT(lines[0], ContainsSubstring("is damaged") && ContainsSubstring("begin anew"));
+  CHECK(f.content("damaged." + newest) == "damaged");
+  CHECK(f.segments().empty());
+  hosted_worker<F> w{f};
+  CHECK(w.mine.what == sl::claimed::first);
+  CHECK(w.get("ka") == "-");
 }
 
 }  // namespace hosted_cases

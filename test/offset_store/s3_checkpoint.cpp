@@ -22,6 +22,10 @@ struct s3_checkpoint_base : s3_fixture {
     sl::detail::s3::files_of s{sl::detail::s3::settings_of(config)};
     return s.list(config.prefix + below, contract::soon()).value();
   }
+  void overwrite(std::string const& name, std::string const& content) const {
+    sl::detail::s3::client c{sl::detail::s3::settings_of(config)};
+    CHECK(c.ask("PUT", config.prefix + name, contract::soon(), content).status == 200);
+  }
 };
 using fixture = hosted_checkpoint<s3_checkpoint_base>;
 using checkpoint = sl::checkpoint_in<sl::s3_offsets>;
@@ -149,4 +153,8 @@ TEST_CASE("in S3 state follows its partition") {
 TEST_CASE("in S3 nothing is left behind") {
   fixture f;
   hosted_cases::what_was_left_behind<fixture>(f);
+}
+TEST_CASE("in S3 damage is told") {
+  fixture f;
+  hosted_cases::damage_is_told(f);
 }

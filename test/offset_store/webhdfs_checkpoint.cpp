@@ -17,6 +17,9 @@ struct webhdfs_checkpoint_base : webhdfs_fixture {
     sl::detail::webhdfs::client c{sl::detail::webhdfs::settings_of(config)};
     return c.list(config.directory + "/" + below, contract::soon()).value();
   }
+  void overwrite(std::string const& name, std::string const& content) const {
+    the_hdfs().put(config.directory + "/" + name, content);
+  }
 };
 using fixture = hosted_checkpoint<webhdfs_checkpoint_base>;
 using checkpoint = sl::checkpoint_in<sl::webhdfs_offsets>;
@@ -43,4 +46,8 @@ TEST_CASE("in HDFS state follows its partition") {
 TEST_CASE("in HDFS nothing is left behind") {
   fixture f;
   hosted_cases::what_was_left_behind(f);
+}
+TEST_CASE("in HDFS damage is told") {
+  fixture f;
+  hosted_cases::damage_is_told(f);
 }

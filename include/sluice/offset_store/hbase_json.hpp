@@ -8,6 +8,9 @@
 
 namespace sluice { inline namespace v0 { namespace detail::hbase {
 
+using detail::json;
+using detail::json_reader;
+
 /// `column`: "FAMILY:QUALIFIER".
 struct cell {
   std::string column{};
