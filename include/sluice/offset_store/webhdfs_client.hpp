@@ -38,16 +38,16 @@ inline void check(settings const& s) {
   if (s.timeout.count() <= 0) bad("timeout", "must be above 0");
 }
 
-/// In a URL, of what file_name() makes.
+/// As it stands in a URL; names of others in a folder may hold anything.
 inline std::string url_path(std::string_view path) {
   std::string out;
   for (char const c : path) {
-    if (c == '%')
-      out += "%25";
-    else if (c == '+')
-      out += "%2B";
-    else
+    if (is_made_of({&c, 1}, capitals_and_signs) ? c != '=' : c == '~') {
       out += c;
+    } else {
+      auto const byte = static_cast<unsigned char>(c);
+      out += {'%', "0123456789ABCDEF"[byte >> 4], "0123456789ABCDEF"[byte & 15]};
+    }
   }
   return out;
 }
