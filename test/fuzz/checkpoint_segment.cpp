@@ -122,9 +122,9 @@ struct mended {
     t.text("topic");
     t.number(std::int32_t{0});
     t.number(std::uint8_t{0});
-    std::uint64_t rows = 0;
-    for (block_walk walk{block}; walk.next();) ++rows;
-    t.number(rows);
+    std::uint64_t count = 0;
+    for (block_walk walk{block}; walk.next();) ++count;
+    t.number(count);
     t.number(std::uint32_t{1});
     t.number(std::uint64_t{segment_head});
     t.number(static_cast<std::uint64_t>(list_at));
@@ -136,7 +136,7 @@ struct mended {
     w.number(static_cast<std::uint32_t>(tail.size()));
     w.number(crc32c(tail));
     file += segment_magic;
-    ref = {1, file.size(), crc32c(tail), rows, 0};
+    ref = {1, file.size(), crc32c(tail), count, 0};
   }
 };
 
