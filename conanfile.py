@@ -16,9 +16,10 @@ class Sluice(ConanFile):
     settings = "os", "arch", "compiler", "build_type"
     # One option for each component: its store's client library becomes a requirement.
     options = {"sqlite": [True, False], "postgres": [True, False], "mysql": [True, False], "redis": [True, False],
-               "zookeeper": [True, False], "s3": [True, False], "webhdfs": [True, False], "hbase": [True, False]}
+               "zookeeper": [True, False], "s3": [True, False], "webhdfs": [True, False], "hbase": [True, False],
+               "elasticsearch": [True, False]}
     default_options = {"sqlite": True, "postgres": False, "mysql": False, "redis": False, "zookeeper": False,
-                       "s3": False, "webhdfs": False, "hbase": False, "boost/*:header_only": True}
+                       "s3": False, "webhdfs": False, "hbase": False, "elasticsearch": False, "boost/*:header_only": True}
     exports_sources = "CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "packaging/sluice.pc.in"
     test_package_folder = "packaging/conan/test_package"
 
@@ -40,7 +41,7 @@ class Sluice(ConanFile):
             self.requires("hiredis/[>=0.14 <2]", **headers_too)
         if self.options.zookeeper:
             self.requires("zookeeper-client-c/[>=3.8 <4]", **headers_too)
-        if self.options.s3 or self.options.webhdfs or self.options.hbase:
+        if self.options.s3 or self.options.webhdfs or self.options.hbase or self.options.elasticsearch:
             self.requires("libcurl/[>=7.88 <9]", **headers_too)
 
     def validate(self):

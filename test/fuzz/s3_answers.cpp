@@ -18,6 +18,10 @@ int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
   must_be_shown(m.what);
   must(!m.what.empty() && m.what.size() < 400, "every answer means something");
 
+  if (auto const page = s3::page_of(a.content))
+    must(page->keys.size() <= a.content.size(), "keys are no more than text");
+  static_cast<void>(s3::size_in(a.content));
+
   a.content = "<?xml version=\"1.0\"?><Error><Code>" + in.line() + "</Code></Error>";
   must_be_shown(s3::meaning_of(a).what);
   return 0;

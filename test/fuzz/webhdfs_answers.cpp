@@ -17,6 +17,7 @@ int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
   must_be_shown(m.what);
   must(!m.what.empty() && m.what.size() < 400, "every answer means something");
 
+  must(!webhdfs::length_of(a.content) || word.empty(), "a length is no exception");
   auto const names = webhdfs::names_of(a.content);
   must(!names || word.empty(), "a list is no exception");
   must(!names || !webhdfs::boolean_of(a.content), "a list is no boolean");

@@ -59,9 +59,8 @@ struct process {
   }
   static by_key rows_of(sl::hosted_checkpoint_transaction& tx, sl::topic_partition const& of) {
     by_key found;
-    rows{tx, "last"}.all(of, [&](std::string_view key, std::string_view value, std::int64_t) {
-      found.emplace(key, value);
-    });
+    rows{tx, "last"}.all(
+        of, [&](std::string_view key, std::string_view value, std::int64_t) { found.emplace(key, value); });
     return found;
   }
   void batch() {

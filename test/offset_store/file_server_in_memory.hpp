@@ -73,6 +73,18 @@ class server {
     w.files[to] = std::move(content);
     return naming::done;
   }
+  static naming move_folder(world& w, std::string const& from, std::string const& to) {
+    auto const in = [](std::string const& folder) {
+      return [&folder](auto const& one) { return one.first.starts_with(folder + "/"); };
+    };
+    if (std::none_of(w.files.begin(), w.files.end(), in(from))) return naming::gone;
+    if (std::any_of(w.files.begin(), w.files.end(), in(to))) return naming::taken;
+    std::map<std::string, std::string> now;
+    for (auto& [name, content] : w.files)
+      now[in(from)(std::pair{name, 0}) ? to + name.substr(from.size()) : name] = std::move(content);
+    w.files = std::move(now);
+    return naming::done;
+  }
   naming named(std::function<naming()> const& what) {
     auto how = std::make_shared<naming>();
     return request([=] { *how = what(); }) ? *how : naming::unknown;
@@ -88,9 +100,11 @@ class server {
   std::optional<std::vector<std::string>> list(std::string const& path, sl::time_point) {
     std::vector<std::string> names;
     auto const look = [&] {
-      for (auto const& [name, content] : w_->files)
-        if (name.starts_with(path + "/") && name.find('/', path.size() + 1) == name.npos)
-          names.push_back(name.substr(path.size() + 1));
+      for (auto const& [name, content] : w_->files) {
+        if (!name.starts_with(path + "/")) continue;
+        auto const one = name.substr(path.size() + 1, name.find('/', path.size() + 1) - path.size() - 1);
+        if (names.empty() || names.back() != one) names.push_back(one);
+      }
     };
     if (!request([] {})) lost();
     look();
@@ -116,10 +130,14 @@ class server {
   naming rename(std::string const& from, std::string const& to, sl::time_point) {
     return named([w = w_, from, to] { return move(*w, from, to); });
   }
+  naming rename_folder(std::string const& in, std::string const& from, std::string const& to, sl::time_point) {
+    auto const how = named([w = w_, a = in + "/" + from, b = in + "/" + to] { return move_folder(*w, a, b); });
+    if (how == naming::unknown) lost();
+    return how;
+  }
   void remove(std::string const& path, sl::time_point) {
     auto const erase = [w = w_, path] {
-      std::erase_if(w->files,
-                    [&](auto const& one) { return one.first == path || one.first.starts_with(path + "/"); });
+      std::erase_if(w->files, [&](auto const& one) { return one.first == path || one.first.starts_with(path + "/"); });
     };
     if (!request(erase)) lost();
   }

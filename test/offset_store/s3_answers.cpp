@@ -56,3 +56,19 @@ TEST_CASE("refusals of S3 are told with what to do, and cite nothing") {
     CHECK_THAT(m.what, ContainsSubstring(part) && !ContainsSubstring("canary"));
   }
 }
+
+TEST_CASE("a page of keys, and a size in a range") {
+  using namespace sl::detail::s3;
+  auto const p = page_of(
+      "<?xml?><ListBucketResult><Prefix>a/</Prefix><IsTruncated>true</IsTruncated><Contents><Key>a/b</Key></Contents>"
+      "<Contents><Key>a/c</Key></Contents><CommonPrefixes><Prefix>a/d/</Prefix></CommonPrefixes></ListBucketResult>");
+  REQUIRE(p);
+  CHECK(p->keys == std::vector<std::string>{"a/b", "a/c"});
+  CHECK(p->more);
+  CHECK_FALSE(page_of("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")->more);
+  CHECK_FALSE(page_of("<ListBucketResult><Key>a"));
+  CHECK_FALSE(page_of("<Error><Code>x</Code></Error>"));
+  CHECK(size_in("bytes 0-0/1234") == 1234);
+  for (auto const* bad : {"", "bytes 0-0", "bytes 0-0/", "bytes 0-0/*", "0-0/5", "bytes 0-0/5x"})
+    CHECK_FALSE(size_in(bad));
+}

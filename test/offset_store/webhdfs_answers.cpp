@@ -68,3 +68,10 @@ TEST_CASE("refusals of WebHDFS are told with what to do, and cite nothing") {
     CHECK_THAT(m.what, ContainsSubstring(part) && !ContainsSubstring("canary"));
   }
 }
+
+TEST_CASE("a file's length") {
+  using sl::detail::webhdfs::length_of;
+  CHECK(length_of(R"({"FileStatus":{"accessTime":1,"length":24930,"type":"FILE"}})") == 24930);
+  for (auto const* bad : {"", R"({"FileStatus":{}})", R"({"length":5})", R"({"FileStatus":{"length":"x"}})"})
+    CHECK_FALSE(length_of(bad));
+}

@@ -17,6 +17,9 @@ struct webhdfs_checkpoint_base : webhdfs_fixture {
     sl::detail::webhdfs::client c{sl::detail::webhdfs::settings_of(config)};
     return c.list(config.directory + "/" + below, contract::soon()).value();
   }
+  void overwrite(std::string const& name, std::string const& content) const {
+    the_hdfs().put(config.directory + "/" + name, content);
+  }
 };
 using fixture = hosted_checkpoint<webhdfs_checkpoint_base>;
 using checkpoint = sl::checkpoint_in<sl::webhdfs_offsets>;
@@ -28,7 +31,13 @@ static_assert(sl::legal<sl::transactional, checkpoint> && sl::legal<sl::at_most_
 
 TEST_CASE("a checkpoint in HDFS keeps the contract of stores") { contract::holds<fixture>(); }
 TEST_CASE("a checkpoint in HDFS keeps the contract of stores behind a network") {
-  contract::holds_over_network<fixture>();
+  struct without_kills : fixture {
+    void restart() = delete;
+  };
+  contract::holds_over_network<without_kills>();
+}
+TEST_CASE("kills of HDFS lose nothing of a checkpoint that it acknowledged", "[.long]") {
+  contract::server_killed_often<fixture>();
 }
 TEST_CASE("in HDFS state follows its partition") {
   fixture f;
@@ -37,4 +46,8 @@ TEST_CASE("in HDFS state follows its partition") {
 TEST_CASE("in HDFS nothing is left behind") {
   fixture f;
   hosted_cases::what_was_left_behind(f);
+}
+TEST_CASE("in HDFS damage is told") {
+  fixture f;
+  hosted_cases::damage_is_told(f);
 }

@@ -157,6 +157,20 @@ TEST_CASE("a new incarnation has files of its own, and an old one's don't hide i
   CHECK(sl::read_files(folder.name(), orders) == lines(0, 20) + lines(5, 10));
 }
 
+TEST_CASE("a look at what is there that fails half-way is not built on") {
+  auto const disk = std::make_shared<simulated::disk>();
+  using output = sl::files_by_range<sl::value_lines, simulated::files>;
+  output one{"d", {}, ".txt", simulated::files{disk}}, other{"d", {}, ".txt", simulated::files{disk}};
+  one(records{0, 10}.batch());
+  other(records{0, 4}.batch());  // there already
+  one(records{10, 15}.batch());
+  disk->fail = [](std::string const& op, std::string const&) { return op == "list" ? EIO : 0; };
+  CHECK_THROWS(other(records{4, 12}.batch()));
+  disk->fail = {};
+  other(records{4, 20}.batch());
+  CHECK(sl::detail::read_files(simulated::files{disk}, "d", orders) == lines(0, 20));
+}
+
 TEST_CASE("random cuts, replays and owners leave each record once") {
   auto const seed = std::random_device{}();
   INFO("seed " << seed);

@@ -45,8 +45,8 @@ auto decoded_row(std::string_view name, F& f) {
     try {
       f(of, decoded<Key>(row.key.substr(1)), decoded<Value>(row.value));
     } catch (unreadable const& e) {
-      throw store_error{e.code(), "state \"" + std::string{name} + "\": a key of " + std::to_string(row.key.size() - 1) +
-                                      " bytes in " + to_string(of) +
+      throw store_error{e.code(), "state \"" + std::string{name} + "\": a key of " +
+                                      std::to_string(row.key.size() - 1) + " bytes in " + to_string(of) +
                                       " can't be read as the types that were asked for (" + e.what() + ")"};
     }
   };

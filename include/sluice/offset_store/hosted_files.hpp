@@ -178,7 +178,8 @@ class hosted_files {
       if (c.there[static_cast<std::size_t>(i)]) continue;
       auto const first = i * piece;
       auto const size = static_cast<std::size_t>(std::min<std::uint64_t>(piece, c.size - first));
-      auto const got = s_->server.fetch(from.path_, first, size, std::chrono::steady_clock::now() + s_->server.timeout());
+      auto const got =
+          s_->server.fetch(from.path_, first, size, std::chrono::steady_clock::now() + s_->server.timeout());
       if (got.size() != size) return EIO;
       c.bytes.write(got, first);
       c.there[static_cast<std::size_t>(i)] = true;

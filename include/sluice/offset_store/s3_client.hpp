@@ -171,7 +171,8 @@ class files_of {
     return size;
   }
   std::string fetch(std::string const& key, std::uint64_t at, std::size_t count, time_point by) {
-    auto a = client_.ask("GET", key, by, {}, "Range: bytes=" + std::to_string(at) + "-" + std::to_string(at + count - 1));
+    auto a =
+        client_.ask("GET", key, by, {}, "Range: bytes=" + std::to_string(at) + "-" + std::to_string(at + count - 1));
     if (a.status != 206) client_.refuse(a);
     return std::move(a.content);
   }
@@ -184,7 +185,8 @@ class files_of {
   naming rename(std::string const& from, std::string const& to, time_point by) {
     auto const size = this->size(from, by);
     if (!size) return naming::gone;
-    auto const how = *size == 0 ? create(to, "", by) : create(to, fetch(from, 0, static_cast<std::size_t>(*size), by), by);
+    auto const how =
+        *size == 0 ? create(to, "", by) : create(to, fetch(from, 0, static_cast<std::size_t>(*size), by), by);
     if (how == naming::done) remove(from, by);
     return how;
   }

@@ -66,9 +66,9 @@ inline meaning meaning_of(http::answer const& a, std::string const& who = "webhd
   auto const word = exception_of(a.content);
   auto const said = [&] { return std::to_string(a.status) + (word.empty() ? "" : " " + word); };
   if (word == "AccessControlException")
-    return {errc::bad_configuration,
-            "does not let this user do it: give it the right to read, write and enter " +
-                (who == "webhdfs_offsets" ? who + ".directory" : "the folder") + " (hdfs dfs -chown, -chmod)"};
+    return {errc::bad_configuration, "does not let this user do it: give it the right to read, write and enter " +
+                                         (who == "webhdfs_offsets" ? who + ".directory" : "the folder") +
+                                         " (hdfs dfs -chown, -chmod)"};
   if (a.status == 401 || word == "InvalidToken" || word == "SecurityException" || word == "AuthenticationException")
     return {errc::bad_configuration,
             "does not accept this user or token (" + said() + "): see " + who + ".user and .token"};

@@ -38,16 +38,16 @@ inline void check(settings const& s) {
   if (s.timeout.count() <= 0) bad("timeout", "must be above 0");
 }
 
-/// In a URL, of what file_name() makes.
+/// As it stands in a URL; names of others in a folder may hold anything.
 inline std::string url_path(std::string_view path) {
   std::string out;
   for (char const c : path) {
-    if (c == '%')
-      out += "%25";
-    else if (c == '+')
-      out += "%2B";
-    else
+    if (is_made_of({&c, 1}, capitals_and_signs) ? c != '=' : c == '~') {
       out += c;
+    } else {
+      auto const byte = static_cast<unsigned char>(c);
+      out += {'%', "0123456789ABCDEF"[byte >> 4], "0123456789ABCDEF"[byte & 15]};
+    }
   }
   return out;
 }
@@ -99,9 +99,8 @@ class client {
     bool const ours =
         a.location.starts_with("https://") || (address_.scheme == "http" && a.location.starts_with("http://"));
     if (!ours || a.location.find("/webhdfs/v1/") == a.location.npos)
-      throw store_error(errc::store_unavailable,
-                        where() + " names a place for the file's content that is none: " +
-                            "WebHDFS's own, and over https where the address is, are gone to");
+      throw store_error(errc::store_unavailable, where() + " names a place for the file's content that is none: " +
+                                                     "WebHDFS's own, and over https where the address is, are gone to");
     http::request r{.method = method, .url = std::move(a.location), .content = content};
     if (content) r.headers.push_back("Content-Type: application/octet-stream");
     return http_.ask(r, by);
@@ -174,7 +173,9 @@ class files_of {
     return name;
   }
 
-  std::optional<std::vector<std::string>> list(std::string const& path, time_point by) { return client_.list(path, by); }
+  std::optional<std::vector<std::string>> list(std::string const& path, time_point by) {
+    return client_.list(path, by);
+  }
   std::optional<std::uint64_t> size(std::string const& path, time_point by) {
     auto const a = client_.ask("GET", path, "GETFILESTATUS", by);
     if (client_.not_there(a)) return {};
@@ -183,8 +184,8 @@ class files_of {
     return length;
   }
   std::string fetch(std::string const& path, std::uint64_t at, std::size_t count, time_point by) {
-    auto a = client_.ask_in_two_steps("GET", path, "OPEN&offset=" + std::to_string(at) + "&length=" + std::to_string(count),
-                                      {}, by);
+    auto a = client_.ask_in_two_steps("GET", path,
+                                      "OPEN&offset=" + std::to_string(at) + "&length=" + std::to_string(count), {}, by);
     if (a.status != 200) client_.refuse(a);
     return std::move(a.content);
   }
@@ -205,8 +206,9 @@ class files_of {
       client_.remove(trial, by);
       if (how == naming::done)
         throw store_error(errc::bad_configuration,
-                          client_.where() + " moves a folder into one whose name is taken, as HttpFS does: give the "
-                                            "address of the NameNode");
+                          client_.where() +
+                              " moves a folder into one whose name is taken, as HttpFS does: give the "
+                              "address of the NameNode");
       if (how != naming::taken) throw store_error(errc::store_unavailable, client_.where() + " can't rename now");
       renames_folders_ = true;
     }
@@ -227,6 +229,8 @@ settings settings_of(Policy const& p) {
   if constexpr (requires { p.directory; }) {
     s.directory = p.directory;
     check_directory(s.directory, s.who + ".directory");
+  } else {
+    s.who = "webhdfs_server";
   }
   return s;
 }

@@ -110,11 +110,15 @@ class files_by_range {
   }
 
   void remove_folder(typename Files::handle const& in, std::string const& name) {
-    typename Files::handle folder;
-    std::vector<std::string> names;
-    if (files_.open_directory(in, name, folder) || files_.list(folder, names)) return;
-    for (auto const& file : names) files_.remove(folder, file);
-    files_.remove_directory(in, name);
+    if constexpr (requires { files_.remove_tree(in, name); }) {
+      files_.remove_tree(in, name);  // nobody holds a lock: it must not get its name half empty
+    } else {
+      typename Files::handle folder;
+      std::vector<std::string> names;
+      if (files_.open_directory(in, name, folder) || files_.list(folder, names)) return;
+      for (auto const& file : names) files_.remove(folder, file);
+      files_.remove_directory(in, name);
+    }
   }
 
   void sync_names(typename Files::handle const& folder) {
@@ -154,6 +158,7 @@ class files_by_range {
       check(e, "look into a folder");
       known.ranges[start] = until;
     }
+    known.next = from;
   }
 
   /// False: the name is taken.
@@ -192,7 +197,6 @@ class files_by_range {
     if (known.incarnation != range.incarnation || known.next != range.from) {
       known = {.incarnation = range.incarnation};
       look(folder, range.of, known, range.from);
-      known.next = range.from;
     }
     std::erase_if(known.ranges, [&](auto const& one) { return one.second <= range.from; });
     auto next = records.begin();
@@ -263,8 +267,8 @@ std::vector<range_file> list_files(Files files, std::string const& directory, to
   typename Files::handle folder;
   std::vector<std::string> names;
   int e = open_ranges(files, directory, of, folder);
-  if (e == ENOENT) return {};
   if (!e) e = files.list(folder, names);
+  if (e == ENOENT) return {};
   if (e) throw_file_error(e, "list files", path);
   std::sort(names.begin(), names.end());
   std::vector<range_file> all;
@@ -309,14 +313,14 @@ std::string read_files(Files files, std::string const& directory, topic_partitio
 
 /// The files of a partition, by incarnation and offset. Throws store_error(store_damaged) where two overlap.
 template <class Files = detail::posix_files>
-std::vector<range_file> list_files(std::string const& directory, topic_partition const& of) {
-  return detail::list_files(Files{}, directory, of);
+std::vector<range_file> list_files(std::string const& directory, topic_partition const& of, Files files = {}) {
+  return detail::list_files(std::move(files), directory, of);
 }
 
 /// Their text, joined.
 template <class Files = detail::posix_files>
-std::string read_files(std::string const& directory, topic_partition const& of) {
-  return detail::read_files(Files{}, directory, of);
+std::string read_files(std::string const& directory, topic_partition const& of, Files files = {}) {
+  return detail::read_files(std::move(files), directory, of);
 }
 
 }}  // namespace sluice::v0

@@ -28,36 +28,8 @@ struct hbase_upsert_into {
 };
 
 namespace detail::hbase {
-
-/// Where a row's record stood: the cell `sluice`, five words.
-struct upsert_place {
-  std::int64_t version = 0, incarnation = 0, offset = 0;
-  bool deleted = false;
-  std::string partition{};  // as "topic/0"
-
-  std::string text() const {
-    return std::to_string(version) + " " + std::to_string(incarnation) + " " + std::to_string(offset) +
-           (deleted ? " 1 " : " 0 ") + partition;
-  }
-  static std::optional<upsert_place> of(std::string_view text) {
-    upsert_place p;
-    for (auto* const n : {&p.version, &p.incarnation, &p.offset}) {
-      auto const [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), *n);
-      if (wrong != std::errc{} || end == text.data() + text.size() || *end != ' ') return {};
-      text.remove_prefix(static_cast<std::size_t>(end - text.data()) + 1);
-    }
-    if (!text.starts_with("0 ") && !text.starts_with("1 ")) return {};
-    p.deleted = text[0] == '1';
-    p.partition = text.substr(2);
-    return p;
-  }
-  bool newer_than(upsert_place const& o) const {
-    return std::tie(version, partition, incarnation, offset) >
-           std::tie(o.version, o.partition, o.incarnation, o.offset);
-  }
-};
-
-}  // namespace detail::hbase
+using detail::upsert_place;
+}
 
 /// What the mapping writes a record's row with: `row(key, columns…)`, the values in their order: text, bytes, numbers, bool,
 /// std::optional of these, nullptr. The key is UTF-8, 1 to 32,767 bytes. HBase has no null: such a column is an empty cell, and
