@@ -1,5 +1,6 @@
 // topics BROKERS create TOPIC PARTITIONS | produce TOPIC | committed GROUP TOPIC PARTITIONS | delete_below TOPIC PARTITION
-// OFFSET: what the scripts beside it do with Kafka. `produce` reads lines PARTITION <tab> KEY <tab> VALUE.
+// OFFSET | read TOPIC PARTITIONS: what the scripts beside it do with Kafka. `produce` reads, and `read` writes, lines
+// PARTITION <tab> KEY <tab> VALUE.
 #include "servers/kafka_topics.hpp"
 
 #include <iostream>
@@ -15,6 +16,9 @@ int main(int argc, char** argv) try {
     std::cout << topics.committed(a.at(2), a.at(3), std::stoi(a.at(4))) << '\n';
   } else if (what == "delete_below") {
     topics.delete_below(a.at(2), std::stoi(a.at(3)), std::stoll(a.at(4)));
+  } else if (what == "read") {
+    for (auto const& [partition, records] : topics.read(a.at(2), std::stoi(a.at(3))))
+      for (auto const& [key, value] : records) std::cout << partition << '\t' << key << '\t' << value << '\n';
   } else if (what == "produce") {
     std::map<int, std::vector<servers::topic_record>> parts;
     for (std::string line; std::getline(std::cin, line);) {
