@@ -560,3 +560,14 @@ TEST_CASE("a bounded read goes on when its end has not come yet; no lanes are no
   r.read();
   CHECK(r.source.finished());
 }
+
+TEST_CASE("where all that comes lies behind the bound the position stays where it is stored") {
+  rig r{{.topics = {"t"}, .until = sl::read_until::offset(sl::offset{3})}};
+  r.world.gap(a, 10);
+  r.world.produce(a, 5);
+  r.world.assign({a});
+  r.read();
+  CHECK(r.seen.empty());
+  CHECK(r.source.lanes()[0].next == sl::offset{0});
+  CHECK(r.source.finished());
+}

@@ -172,10 +172,11 @@ std::size_t keep_expected(lane& l, kafka_lane_state& s, std::span<message> fresh
   return fresh.size() - stale;
 }
 
-/// Of records that are expected those before the bound; the others are released. `end` is what taken::end was.
+/// Of records that are expected those before the bound; the others are released, and `l.next`, which was `before`, does not
+/// pass it. `end` is what taken::end was.
 template <class Client>
-std::size_t keep_bounded(lane& l, kafka_bound& b, std::span<message> fresh, std::int64_t end, Client& client,
-                         std::size_t& bytes) {
+std::size_t keep_bounded(lane& l, kafka_bound& b, offset before, std::span<message> fresh, std::int64_t end,
+                         Client& client, std::size_t& bytes) {
   if (!b.until) return fresh.size();
   std::size_t keep = 0;
   while (keep < fresh.size() && fresh[keep].at < b.until->value()) ++keep;
@@ -183,7 +184,7 @@ std::size_t keep_bounded(lane& l, kafka_bound& b, std::span<message> fresh, std:
   if (keep == fresh.size()) return keep;
   for (auto const& m : fresh.subspan(keep)) bytes -= m.key_size + m.value_size;
   client.release(fresh.subspan(keep));
-  l.next = *b.until;
+  l.next = keep == 0 ? before : *b.until;
   b.reached = true;
   return keep;
 }

@@ -237,7 +237,6 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
   void check(source_owner& owner, std::vector<topic_partition> const& set, time_point now, Decide decide) {
     if (set.empty()) return;
     auto const logs = ends_of(owner, set, now);
-    base::bound(plan_.until, set, logs, client_, now + plan_.timeout);
     detail::late<std::vector<rewind>, Client> rewinds;
     detail::late<std::optional<error>, Client> wrong;
     for (std::size_t k = 0; k < set.size(); ++k) {
@@ -254,7 +253,9 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
   std::vector<client::watermarks> ends_of(source_owner& owner, std::vector<topic_partition> const& set,
                                           time_point now) {
     try {
-      return client_.ends(set, now + plan_.timeout);
+      auto logs = client_.ends(set, now + plan_.timeout);
+      base::bound(plan_.until, set, logs, client_, now + plan_.timeout);
+      return logs;
     } catch (error const& e) {
       if (e.code() != errc::no_broker && e.code() != errc::login_failed) throw;
       owner.troubled(e.code(), e.what());
@@ -366,8 +367,9 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
       auto const want = std::min(quota, chunk);
       auto const room = in.messages.room_for(want);
       auto const got = client_.take(s.queue, room);
+      auto const before = l.next;
       auto const expected = detail::keep_expected(l, s, room.first(got.count), client_, in.bytes);
-      auto const kept = detail::keep_bounded(l, s.bound, room.first(expected), got.end, client_, in.bytes);
+      auto const kept = detail::keep_bounded(l, s.bound, before, room.first(expected), got.end, client_, in.bytes);
       in.messages.keep(kept);
       quota -= kept;
       if (!got.trouble.empty()) {
