@@ -36,7 +36,7 @@ template <class Delivery, class Transaction, class H>
 constexpr auto fault = sl::detail::fault_of<H&, Delivery, Transaction>();
 using sl::detail::handler_fault;
 
-auto const plain = [](sl::batch const&) {};
+[[maybe_unused]] auto const plain = [](sl::batch const&) {};
 using two_idempotent = decltype(sl::all_of(counting{}, counting{}));
 using one_plain = decltype(sl::all_of(counting{}, plain));
 using in_transaction = decltype(sl::all_of(with_transaction{}, sl::print{}));

@@ -571,3 +571,14 @@ TEST_CASE("where all that comes lies behind the bound the position stays where i
   CHECK(r.source.lanes()[0].next == sl::offset{0});
   CHECK(r.source.finished());
 }
+
+TEST_CASE("a bounded read of a time ends before the first record of that time or a later one, in each partition") {
+  rig r{{.topics = {"t"}, .until = sl::read_until::time(sl::wall_time{std::chrono::milliseconds{2000}})}};
+  for (int i = 0; i < 4; ++i) r.world.produce(a, std::to_string(i)).stamp = 1000 * i;
+  r.world.produce(b, "early").stamp = 500;
+  r.world.assign({a, b});
+  r.read();
+  CHECK(r.seen == numbers{0, 1});
+  CHECK(r.source.finished());
+  CHECK(r.source.lanes()[1].next == sl::offset{1});
+}

@@ -83,7 +83,8 @@ struct kafka {
   std::map<std::string, std::string> properties{};  ///< librdkafka's own
   std::chrono::milliseconds timeout{10'000};        ///< for what brokers are asked: at construction, and in a claim
   token_source token{};                             ///< for sasl.mechanism=OAUTHBEARER
-  read_until until{};                               ///< a replay: step() answers `closed` behind it
+  /// A bounded read: step() answers `closed` behind it. A partition that comes from another member has its end found anew.
+  read_until until{};
 
   template <class Context>
   static detail::late<runtime, Context> open(kafka const& self, Context const& c);

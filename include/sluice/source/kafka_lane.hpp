@@ -96,12 +96,18 @@ class kafka_lanes {
   void bound(read_until const& until, std::vector<topic_partition> const& set,
              std::vector<client::watermarks> const& logs, Client& client, time_point by) {
     if (until.what() == read_until::never) return;
+    late<std::vector<topic_partition>, State> timed;
     for (std::size_t k = 0; k < set.size(); ++k) {
       auto& b = states_[find(set[k])].bound;
       if (b.until || !logs[k].known) continue;
-      b.until = until.what() == read_until::at_time ? client.offsets_at({set[k]}, until.time(), by).front()
-                                                    : until.in(set[k], logs[k].high);
+      if (until.what() == read_until::at_time)
+        timed.push_back(set[k]);
+      else
+        b.until = until.in(set[k], logs[k].high);
     }
+    if (timed.empty()) return;
+    auto const found = client.offsets_at(timed, until.time(), by);
+    for (std::size_t k = 0; k < timed.size(); ++k) states_[find(timed[k])].bound.until = found[k];
   }
 
   /// Every lane has come to the end that it was given.
