@@ -36,6 +36,10 @@ class Topic:
         self.records += records
         self.ask("produce", self.name, stdin="".join(f"{p}\t{k}\t{v}\n" for p, k, v in records))
 
+    def abort(self, records):
+        """Written in a transaction that is aborted."""
+        self.ask("abort", self.name, stdin="".join(f"{p}\t{k}\t{v}\n" for p, k, v in records))
+
     def produce_log(self, n):
         """Lines of the access log, keyed by the client's address, each address in one partition."""
         self.produce([(zlib.crc32(address(l).encode()) % self.partitions, address(l), l) for l in access_log(n)])
