@@ -87,12 +87,12 @@ class Running:
         self.process = subprocess.Popen([program, *map(str, arguments)], stdout=self.out, stderr=self.err,
                                         env={**os.environ, **(env or {})})
 
-    def wait(self, done, seconds=60):
+    def wait(self, done, seconds=60, pause=0.1):
         give_up = time.monotonic() + seconds
         while not done():
             if self.process.poll() is not None or time.monotonic() > give_up:
                 self.fail("ended by itself" if self.process.poll() is not None else f"not done after {seconds} s")
-            time.sleep(0.1)
+            time.sleep(pause)
 
     def so_far(self):
         """The lines of standard output, each split at its tabs."""
