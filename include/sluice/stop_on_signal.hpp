@@ -5,19 +5,26 @@
 
 namespace sluice { inline namespace v0 {
 
-/// `consumer.run(sl::stop_on_signal{}, handler)`: returns soon after the first SIGTERM or SIGINT. A second one ends the
-/// process as if this weren't there. The handlers stay, for the whole process, when the object is gone.
+/// `consumer.run(sl::stop_on_signal{}, handler)`: returns soon after the first SIGTERM or SIGINT. A second one, of either,
+/// ends the process as if this weren't there. The handlers stay, for the whole process, when the object is gone.
 class stop_on_signal {
   static inline std::atomic<bool> asked_{false};
   static_assert(std::atomic<bool>::is_always_lock_free);
 
+  static void set(int signal, void (*to)(int)) {
+    struct sigaction a{};
+    a.sa_handler = to;
+    sigemptyset(&a.sa_mask);
+    sigaction(signal, &a, nullptr);
+  }
+  static void first(int) {
+    asked_ = true;
+    for (int signal : {SIGTERM, SIGINT}) set(signal, SIG_DFL);
+  }
+
  public:
   stop_on_signal() {
-    struct sigaction once{};
-    once.sa_handler = [](int) { asked_ = true; };
-    once.sa_flags = static_cast<int>(SA_RESETHAND);
-    sigemptyset(&once.sa_mask);
-    for (int signal : {SIGTERM, SIGINT}) sigaction(signal, &once, nullptr);
+    for (int signal : {SIGTERM, SIGINT}) set(signal, first);
   }
   bool stop_requested() const noexcept { return asked_; }
 };

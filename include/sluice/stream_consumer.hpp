@@ -11,7 +11,7 @@ namespace sluice { inline namespace v0 {
 
 /// Reads a stream in micro-batches and keeps the promise that its policies name; what they can't promise together does
 /// not compile. Policies come in any order, as template arguments and as constructor arguments; a slot that is left out
-/// takes its default.
+/// takes its default. It is neither copied nor moved: keep it in a std::optional or std::unique_ptr where that is wanted.
 ///
 /// One thread at a time calls step, run, drain, close, seek, positions, lag, wake_on; any thread wake and statistics.
 template <class... Ps>
@@ -55,7 +55,8 @@ class stream_consumer {
     return with(handler, [&](auto const& h) { return body_.step(h, wait); });
   }
 
-  /// step() until `stop.stop_requested()`, then drains: the last batch is stored. Throws what step() throws.
+  /// step() until `stop.stop_requested()`, then drains: the last batch is stored. Throws what step() throws. Once it has
+  /// returned the consumer is closed: a second run() returns at once. `stop`: a std::stop_token, stop_on_signal, or your own.
   template <class Stop, class Handler>
   void run(Stop stop, Handler&& handler) {
     with(handler, [&](auto const& h) {

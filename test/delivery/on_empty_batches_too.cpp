@@ -1,4 +1,5 @@
 #include <sluice/delivery/on_empty_batches_too.hpp>
+#include <sluice/source/constant.hpp>
 
 #include "catch.hpp"
 #include "scripted_consumer.hpp"
@@ -52,6 +53,7 @@ TEST_CASE("a handler that wants them gets batches without records, with all part
   CHECK(seen[1].ranges == ranges{{0, 0, 0}, {1, 3, 3}});
   CHECK(seen[2].time - seen[1].time == 1s);
   CHECK(o.disk.effects.size() == 3);
+  CHECK(o.world.mirrored == 1);  // where nothing moved the group is told nothing
   CHECK(o.world.wrong().empty());
   auto const before = seen.size();
   steps(c, [](sl::batch const& b, tx_t&) { CHECK(b.size() > 0); }, 3);  // nobody else does
@@ -106,4 +108,17 @@ TEST_CASE("a batch that its bounds cut short is followed by the rest of its inte
   CHECK(seen[2].records == 0);
   CHECK_FALSE(seen[2].more);
   CHECK(seen[3].time - seen[2].time == 1s);
+}
+
+TEST_CASE("the rest of an interval comes also where the source was read to its end meanwhile") {
+  ledger disk;
+  std::vector<seen_batch> seen;
+  sl::stream_consumer c{sl::transactional{}, offsets{&disk},
+                        sl::constant_source{.records = {{"a"}, {"b"}, {"c"}, {"d"}}, .group = "g"},
+                        sl::micro_batch{.interval = 1s, .max_records = 2}};
+  c.run(std::stop_token{}, asking{seen});
+  REQUIRE(seen.size() >= 2);
+  CHECK(disk.effects.size() == 4);
+  CHECK_FALSE(seen.back().more);
+  CHECK(seen.back().time == seen.front().time);
 }

@@ -64,6 +64,15 @@ class producer {
   }
 };
 
+void prepare_results(std::string const& file) {
+  sqlite3* db = nullptr;
+  REQUIRE(sqlite3_open(file.c_str(), &db) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(db,
+                       "pragma journal_mode=wal; create table results (partition integer, place integer, value text)",
+                       nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(db);
+}
+
 struct run_of {
   temporary_folder folder{};
   kafka broker{};
@@ -74,6 +83,8 @@ struct run_of {
 
   explicit run_of(std::string w) : what(std::move(w)) {
     kafka_topics{broker.bootstrap()}.create("in", partitions);
+    // Before a member has the file open: the journal's mode can't be changed then.
+    if (what == "transactional") prepare_results(path("offsets.db"));
     for (std::size_t i = 0; i < 2; ++i) running.push_back(start());
   }
   std::string path(std::string const& name) const { return (folder.path / name).string(); }
@@ -131,20 +142,10 @@ struct run_of {
   }
 };
 
-void prepare_results(std::string const& file) {
-  sqlite3* db = nullptr;
-  REQUIRE(sqlite3_open(file.c_str(), &db) == SQLITE_OK);
-  REQUIRE(sqlite3_exec(db,
-                       "pragma journal_mode=wal; create table results (partition integer, place integer, value text)",
-                       nullptr, nullptr, nullptr) == SQLITE_OK);
-  sqlite3_close(db);
-}
-
 void check(std::string const& what, int kills, int stops) {
   std::mt19937 random{seed()};
   auto const delivery = what.substr(0, what.find("_kafka"));
   run_of run{what};
-  if (delivery == "transactional") prepare_results(run.path("offsets.db"));
   {
     producer in{run.broker.bootstrap(), run.path("sent.jsonl")};
     std::vector<bool> all(static_cast<std::size_t>(kills + stops), false);

@@ -220,6 +220,36 @@ TEST_CASE("the crashes above tell a checkpoint that leaves out a sync") {
   CHECK(violations(false, true, random, 7) > 0);
 }
 
+TEST_CASE(
+    "rows of a transaction whose moves go nowhere are there, though another is faster, or stores on top at once") {
+  machine m;
+  auto const a = m.open(), b = m.open();
+  worker ours{*a};
+  resolver r{{{"orders", {offset{0}, offset{0}}}}};
+  auto const theirs = b->claim("billing", {{"orders", 1}}, r, soon()).at(0);
+  auto still = ours.next();
+  still.until = still.from;
+  auto& tx = a->begin({&still, 1}, soon());
+  rows{tx, "last"}.write(std::vector<sl::detail::state_row>{{.of = &still.of, .key = "kept", .value = "1", .due = 5}});
+  CHECK(a->advance(tx, {&still, 1}, soon())[0] == outcome::applied);
+  bool const before = GENERATE(true, false);
+  bool published = false;
+  m.disk->fail = [&](std::string const& operation, std::string const&) {
+    if (operation == "publish") published = true;
+    if ((before || operation == "list") && std::exchange(published, false)) {
+      m.disk->fail = {};
+      sl::move const next{theirs.of, theirs.next, offset{5}, theirs.mine, theirs.log};
+      CHECK(b->advance({&next, 1}, soon())[0] == outcome::applied);
+    }
+    return 0;
+  };
+  CHECK(a->commit(tx, soon()) == outcome::applied);
+  CHECK_FALSE(m.disk->fail);
+  auto const state = folder_of{simulated::files{m.disk}, "d"}.newest();
+  CHECK(rows_in(simulated::files{m.disk}, state) == std::map<std::string, std::int64_t>{{"kept", 1}});
+  CHECK(state.segments.size() == 1);
+}
+
 TEST_CASE("segments are merged, and those that nobody names go") {
   machine m;
   CHECK(run_until_crash(m, -1, many) == 10 * many);

@@ -213,6 +213,48 @@ void transaction_in_trouble(F& f, trouble t) {
   });
 }
 
+/// Without records a position does not tell whether a commit was done: its results are there once all the same, or not at
+/// all, and that only where it was not answered for.
+template <class F>
+void still_transaction_in_trouble(F& f, trouble t) {
+  servers::proxy p{f.port()};
+  resolver r{{{"orders", {offset{10}, offset{20}}}}};
+  auto const set = partitions("orders", {0, 1});
+  auto const s = f.open(p.port());
+  at_each_request(p, t, [&](unsigned k, auto met) {
+    auto const result = "result" + std::to_string(k);
+    auto const there = [&] { return std::ranges::count(f.results(), result); };
+    auto const still = to_all(claim_in_the_end(*s, group_of(f), set, r), 0);
+    bool done = false;
+    p.arrange(t, k);
+    try {
+      auto& tx = s->begin(still, soon());
+      try {
+        f.write(tx, result);
+        s->advance(tx, still, soon());
+        auto const end = s->commit(tx, soon());
+        done = end == outcome::applied;
+        met();
+        if (end == outcome::unknown) {
+          all answers(2, outcome::unknown);
+          settle(*s, still, answers);
+        }
+      } catch (sl::store_error const&) {
+        s->rollback(tx);
+        throw;
+      }
+    } catch (sl::store_error const& e) { CHECK(e.code() == sl::errc::store_unavailable); }
+    met();
+    auto const before = there();
+    CHECK(before <= 1);
+    CHECK((before == 1 || !done));
+    p.deliver();
+    CHECK(there() == before);
+    claim_in_the_end(*s, group_of(f), set, r);
+    CHECK(stands_at(f, set) == std::vector{offset{10}, offset{20}});
+  });
+}
+
 /// A server that is stopped makes no call last longer than its deadline and a bit.
 template <class F>
 void server_frozen(F& f) {
@@ -349,6 +391,8 @@ void holds_over_network() {
     on_fresh<F>("a later claim and " + name_of(t), [t](F& f) { claim_in_trouble(f, t, true); });
     if constexpr (sl::transactional_store<typename F::store> && requires(F f) { f.results(); })
       on_fresh<F>("a transaction and " + name_of(t), [t](F& f) { transaction_in_trouble(f, t); });
+    if constexpr (sl::transactional_store<typename F::store> && requires(F f) { f.results(); })
+      on_fresh<F>("a transaction without records and " + name_of(t), [t](F& f) { still_transaction_in_trouble(f, t); });
   }
   on_fresh<F>("a server that is stopped", server_frozen<F>);
   if constexpr (requires(F f) { f.restart(); })

@@ -188,6 +188,34 @@ TEST_CASE("a transaction whose moves go nowhere is published, though another is 
   CHECK(state.texts.size() == (with_text ? 1 : 0));
 }
 
+TEST_CASE("a transaction whose moves go nowhere is there once, though another has stored on top of it at once") {
+  machine m;
+  auto const a = m.open(), b = m.open();
+  worker ours{*a};
+  resolver r{{{"orders", {offset{0}, offset{0}}}}};
+  auto const theirs = b->claim("billing", {{"orders", 1}}, r, soon()).at(0);
+  auto still = ours.next();
+  still.until = still.from;
+  auto& tx = a->begin({&still, 1}, soon());
+  bool const with_value = GENERATE(false, true);
+  if (with_value) tx.put("what", "kept");
+  tx.append("lines", still.of, "one\n");
+  CHECK(a->advance(tx, {&still, 1}, soon())[0] == outcome::applied);
+  bool published = false;
+  m.disk->fail = [&](std::string const& operation, std::string const&) {
+    if (operation == "publish") published = true;
+    if (operation == "list" && std::exchange(published, false)) {
+      m.disk->fail = {};
+      sl::move const next{theirs.of, theirs.next, offset{5}, theirs.mine, theirs.log};
+      CHECK(b->advance({&next, 1}, soon())[0] == outcome::applied);
+    }
+    return 0;
+  };
+  CHECK(a->commit(tx, soon()) == outcome::applied);
+  CHECK_FALSE(m.disk->fail);
+  CHECK(sl::detail::read_text(simulated::files{m.disk}, "d", "lines", "") == "one\n");
+}
+
 TEST_CASE("after a crash at any operation all that was acknowledged is there, and results agree with the offset") {
   auto const seed = std::random_device{}();
   INFO("seed " << seed);

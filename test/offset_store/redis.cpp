@@ -170,6 +170,22 @@ TEST_CASE("a connection that a handler has left in the middle of something is no
   CHECK(f.results() == words{"once"});
 }
 
+TEST_CASE("beside a partition that tells what became of a commit, those without records are not claimed again") {
+  redis_fixture f;
+  servers::proxy p{f.port()};
+  auto r = orders();
+  auto const s = f.open(p.port());
+  auto const c = claim(*s, "billing", partitions("orders", {0, 1}), r);
+  std::vector const moves{to(c[0], 15), to(c[1], c[1].next.value())};
+  auto& tx = s->begin(moves, soon());
+  f.write(tx, "once");
+  s->advance(tx, moves, soon());
+  p.arrange(servers::proxy::trouble::cut_after);
+  CHECK(s->commit(tx, soon()) == outcome::unknown);
+  CHECK(copy(s->settle(moves, soon())) == all(2, outcome::applied));
+  CHECK(f.results() == words{"once"});
+}
+
 TEST_CASE("a connection that ends while much is sent ends neither the program nor the promise") {
   redis_fixture f;
   servers::proxy p{f.port()};

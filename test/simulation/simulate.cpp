@@ -2,6 +2,7 @@
 #define SLUICE_SIMULATION_PROGRAM
 #include "consumers.hpp"
 #include "options.hpp"
+#include "stateful.hpp"
 
 #include <iostream>
 #include <set>
@@ -14,6 +15,7 @@ struct subject {
   char const* delivery;
   char const* store;
   st::simulation (*make)();
+  void (*prepare)(st::simulation&) = nullptr;
 };
 constexpr subject subjects[] = {
     {"at_most_once", "simulated", on_store<sl::at_most_once>},
@@ -28,6 +30,7 @@ constexpr subject subjects[] = {
     {"at_least_once", "limited", as<st::promise::at_least_once, limited>},
     {"at_least_once", "paced", as<st::promise::at_least_once, paced>},
     {"transactional", "ticking", as<st::promise::transactional, ticking>},
+    {"transactional", "stateful", as<st::promise::transactional, stateful>, with_reference},
     {"at_least_once", "by_hand", as<st::promise::at_least_once, by_hand>},
 };
 
@@ -42,6 +45,7 @@ struct figures {
 /// False where a promise was broken.
 bool try_all(subject const& s, options const& o, figures& sum) {
   auto sim = s.make();
+  if (s.prepare) s.prepare(sim);
   for (std::uint64_t i = 0; i < o.schedules; ++i) {
     auto plan = o.plan;
     plan.seed = o.plan.seed + i;

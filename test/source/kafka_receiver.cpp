@@ -112,6 +112,56 @@ TEST_CASE("repeats within one life of the topic") {
   CHECK(after.note() == "sluice kafka receiver 1\na%20group t 0 7 50\n");
 }
 
+TEST_CASE("what is on the disk is in the note, though the rest of its batch is not there yet") {
+  sl::testing::embedded_broker broker;
+  broker.create_topic("t", 1);
+  for (int i = 0; i < 10; ++i) broker.produce("t", 0, "k", "v");
+  /// Has room for three records.
+  struct small_log : sl::receiving {
+    std::mutex guard{};
+    std::condition_variable changed{};
+    std::uint64_t stored = 0;
+    bool closed = false;
+    bool store(sl::received const&) override {
+      std::unique_lock lock{guard};
+      changed.wait(lock, [&] { return closed || stored < 3; });
+      if (closed) return false;
+      ++stored;
+      changed.notify_all();
+      return true;
+    }
+    bool try_store(sl::received const&) override { return false; }
+    bool stop_requested() const override { return false; }
+    int stop_event() const override { return -1; }
+    void tell(std::string) override {}
+    void fail(std::string) override {}
+    void finish() override {}
+  } log;
+  sl::basic_kafka_receiver<void> r{{.brokers = broker.bootstrap(),
+                                    .members = {{.group = "g", .topics = {"t"}, .start = sl::start_at::earliest}},
+                                    .properties = {{"session.timeout.ms", "2500"}, {"heartbeat.interval.ms", "300"}}}};
+  r.start(log);
+  // As the log's writer does before it removes a segment.
+  for (std::uint64_t n = 0; n < 3;) {
+    {
+      std::unique_lock lock{log.guard};
+      REQUIRE(log.changed.wait_for(lock, 20s, [&] { return log.stored > n; }));
+      n = log.stored;
+    }
+    r.durable(n);
+  }
+  auto const note = r.note();
+  INFO(note);
+  CHECK(note.find("g t 0 ") != note.npos);
+  CHECK(note.ends_with(" 2\n"));
+  {
+    std::lock_guard const lock{log.guard};
+    log.closed = true;
+  }
+  log.changed.notify_all();
+  r.stop();
+}
+
 TEST_CASE("a maximum rate for each member") {
   place p;
   p.broker.create_topic("t", 1);

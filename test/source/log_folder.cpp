@@ -171,6 +171,18 @@ TEST_CASE("a segment's header and name are on the disk before a record is writte
   CHECK(calls == std::vector<std::string>{"create", "write", "sync", "sync_folder", "write", "write", "sync"});
 }
 
+TEST_CASE("what is stored goes, but for the record before the position: reading begins there") {
+  writer w;
+  sim_folder f{simulated::files{w.disk}, "d"};
+  f.open();
+  for (std::uint64_t n = 0; n < 5; ++n) f.append(frames_of({"a"}, n), 1, 1);  // each in a segment of its own
+  for (std::uint64_t stored = 1; stored < 5; ++stored) {
+    CHECK(f.can_trim(stored) == (stored > 1));
+    CHECK(f.trim(stored));
+    CHECK(f.low() == stored - 1);
+  }
+}
+
 TEST_CASE("every call may fail: what was acknowledged stays, and the log goes on") {
   std::set<std::string> seen;
   for (auto const* what : {"create", "write", "sync", "sync_folder", "truncate", "remove"})

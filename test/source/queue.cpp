@@ -92,6 +92,24 @@ TEST_CASE("a waiting step() wakes up for a record, and tells a descriptor") {
   later.join();
 }
 
+TEST_CASE("numbers that go on: nothing that waits is taken for read, whatever was stored before") {
+  temporary_folder const f;
+  for (int life = 0; life < 3; ++life) {
+    auto const q = std::make_shared<sl::record_queue>();
+    for (int i = 0; i < 10; ++i) q->push(std::to_string(i));
+    q->close();
+    sl::stream_consumer<sl::at_most_once, sl::file_offsets, queue_source> c{
+        queue_source{.queue = q, .group = "g", .until = life == 2 ? sl::read_until::end() : sl::read_until{}},
+        sl::file_offsets{.directory = f.name()}, sl::micro_batch{.interval = 200ms}};
+    std::this_thread::sleep_for(20ms);  // by now they wait, and the first batch is not due yet
+    noted seen;
+    REQUIRE(to_the_end(c, seen.handler()));
+    INFO("life " << life);
+    CHECK(seen.lines.size() == 10);
+    CHECK((!seen.offsets.empty() && seen.offsets.front() == 10 * life));
+  }
+}
+
 TEST_CASE("no queue") {
   CHECK(complaint([] { start(nullptr); }).find(".receiver is null") != std::string::npos);
 }

@@ -206,6 +206,102 @@ TEST_CASE(".until a time") {
   CHECK(n == 7);
 }
 
+TEST_CASE("a log that is full of what is stored makes room when it is opened") {
+  struct loud {
+    std::atomic<int> stored = 0;
+    void start(sl::receiving& to) {
+      while (to.store(std::string(100, 'x'))) ++stored;
+    }
+  };
+  place p;
+  auto const receiver = std::make_shared<loud>();
+  using source = sl::write_ahead_log<sl::user_source<loud>>;
+  auto const open = [&] {
+    return sl::stream_consumer<sl::at_least_once, sl::sqlite_offsets, source>{
+        source{.source = {.receiver = receiver, .group = "g"},
+               .folder = p.folder.name() + "/log",
+               .segment_bytes = 1000,
+               .max_bytes = 10'000,
+               .max_record = 2000},
+        sl::sqlite_offsets{p.folder.name() + "/offsets.db"}};
+  };
+  {
+    auto c = open();
+    for (int before = -1; before != receiver->stored; std::this_thread::sleep_for(100ms)) before = receiver->stored;
+  }
+  namespace fs = std::filesystem;
+  fs::copy(p.folder.path / "log", p.folder.path / "copy");
+  std::size_t n = 0;
+  auto const count = [&](sl::batch const& b) { n += b.size(); };
+  {
+    auto log = p.log();
+    log.source.topic = "received";
+    log.until = sl::read_until::end();
+    auto c = p.start<sl::at_least_once>(log);
+    REQUIRE(to_the_end(c, count));
+  }
+  // As after a kill between the advance and the removal of what it has stored.
+  fs::remove_all(p.folder.path / "log");
+  fs::rename(p.folder.path / "copy", p.folder.path / "log");
+  auto const before = n;
+  CHECK(before > 50);
+  auto c = open();
+  CHECK(until(c, count, [&] { return n > before; }));
+}
+
+TEST_CASE("what a receiver throws when it hears that records are durable, or is asked for its note, is told") {
+  struct touchy {
+    void start(sl::receiving& to) {
+      for (int i = 0; i < 50; ++i) to.store(std::to_string(i) + std::string(100, 'x'));
+      to.finish();
+    }
+    void durable(std::uint64_t) { throw std::runtime_error("the line is dead"); }
+    std::atomic<bool> paper = false;
+    std::string note() { return paper ? "noted" : throw std::runtime_error("no paper"); }
+    void recall(std::optional<std::string> const&) {}
+    void recall(sl::record const&) {}
+  };
+  place p;
+  auto const receiver = std::make_shared<touchy>();
+  using source = sl::write_ahead_log<sl::user_source<touchy>>;
+  sl::stream_consumer<sl::at_least_once, sl::sqlite_offsets, source, sl::log_to> c{
+      source{.source = {.receiver = receiver, .group = "g"},
+             .folder = p.folder.name() + "/log",
+             .segment_bytes = 1000,
+             .max_bytes = 10'000,
+             .max_record = 2000},
+      sl::sqlite_offsets{p.folder.name() + "/offsets.db"}, sl::log_to{&p.told}};
+  std::size_t n = 0;
+  auto const count = [&](sl::batch const& b) { n += b.size(); };
+  CHECK(to_the_end(c, count));
+  CHECK(n == 50);
+  auto const told = [&](char const* what) { return p.told.str().find(what) != std::string::npos; };
+  for (int i = 0; i < 200 && !told("no paper"); ++i) c.step(count, 10ms);
+  CHECK(told("the line is dead"));
+  CHECK(told("no paper"));
+  CHECK(p.segments() > 2);
+  receiver->paper = true;
+  for (int i = 0; i < 500 && p.segments() > 2; ++i) std::this_thread::sleep_for(10ms);
+  CHECK(p.segments() <= 2);  // it is asked again
+}
+
+TEST_CASE("what a queue says to be durable is what was pushed since its consumer was opened") {
+  place p;
+  p.queue->push("before");
+  p.queue->push("before");
+  {
+    auto c = p.start<sl::at_least_once>(p.log());
+    p.queue->push("x");
+    REQUIRE(p.queue->wait_durable(1, std::chrono::steady_clock::now() + 20s));
+    for (std::size_t n = 0; n < 3;) n += c.step([](sl::batch const&) {}, 50ms).records;
+    CHECK(p.queue->durable() == 1);
+  }
+  auto c = p.start<sl::at_least_once>(p.log());
+  CHECK(p.queue->durable() == 0);
+  p.queue->push("y");
+  CHECK(p.queue->wait_durable(1, std::chrono::steady_clock::now() + 20s));
+}
+
 TEST_CASE("bad input") {
   place p;
   auto l = p.log();

@@ -15,7 +15,11 @@ namespace {
 
 using fixture = state_cases::claimed_store<sqlite_fixture>;
 using tx_t = sl::sqlite_transaction;
-auto const golden = std::string{SLUICE_SOURCE_DIR} + "/test/golden/sqlite_state.v1.sql";
+
+std::string golden(int version) {
+  return std::string{SLUICE_SOURCE_DIR} + "/test/golden/sqlite_state.v" + std::to_string(version) + ".sql";
+}
+constexpr int newest = 2;  // 1: marks don't say what kind of operator the state is of
 
 struct visit {
   std::int64_t count = 0;
@@ -76,12 +80,12 @@ TEST_CASE("state in SQLite is what it was, and goes on") {
   };
   auto const rows_of = [&] {
     return f.look(
-        "select name, topic, partition, hex(\"key\"), hex(value), due from sluice_offsets_state where hex(\"key\") <> "
-        "'6D' order by 1, 3, 4");
+        "select name, topic, partition, hex(\"key\"), case hex(\"key\") when '6D' then substr(hex(value), 1, 4) || '-' "
+        "|| substr(hex(value), 21) else hex(value) end, due from sluice_offsets_state order by 1, 3, 4");
   };
   if (std::getenv("SLUICE_WRITE_GOLDEN")) {  // for a new format: an old file is never written again
     written();
-    std::ofstream out{golden};
+    std::ofstream out{golden(newest)};
     for (auto const& line :
          f.look("select 'insert into sluice_offsets_state values (' || quote(grp) || ', ' || quote(name) || ', ' || "
                 "quote(topic) || ', ' || partition || ', ' || quote(\"key\") || ', ' || quote(value) || ', ' || "
@@ -90,10 +94,13 @@ TEST_CASE("state in SQLite is what it was, and goes on") {
       out << line << '\n';
     return;
   }
-  std::ifstream in{golden};
+  auto const version = GENERATE(range(1, newest + 1));
+  CAPTURE(version);
+  std::ifstream in{golden(version)};
   std::string const then{std::istreambuf_iterator<char>{in}, {}};
   REQUIRE_FALSE(then.empty());
   SECTION("what is written now is what was written then, but for the stamps") {
+    if (version != newest) return;
     written();
     auto const now = rows_of();
     f.look("delete from sluice_offsets_state");

@@ -290,6 +290,20 @@ TEST_CASE("keys expire in order, once, and news keep them") {
   CHECK(state_cases::counted(s, state_cases::o0) == std::map<std::string, std::int64_t>{{"y", 1}});
 }
 
+TEST_CASE("a time-out as long as there is one is for ever") {
+  using fixture = state_cases::claimed_store<sqlite_fixture>;
+  sqlite_fixture f;
+  fixture s{f};
+  counter state{.name = "counts", .timeout = std::chrono::milliseconds::max()};
+  for (std::int64_t i = 0; i < 3; ++i)
+    s.transact([&](auto& tx) {
+      held h;
+      h.part("orders", 0, {{i, "a"}});
+      state.update(h.batch(sl::wall_time{std::chrono::seconds{100 + i}}), tx, key_of, add);
+    });
+  CHECK(state_cases::counted(s, state_cases::o0) == std::map<std::string, std::int64_t>{{"a", 3}});
+}
+
 TEST_CASE("names and keys that can't be stored are told") {
   using fixture = state_cases::claimed_store<sqlite_fixture>;
   sqlite_fixture f;

@@ -1,5 +1,6 @@
 #define SLUICE_SIMULATION_PROGRAM
 #include <sluice/testing/simulation.hpp>
+#include <sluice/testing/simulation/state.hpp>
 
 #include <thread>
 
@@ -200,4 +201,48 @@ TEST_CASE("a check of the program's own ends the schedule under its name, and so
   };
   CHECK(counting.run({.seed = 3, .faults = 0}).broken == "results");
   CHECK(records > 0);
+}
+
+TEST_CASE("what a transaction has committed is shown: its texts, and all rows of state") {
+  std::map<std::string, std::int64_t> counted;
+  bool kept_in_memory = false;
+  st::simulation world{
+      st::promise::transactional, [&](st::process& p) {
+        sl::keyed_state<std::string, std::int64_t> counts{.name = "counts"};
+        std::map<std::string, std::int64_t> memory;  // gone with the process, and not undone with a transaction
+        sl::stream_consumer<sl::transactional, st::simulated_offsets, st::simulated_kafka, st::simulated_clock> c{
+            p.kafka(), p.offsets(), p.clock()};
+        run(p, c, [&](sl::batch const& b, st::simulated_transaction& tx) {
+          p.handle(b, tx);
+          for (sl::record r : b) {
+            auto const key = std::to_string(r.partition()) + std::string{r.key_text()};
+            if (kept_in_memory) tx.emit(r.partition(), key + "=" + std::to_string(++memory[key]));
+          }
+          if (kept_in_memory) return;
+          counts.update(
+              b, tx, [](sl::record r) { return std::to_string(r.partition()) + std::string{r.key_text()}; },
+              [&](std::string const& key, auto news, std::optional<std::int64_t>& n) {
+                for (sl::record const& r : news)
+                  tx.emit(r.partition(), key + "=" + std::to_string(n.emplace(n.value_or(0) + 1)));
+              });
+        });
+      }};
+  world.on_begin = [&] { counted.clear(); };
+  std::size_t most_rows = 0;
+  world.on_commit = [&](st::simulated_commit const& c) -> std::string {
+    most_rows = std::max(most_rows, c.rows.size());
+    if (c.outputs.size() != c.records.size()) return "a record without its text";
+    for (auto const& out : c.outputs) {
+      std::string const text{out.text.data(), out.text.size()};
+      auto const key = text.substr(0, text.find('='));
+      if (key + "=" + std::to_string(++counted[key]) != text) return text + " is not its number";
+    }
+    return {};
+  };
+  auto const r = first_failure(world, {});
+  CHECK(r.broken == "");
+  CHECK(r.sentence == "");
+  CHECK(most_rows > 10);
+  kept_in_memory = true;
+  CHECK(first_failure(world, {}).broken == "state");
 }

@@ -96,7 +96,8 @@ TEST_CASE("wrong words are answered with what would be right") {
   CHECK_THAT(l.looks({"--table", "none", "--columns", "a,b,c"}), ContainsSubstring("no such table: none"));
   CHECK_THAT(l.looks({"--table", "sluice_offsets", "--columns", "topic,partition,nextt"}),
              ContainsSubstring("no such column"));
-  CHECK_THAT(fails({"show", "keeper:x", "--group", "g"}), ContainsSubstring("no kind of store: file:FOLDER"));
+  CHECK_THAT(fails({"show", "keeper:x", "--group", "g"}),
+             ContainsSubstring("no kind of store: ") && ContainsSubstring("file:FOLDER"));
   CHECK_THAT(fails({"show", "kafka:", "--group", "g"}), ContainsSubstring("needs --brokers"));
   CHECK_THAT(fails({"show", "sqlite:/none/x.db", "--group", "g"}), ContainsSubstring("has no positions"));
   fails({}, 2);

@@ -211,6 +211,12 @@ TEST_CASE("clocks that jump lose no record and stop no window") {
     b.turn(h, 106, {"c"});
     CHECK(out == std::vector<given>{{102, {{"a", 2}}}, {104, {{"b", 3}}}, {106, {{"c", 1}}}});
   }
+  SECTION("back by more than a window, and nothing of it was stored") {
+    b.turn(h, 51, {}, {}, -1, false, 1s, false);
+    b.turn(h, 103, {"b"});
+    b.turn(h, 104, {"b"});
+    CHECK(out == std::vector<given>{{102, {{"a", 2}}}, {104, {{"b", 2}}}});
+  }
   SECTION("before 1970") {
     b.turn(h, -1001, {"b"});
     b.turn(h, -1000, {"b"});
@@ -234,6 +240,22 @@ TEST_CASE("shapes that can't be are told, with the remedy") {
   CHECK_THAT(e.text, ContainsSubstring("batch_window \"w\"") && ContainsSubstring("2500 ms") &&
                          ContainsSubstring("multiples of micro_batch.interval, which is 1000 ms"));
   CHECK_THAT(error_of([&] { b.turn(odd, 100, {"a"}, {}, -1, false, 0ms); }).text, ContainsSubstring("set it"));
+}
+
+TEST_CASE("two operators of one name are told") {
+  by_hand b;
+  std::vector<given> out;
+  counter state{.name = "w"};
+  auto count = sl::update_state_by_key(state, key_of, add);
+  auto h = counted(out, {.name = "w", .size = 1s});
+  b.turn(count, 100, {"a"});
+  auto const e = error_of([&] { b.turn(h, 101, {"a"}); });
+  CHECK(e.code == sl::errc::bad_configuration);
+  CHECK(e.of_store);
+  CHECK_THAT(e.text, ContainsSubstring("state \"w\"") && ContainsSubstring("values by key") &&
+                         ContainsSubstring("a window over batches") && ContainsSubstring("a .name of its own"));
+  b.turn(count, 102, {"a"});
+  CHECK(out.empty());
 }
 
 TEST_CASE("a slide above the size samples") {

@@ -174,7 +174,7 @@ class advancing {
     notes.clear();
     for (std::size_t i = 0; i < answers.size(); ++i) {
       auto const& m = hand().moves()[i];
-      if (answers[i] == outcome::applied)
+      if (answers[i] == outcome::applied && m.from != m.until)
         notes.push_back({.of = m.of,
                          .next = m.until,
                          .note = to_text({.log = m.log, .mine = m.mine, .store_id = all().store_id.value_or("")})});

@@ -144,6 +144,8 @@ struct consumer_parts {
       return true;
     else if constexpr (requires { s.mirror; })
       return s.mirror;
+    else if constexpr (requires { s.place.mirror; })
+      return s.place.mirror;
     else
       return false;
   }

@@ -225,7 +225,7 @@ class engine {
     }
     auto& in = all_.hand.intake_for_source();
     all_.source.take(quota_, all_.max_records_now, all_.batching.max_bytes, in);
-    bool const with_idle = traits::in_transaction && wants_empty && all_.interval.count() > 0 && !finished();
+    bool const with_idle = traits::in_transaction && wants_empty && all_.interval.count() > 0 && (more || !finished());
     if (with_idle) add_idle_lanes();
     if (in.parts.empty()) return false;
     count_taken();

@@ -61,7 +61,7 @@ struct checkpoint_kind {
   using state = checkpoint_generation;
   using transaction = checkpoint_transaction;
   template <class Files>
-  using beside = checkpoint_rows_beside<Files>;
+  using beside = detail::checkpoint_rows_beside<Files>;
 };
 
 template <class Context>

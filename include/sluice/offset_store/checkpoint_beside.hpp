@@ -2,14 +2,13 @@
 #pragma once
 #include <sluice/offset_store/checkpoint_compaction.hpp>
 #include <sluice/offset_store/checkpoint_transaction.hpp>
+#include <sluice/offset_store/checkpoint_unlocked.hpp>
 #include <sluice/offset_store/file_folder.hpp>
 
 #include <chrono>
 #include <functional>
 
-namespace sluice { inline namespace v0 {
-
-namespace detail {
+namespace sluice { inline namespace v0 { namespace detail {
 
 /// Opens the segments that the newest numbered file names. One that is gone is named by an older file, or lost.
 template <class Folder>
@@ -22,32 +21,31 @@ void follow_newest(Folder& in, open_segments& segments) {
   }
 }
 
-}  // namespace detail
-
 /// Changed rows go into a segment that is durable before the numbered file that names it; files are removed one generation
 /// after they were named last, so that the older numbered file that is kept is whole.
 template <class Files>
 class checkpoint_rows_beside {
-  using folder = detail::generation_folder<Files, checkpoint_generation>;
+  using folder = generation_folder<Files, checkpoint_generation>;
   using clock = std::chrono::steady_clock;
 
-  detail::local_segments<Files> place_;
-  detail::open_segments segments_;
-  detail::compaction compaction_;
+  local_segments<Files> place_;
+  open_segments segments_;
+  compaction compaction_;
   typename Files::handle owner_{};
   typename Files::handle compacts_{};  // only one process merges
   std::string program_, version_;
   std::chrono::milliseconds interval_;
   clock::time_point published_at_{};
 
-  detail::row_changes waiting_{};         // committed in memory only
+  row_changes waiting_{};                 // committed in memory only
   checkpoint_transaction* tx_ = nullptr;  // its rows belong to the edit in hand
   bool has_waiting_ = false;              // rows, or positions alone
-  std::optional<detail::segment_ref> written_{};
-  std::unique_ptr<detail::segment_sink> holding_{};  // written_'s file, until it counts
-  std::vector<detail::segment_ref> to_remove_{};
+  std::optional<segment_ref> written_{};
+  std::unique_ptr<segment_sink> holding_{};  // written_'s file, until it counts
+  std::vector<segment_ref> to_remove_{};
   bool doubtful_ = false, was_doubtful_ = false;  // written_ may be named by a numbered file
   std::exception_ptr damage_{};                   // met by a merge
+  unlocked_segments unlocked_{};
 
   static constexpr std::uint64_t least_work = 256 << 10;
 
@@ -58,7 +56,7 @@ class checkpoint_rows_beside {
     if (e == EEXIST) e = files.open_to_write(root, name, to);
     if (e)
       throw error{errc::bad_configuration, "checkpoint.directory: '" + path + "' can't be written to (" +
-                                               detail::errno_text(e) + "); name a folder that can"};
+                                               errno_text(e) + "); name a folder that can"};
     if (!(alone ? files.lock(to) : files.share(to)))
       throw store_error{errc::store_unavailable,
                         "another process has the checkpoint in " + path +
@@ -75,7 +73,7 @@ class checkpoint_rows_beside {
         program_(with.program),
         version_(with.version),
         interval_(with.interval) {
-    take_owner(in.files(), in.handle(), interval_.count() > 0, owner_, in.path());
+    if constexpr (!hosted<Files>) take_owner(in.files(), in.handle(), interval_.count() > 0, owner_, in.path());
   }
   checkpoint_rows_beside(checkpoint_rows_beside const&) = delete;
   checkpoint_rows_beside& operator=(checkpoint_rows_beside const&) = delete;
@@ -89,7 +87,12 @@ class checkpoint_rows_beside {
                                                " holds the checkpoint of the program '" + theirs.program +
                                                "' (version '" + theirs.version + "'), and .program is '" + program_ +
                                                "'; name another folder. It was left as it is"};
-    detail::follow_newest(in, segments_);
+    follow_newest(in, segments_);
+    published_at_ = clock::now();
+    if constexpr (hosted<Files>) {
+      unlocked_.open(place_);
+      return;
+    }
     place_.remove_left_behind([&] {
       in.doubt();
       auto const& now = in.newest();
@@ -99,7 +102,6 @@ class checkpoint_rows_beside {
                std::any_of(now.retired.begin(), now.retired.end(), is);
       };
     });
-    published_at_ = clock::now();
   }
 
   void forget() {
@@ -112,7 +114,7 @@ class checkpoint_rows_beside {
   /// Throws store_error where a merge has met a damaged segment since.
   void begin(folder& in, checkpoint_transaction& tx) {
     if (damage_) std::rethrow_exception(std::exchange(damage_, nullptr));
-    detail::follow_newest(in, segments_);
+    follow_newest(in, segments_);
     tx.rows_.begin(in.seen(), segments_, waiting_, tx.group());
   }
 
@@ -131,25 +133,46 @@ class checkpoint_rows_beside {
     return true;
   }
 
+  bool has(folder& in, checkpoint_transaction const& tx) {
+    follow_newest(in, segments_);
+    row_view const there{segments_, {}};
+    for (auto const& [key, table] : tx.rows_.changes())
+      for (auto const& [row, change] : table) {
+        auto const is = there.find(key, row);
+        if (is.has_value() != change.there || (is && (is->value != change.value || is->due != change.due)))
+          return false;
+      }
+    return true;
+  }
+
   bool waits() {
     if (interval_.count() == 0 || clock::now() - published_at_ >= interval_) return false;
-    if (tx_) detail::merge_changes(waiting_, std::move(tx_->rows_.changes()));
+    if (tx_) merge_changes(waiting_, std::move(tx_->rows_.changes()));
     tx_ = nullptr;
     has_waiting_ = true;
     return true;
   }
 
+  bool has_waiting() const { return has_waiting_; }
   bool overdue() const { return has_waiting_ && clock::now() - published_at_ >= interval_; }
 
   bool before_publishing(checkpoint_generation& state) {
+    if constexpr (hosted<Files>) {
+      auto const gone = [&](std::uint64_t id) { return unlocked_.gone(state, id, place_); };
+      if (written_ && gone(written_->id)) {
+        written_.reset();
+        holding_.reset();
+      }
+      compaction_.drop(gone);
+    }
     if (!written_) {
       doubtful_ = false;
-      if (tx_ && !waiting_.empty()) detail::merge_changes(waiting_, std::move(tx_->rows_.changes()));
+      if (tx_ && !waiting_.empty()) merge_changes(waiting_, std::move(tx_->rows_.changes()));
       auto const& changes = !waiting_.empty() || !tx_ ? waiting_ : tx_->rows_.changes();
-      if (!changes.empty()) {
+      if (std::any_of(changes.begin(), changes.end(), [](auto const& t) { return !t.second.empty(); })) {
         holding_ = place_.create();
         try {
-          written_ = detail::write_segment(*holding_, changes);
+          written_ = write_segment(*holding_, changes);
         } catch (store_error const&) {
           place_.remove(holding_->id());
           holding_.reset();
@@ -162,9 +185,12 @@ class checkpoint_rows_beside {
         }
       }
     }
-    to_remove_ = std::exchange(state.retired, {});
+    if constexpr (hosted<Files>)
+      unlocked_.retire(state, place_);
+    else
+      to_remove_ = std::exchange(state.retired, {});
     compaction_.replace(state.segments, state.retired);
-    if (written_ && written_->rows > 0) state.segments.push_back(*written_);
+    if (written_) state.segments.push_back(*written_);
     if (!program_.empty()) state.program = program_;
     if (!version_.empty()) state.version = version_;
     return true;
@@ -178,10 +204,11 @@ class checkpoint_rows_beside {
     written_.reset();
     holding_.reset();
     published_at_ = clock::now();
+    unlocked_.published();
     auto const& now = in.seen().segments;
     compaction_.published(now);
     for (auto const& ref : std::exchange(to_remove_, {})) place_.remove(ref.id);
-    if (compaction_.idle() && !detail::compaction::wanted(now)) {
+    if (compaction_.idle() && !compaction::wanted(now)) {
       compacts_ = typename Files::handle{};
       return;
     }
@@ -206,7 +233,7 @@ class checkpoint_rows_beside {
 
  private:
   bool may_compact(folder& in) {
-    if (compacts_) return true;
+    if (compacts_ || hosted<Files>) return true;
     std::string const name = "merging";
     typename Files::handle file;
     int e = in.files().create(place_.folder(), name, file);
@@ -216,8 +243,6 @@ class checkpoint_rows_beside {
     return true;
   }
 };
-
-namespace detail {
 
 /// Reads all of a checkpoint; where something is damaged, gives its files other names, and says so.
 template <class Files, class Policy, class Log>
@@ -243,5 +268,4 @@ void set_damaged_aside(Files files, Policy const& with, Log const& log) {
                "…, and positions and state begin anew. It was: " + why);
 }
 
-}  // namespace detail
-}}  // namespace sluice::v0
+}}}  // namespace sluice::v0::detail

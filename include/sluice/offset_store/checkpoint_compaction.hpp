@@ -127,6 +127,11 @@ class compaction {
     for (auto const& m : running_)
       if (m->is_done()) m->replace(in, gone);
   }
+  /// Those that are done and of which `gone(id)` says so have come to an end.
+  template <class Gone>
+  void drop(Gone gone) {
+    std::erase_if(running_, [&](auto const& m) { return m->is_done() && gone(m->id()); });
+  }
   /// After `now` was published: those that are in it, and those that can't be any more, have come to an end.
   void published(std::vector<segment_ref> const& now) {
     for (auto& m : running_) {

@@ -175,6 +175,20 @@ class local_segments final : public segment_place {
   }
   std::string name_of(std::uint64_t id) const override { return path_ + "/" + segment_name(id); }
 
+  /// All that have a name. For files that can't be locked; the next two likewise.
+  std::vector<std::uint64_t> all() {
+    std::vector<std::string> names;
+    std::vector<std::uint64_t> ids;
+    if (int const e = has_folder() ? files_.list(folder_, names) : ENOENT; e && e != ENOENT)
+      throw_file_error(e, "list the segments", path_);
+    for (auto const& name : names)
+      if (auto const id = segment_number(name)) ids.push_back(*id);
+    return ids;
+  }
+  bool is_there(std::uint64_t id) { return has_folder() && files_.is_there(folder_, segment_name(id)); }
+  /// True: it is certain that it is not there any more.
+  bool removed(std::uint64_t id) { return has_folder() && files_.remove(folder_, segment_name(id)) == 0; }
+
   /// Those that no living process holds. `wanted(ids)` is asked once they are held, and takes away what counts.
   template <class Wanted>
   void remove_left_behind(Wanted wanted) {

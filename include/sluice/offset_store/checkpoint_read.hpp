@@ -36,6 +36,22 @@ void each_state_row(Files files, std::string const& directory, std::string const
       });
 }
 
+/// Calls f(partition, key, value) with a row of the state of that name, where it is one.
+template <class Key, class Value, class F>
+auto decoded_row(std::string_view name, F& f) {
+  return [name, &f](table_key const& t, table_row const& row) {
+    if (!row.key.starts_with('k')) return;
+    topic_partition const of{t.topic, t.partition};
+    try {
+      f(of, decoded<Key>(row.key.substr(1)), decoded<Value>(row.value));
+    } catch (unreadable const& e) {
+      throw store_error{e.code(), "state \"" + std::string{name} + "\": a key of " + std::to_string(row.key.size() - 1) +
+                                      " bytes in " + to_string(of) +
+                                      " can't be read as the types that were asked for (" + e.what() + ")"};
+    }
+  };
+}
+
 }  // namespace detail
 
 /// See kept_position.hpp. Nothing here waits, so `by` is not looked at.
@@ -59,18 +75,7 @@ template <class Key, class Value, class F>
 void for_each_state(checkpoint const& config, context const& c, std::string_view name, F f) {
   detail::check_checkpoint_directory(config);
   detail::each_state_row(detail::posix_files{}, config.directory, c.group, name,
-                         [&](detail::table_key const& t, detail::table_row const& row) {
-                           if (!row.key.starts_with('k')) return;
-                           topic_partition const of{t.topic, t.partition};
-                           try {
-                             f(of, decoded<Key>(row.key.substr(1)), decoded<Value>(row.value));
-                           } catch (unreadable const& e) {
-                             throw store_error{
-                                 e.code(), "state \"" + std::string{name} + "\": a key of " +
-                                               std::to_string(row.key.size() - 1) + " bytes in " + to_string(of) +
-                                               " can't be read as the types that were asked for (" + e.what() + ")"};
-                           }
-                         });
+                         detail::decoded_row<Key, Value>(name, f));
 }
 
 /// The newest generation: positions, values, lengths of texts, rewinds, program, segments.

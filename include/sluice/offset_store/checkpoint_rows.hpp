@@ -135,17 +135,16 @@ class row_view {
     return answer;
   }
 
-  /// Rows that are there, in the order of their keys, until f(row) answers false.
+  /// Rows that are there, in the order of their keys, from the first that is not before `from`, until f(row) answers false.
   template <class F>
-  void each(table_key const& t, F f) const {
+  void each(table_key const& t, F f, std::string_view from = {}) const {
     merged_rows rows;
     for (auto const* layer : changes_)
       if (auto const table = layer->find(t); table != layer->end())
-        rows.add(std::make_unique<changes_cursor>(table->second, std::string_view{}));
+        rows.add(std::make_unique<changes_cursor>(table->second, from));
     auto const& segments = segments_.all();
     for (auto s = segments.rbegin(); s != segments.rend(); ++s)
-      if (auto const* table = (*s)->find_table(t))
-        rows.add(std::make_unique<segment_cursor>(*s, *table, std::string_view{}, true));
+      if (auto const* table = (*s)->find_table(t)) rows.add(std::make_unique<segment_cursor>(*s, *table, from, true));
     for (rows.start(); rows.good(); rows.next())
       if (rows.row().there && !f(rows.row())) return;
   }

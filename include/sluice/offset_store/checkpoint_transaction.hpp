@@ -10,6 +10,9 @@ namespace sluice { inline namespace v0 {
 
 namespace detail {
 
+template <class Files>
+class checkpoint_rows_beside;
+
 /// Rows as a transaction sees and changes them. What it changed is in memory until the commit.
 class transaction_rows {
   struct undo {
@@ -37,6 +40,13 @@ class transaction_rows {
   }
   row_view view() const { return {*segments_, {&changes_, waiting_}}; }
 
+  /// Before it no due time is left: what was removed there is not walked over again. Kept under the empty key.
+  std::string floor_of(table_key const& dues) const {
+    auto const row = view().find(dues, {});
+    return row ? row->value : std::string{};
+  }
+  void set_floor(table_changes& in, std::string const& floor) { change(in, {}, {.value = floor}); }
+
   void change(table_changes& in, std::string_view key, row_change to) {
     auto const at = in.find(key);
     if (saved_)
@@ -62,6 +72,7 @@ class transaction_rows {
     release_savepoint();
   }
   row_changes& changes() { return changes_; }
+  row_changes const& changes() const { return changes_; }
   std::map<table_key, std::uint64_t> const& touched() const { return touched_; }
 
   void savepoint() {
@@ -111,6 +122,8 @@ class transaction_rows {
   void write(std::string_view state, std::span<state_row const> rows) {
     topic_partition const* of = nullptr;
     table_changes *in = nullptr, *dues = nullptr;
+    table_key const* dues_key = nullptr;
+    std::optional<std::string> floor;
     for (auto const& r : rows) {
       if (r.value.size() > longest_state_value)
         throw error{errc::bad_statement, "state \"" + std::string{state} + "\": a value takes " +
@@ -122,10 +135,17 @@ class transaction_rows {
         touch(t);
         in = &changes_[t];
         t.kind = table_key::dues;
-        dues = &changes_[t];
+        auto const at = changes_.try_emplace(t).first;
+        dues = &at->second;
+        dues_key = &at->first;
+        floor.reset();
       }
       change(*in, r.key, {std::string{r.there ? r.value : ""}, r.there ? r.due : never, r.there});
-      if (r.there && r.due != never) change(*dues, due_key(r.due, r.key), {});
+      if (!r.there || r.due == never) continue;
+      auto due = due_key(r.due, r.key);
+      if (!floor) floor = floor_of(*dues_key);
+      if (due < *floor) set_floor(*dues, *floor = due);
+      change(*dues, due, {});
     }
   }
   /// Due times are only ever added; one that is not its row's any more is removed when its time comes.
@@ -137,20 +157,29 @@ class transaction_rows {
     touch(rows);
     auto const seen = view();
     std::vector<std::string> old;
+    std::string first;  // of those that are due
     std::size_t n = 0;
     if (most > 0)
-      seen.each(dues, [&](table_row const& d) {
-        auto const when = due_of(d.key);
-        if (when > until) return false;
-        auto const key = d.key.substr(8);
-        if (auto const row = seen.find(rows, key); row && row->due == when) {
-          found(key, std::string_view{row->value}, when);
-          return ++n < most;
-        }
-        old.emplace_back(d.key);
-        return true;
-      });
-    for (auto const& key : old) change(changes_[dues], key, {.there = false});
+      seen.each(
+          dues,
+          [&](table_row const& d) {
+            if (d.key.size() < 8) return true;
+            auto const when = due_of(d.key);
+            if (when > until) return false;
+            auto const key = d.key.substr(8);
+            if (auto const row = seen.find(rows, key); row && row->due == when) {
+              if (n == 0) first = d.key;
+              found(key, std::string_view{row->value}, when);
+              return ++n < most;
+            }
+            old.emplace_back(d.key);
+            return true;
+          },
+          floor_of(dues));
+    if (old.empty()) return;
+    auto& in = changes_[dues];
+    for (auto const& key : old) change(in, key, {.there = false});
+    set_floor(in, n > 0 ? std::min(first, old.back()) : old.back());
   }
   template <class Found>
   void all(std::string_view state, topic_partition const& of, Found found) {
@@ -172,15 +201,17 @@ class checkpoint_transaction : public file_transaction {
   template <class Files, class Kind>
   friend class basic_file_store;
   template <class Files>
-  friend class checkpoint_rows_beside;
+  friend class detail::checkpoint_rows_beside;
   template <class Transaction>
   friend class detail::state_store;
 
-  checkpoint_transaction() = default;
   void clear() {
     file_transaction::clear();
     rows_.clear();
   }
+
+ protected:
+  checkpoint_transaction() = default;
 
  public:
   void savepoint() {
@@ -195,6 +226,19 @@ class checkpoint_transaction : public file_transaction {
     file_transaction::release_savepoint();
     rows_.release_savepoint();
   }
+};
+
+/// That of a checkpoint on a server: values and state, no text files, since these would grow where nothing can be appended to.
+class hosted_checkpoint_transaction : public checkpoint_transaction {
+  template <class Files, class Kind>
+  friend class basic_file_store;
+
+  hosted_checkpoint_transaction() = default;
+
+ public:
+  template <class... Text>
+  void append(Text const&...) = delete;
+  int native_handle() const = delete;
 };
 
 }}  // namespace sluice::v0

@@ -60,9 +60,15 @@ struct nothing_beside {
   bool apply(State&, Transaction&, std::uint64_t) {
     return true;
   }
+  /// Whether what the newest state names has the transaction's part already.
+  template <class Folder, class Transaction>
+  bool has(Folder&, Transaction const&) {
+    return true;
+  }
   /// The edit may stay in memory.
   bool waits() { return false; }
-  /// What stayed in memory should be published now.
+  /// Edits have stayed in memory; they should be published now.
+  bool has_waiting() const { return false; }
   bool overdue() const { return false; }
   /// The state is about to be published. False: nobody knows whether what it names is durable.
   template <class State>
@@ -137,6 +143,7 @@ class basic_file_store {
   /// is called anew on each state that turns out to be the newest; absent: it gave up half-way. Answers yes or unknown.
   template <class Edit>
   detail::publication change(time_point by, Edit edit, bool may_wait = false) {
+    folder_.limit(by);
     for (unsigned races = 0;;) {
       if (!folder_.current()) beside_.forget();
       auto& state = folder_.newest();
@@ -157,13 +164,20 @@ class basic_file_store {
     }
   }
 
+  void publish_what_waits() {
+    if (beside_.has_waiting()) change({}, [](generation&) -> std::optional<bool> { return true; });
+  }
+
   void forget_aside(topic_partition const& of) {
     std::erase_if(aside_, [&](auto const& one) { return std::get<1>(one.first) == of; });
   }
 
-  bool append(generation& state, text_key const& key, std::string_view text) {
+  static std::uint64_t valid_of(generation const& state, text_key const& key) {
     auto const at = state.texts.find(key);
-    auto const valid = at == state.texts.end() ? 0 : at->second;
+    return at == state.texts.end() ? 0 : at->second;
+  }
+  bool append(generation& state, text_key const& key, std::string_view text) {
+    auto const valid = valid_of(state, key);
     if (!texts_.append(folder_, state, key, valid, text)) return false;
     state.texts.insert_or_assign(key, valid + text.size());
     return true;
@@ -199,19 +213,24 @@ class basic_file_store {
   }
 
   /// Whether the newest state has it all, where this very commit may have brought it.
-  static bool has(generation const& state, detail::known_groups<generation> const& groups, transaction const& tx) {
+  bool has(generation const& state, transaction const& tx) {
     bool proves = false;  // a move that goes nowhere stands where it wants to, whoever was there
     for (auto const& m : tx.moves_) {
-      if (detail::check_move(groups.find(state, m), m) != detail::cas::already) return false;
+      if (detail::check_move(groups_.find(state, m), m) != detail::cas::already) return false;
       proves = proves || m.from != m.until;
     }
-    if (!proves && !tx.texts_.empty()) return false;
+    for (auto const& t : tx.texts_) {
+      if (proves || t.added.empty()) continue;
+      // None but us, under this fence, makes it longer.
+      if (valid_of(state, t.key) < t.was + t.added.size()) return false;
+      proves = true;
+    }
     for (auto const& [name, v] : tx.values_) {
       auto const at = state.values.find(name);
       if (v.written && !proves && (at == state.values.end() ? !!v.content : v.content != at->second.content))
         return false;
     }
-    return true;
+    return proves || beside_.has(folder_, tx);
   }
 
   /// The transaction on top of `state`. Absent: unknown; false: it doesn't fit any more.
@@ -235,8 +254,11 @@ class basic_file_store {
       }
     }
     if (!beside_.apply(state, tx, folder_.number())) return false;
-    for (auto const& t : tx.texts_)
-      if (!t.added.empty() && !append(state, t.key, t.added)) return {};
+    for (auto& t : tx.texts_) {
+      if (t.added.empty()) continue;
+      t.was = valid_of(state, t.key);
+      if (!append(state, t.key, t.added)) return {};
+    }
     return true;
   }
 
@@ -245,7 +267,7 @@ class basic_file_store {
       auto const made = change({}, [&](generation&) -> std::optional<bool> { return folder_.number() == 0; });
       if (made == detail::publication::yes) return;
     } catch (store_error const& e) {
-      if (e.code() != errc::store_unavailable) throw;
+      if (e.code() != errc::store_unavailable || requires { Files::is_hosted; }) throw;
       throw error{errc::bad_configuration, std::string{generation::kept_by} + ".directory: '" + folder_.path() +
                                                "' can't be written to; name a folder that can (" + e.what() + ")"};
     }
@@ -285,6 +307,7 @@ class basic_file_store {
   std::vector<claimed> claim(std::string const& group, std::vector<topic_partition> const& set, start_resolver& resolve,
                              time_point by) {
     groups_.add(group);
+    publish_what_waits();
     detail::file_claim<generation> claim{group, set, resolve, by};
     if (change(by, std::ref(claim)) == detail::publication::yes) return std::move(claim.answers);
     return claim.failed("a file could not be synced in " + folder_.path() + "; whether the claim holds is not known");
@@ -331,8 +354,9 @@ class basic_file_store {
     } catch (store_error const&) { folder_.doubt(); }
   }
 
-  transaction& begin(std::span<move const> moves, time_point) {
+  transaction& begin(std::span<move const> moves, time_point by) {
     end();
+    folder_.limit(by);
     if (!folder_.current()) beside_.forget();
     auto const& state = folder_.newest();
     transaction_.begin(state, folder_.files().native(folder_.handle()),
@@ -361,7 +385,7 @@ class basic_file_store {
       how = change(
           by,
           [&](generation& state) -> std::optional<bool> {
-            if (tried && has(state, groups_, tx)) return false;
+            if (tried && has(state, tx)) return false;
             auto fits = apply(state, tx);
             tried = true;
             refused = fits.has_value() && !*fits;
@@ -388,7 +412,7 @@ class basic_file_store {
   void tend() {
     if (!beside_.overdue()) return;
     try {
-      change({}, [](generation&) -> std::optional<bool> { return true; });
+      publish_what_waits();
     } catch (store_error const&) { folder_.doubt(); }
   }
 

@@ -11,6 +11,7 @@
 #include <sluice/offset_store/file_generation.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 
 namespace sluice { inline namespace v0 { namespace detail {
@@ -72,6 +73,11 @@ class generation_folder {
     return true;
   }
 
+  bool looked_again() {
+    try {
+      return files_.sync(folder_) == 0 && files_.list(folder_, names_) == 0;
+    } catch (store_error const&) { return false; }
+  }
   void clean_up(std::vector<std::uint64_t> const& there) {
     for (auto const n : there)
       if (n + 1 < there.back()) files_.remove(folder_, generation_name(n));
@@ -90,6 +96,11 @@ class generation_folder {
   std::string const& path() const { return path_; }
   std::uint64_t number() const { return number_; }
   std::string name_of(std::uint64_t number) const { return path_ + "/" + generation_name(number); }
+
+  /// Until when what follows may take, where that can be said.
+  void limit(std::chrono::steady_clock::time_point by) {
+    if constexpr (requires { files_.limit(by); }) files_.limit(by);
+  }
 
   /// Temporary files whose writer is dead: a living one holds a lock on its own.
   void remove_leftovers() {
@@ -170,7 +181,7 @@ class generation_folder {
       return publication::unknown;
     }
     SLUICE_CRASH_POINT("file named");
-    if (files_.sync(folder_) || files_.list(folder_, names_)) return publication::unknown;
+    if (!looked_again()) return publication::unknown;
     auto const there = generation_numbers(names_);
     if (there.empty()) return publication::unknown;
     SLUICE_CRASH_POINT("folder synced");

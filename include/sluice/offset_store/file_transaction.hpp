@@ -34,6 +34,7 @@ class basic_file_transaction {
   struct text {
     typename state::text_key key{};
     std::string added{};
+    std::uint64_t was = 0;  // how long it was when it was tried to commit this
   };
   using slots = std::map<std::string, slot, std::less<>>;
   struct undo {
@@ -110,7 +111,7 @@ class basic_file_transaction {
                                            std::to_string(name.size())};
     for (auto const& p : parts_) {
       if (p.of.partition != partition || p.of.topic != topic) continue;
-      texts_.push_back({{std::string{name}, *group_, p.of, p.mine.turn, p.mine.nonce}, {}});
+      texts_.push_back({{std::string{name}, *group_, p.of, p.mine.turn, p.mine.nonce}});
       return last_text_ = texts_.size() - 1;
     }
     throw error{errc::bad_statement, "append for " + std::string{topic} + "/" + std::to_string(partition) +

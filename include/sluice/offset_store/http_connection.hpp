@@ -69,6 +69,7 @@ struct answer {
   std::string content{};
   std::string etag{};      ///< empty: none was given
   std::string location{};  ///< likewise
+  std::string range{};     ///< Content-Range, likewise
 };
 
 /// How the servers are reached, and who asks.
@@ -211,7 +212,10 @@ class connection {
     }
 
     if (auto const code = curl_easy_perform(easy_.get()); code != CURLE_OK) fail(code, into.too_long);
-    answer a{.content = std::move(into.content), .etag = header("ETag"), .location = header("Location")};
+    answer a{.content = std::move(into.content),
+             .etag = header("ETag"),
+             .location = header("Location"),
+             .range = header("Content-Range")};
     curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &a.status);
     return a;
   }

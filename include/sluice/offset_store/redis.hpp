@@ -134,10 +134,11 @@ class basic_redis_offset_store {
     try {
       if (!was_transaction_) return advance(moves, by);
       outcomes_.assign(moves.size(), outcome::unknown);
-      if (!doubtful_.empty() && !commit_again(by)) return outcomes_;
+      if (!doubtful_.empty()) commit_again(by);
       auto const a = run(look_at(moves), by);
       for (std::size_t i = 0; i < moves.size(); ++i)
-        outcomes_[i] = letter(a, i) == 'b' ? outcome::applied : outcome::refused;
+        outcomes_[i] =
+            letter(a, i) == (moves[i].from == moves[i].until ? 'a' : 'b') ? outcome::applied : outcome::refused;
     } catch (store_error const& e) {
       log(e);
       outcomes_.assign(moves.size(), outcome::unknown);
@@ -279,10 +280,12 @@ class basic_redis_offset_store {
     }
   }
 
-  /// Once more the commit that had no answer: it is done now, was done before, or never will be. False: still unknown.
-  bool commit_again(time_point by) {
-    auto const a = run(tx_.call("commit", doubtful_), by);
-    if (a.kind() == "bad") {  // a late request must not find it better: the fence goes
+  /// Once more the commit that had no answer: it is done now, was done before, or never will be. Where no position moves
+  /// nothing would tell that it was done, and a second time must not be: then it was done, or never will be.
+  void commit_again(time_point by) {
+    bool const tells = std::any_of(doubtful_.begin(), doubtful_.end(), [](move const& m) { return m.from != m.until; });
+    if (!tells || run(tx_.call("commit", doubtful_), by).kind() == "bad") {
+      // The fence goes: a late request must find none.
       call c{detail::redis::release_script};
       detail::redis::topic_keys keys{names_, c};
       for (auto const& m : doubtful_)
@@ -290,7 +293,6 @@ class basic_redis_offset_store {
       run(c, by);
     }
     forget();
-    return true;
   }
   void forget() {
     doubtful_.clear();

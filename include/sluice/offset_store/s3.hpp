@@ -42,22 +42,6 @@ struct s3_offsets {
   static runtime open(s3_offsets const& self, Context const& c);
 };
 
-namespace detail::s3 {
-template <class Policy>
-settings settings_of(Policy const& p) {
-  return {.bucket = p.bucket,
-          .region = p.region,
-          .endpoint = p.endpoint,
-          .path_style = p.path_style,
-          .prefix = p.prefix,
-          .access_key = p.access_key,
-          .secret_key = {p.secret_key, p.secret_key_file, p.secret_key_variable},
-          .session_token = {p.session_token, p.session_token_file, p.session_token_variable},
-          .ca_file = p.ca_file,
-          .timeout = p.timeout};
-}
-}  // namespace detail::s3
-
 template <class Context>
 s3_offsets::runtime s3_offsets::open(s3_offsets const& self, Context const& c) {
   detail::s3::object o{detail::s3::settings_of(self)};

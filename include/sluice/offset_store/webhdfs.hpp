@@ -37,18 +37,6 @@ struct webhdfs_offsets {
   static runtime open(webhdfs_offsets const& self, Context const& c);
 };
 
-namespace detail::webhdfs {
-template <class Policy>
-settings settings_of(Policy const& p) {
-  return {.address = p.address,
-          .directory = p.directory,
-          .user = p.user,
-          .token = {p.token, p.token_file, p.token_variable},
-          .ca_file = p.ca_file,
-          .timeout = p.timeout};
-}
-}  // namespace detail::webhdfs
-
 template <class Context>
 webhdfs_offsets::runtime webhdfs_offsets::open(webhdfs_offsets const& self, Context const& c) {
   detail::webhdfs::folder f{detail::webhdfs::settings_of(self)};

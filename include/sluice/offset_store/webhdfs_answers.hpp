@@ -3,6 +3,7 @@
 #include <sluice/detail/url_names.hpp>
 #include <sluice/offset_store/http_connection.hpp>
 
+#include <charconv>
 #include <vector>
 
 namespace sluice { inline namespace v0 { namespace detail::webhdfs {
@@ -43,22 +44,34 @@ inline std::optional<bool> boolean_of(std::string_view json) {
   return {};
 }
 
+/// The number that stands behind `"length":`, of the answer to GETFILESTATUS; absent where there is none.
+inline std::optional<std::uint64_t> length_of(std::string_view json) {
+  constexpr std::string_view begin = "\"length\":";
+  auto const at = json.find(begin);
+  if (!json.starts_with("{\"FileStatus\":{") || at == json.npos) return {};
+  std::uint64_t n = 0;
+  auto const digits = json.substr(at + begin.size());
+  auto const end = std::from_chars(digits.data(), digits.data() + digits.size(), n);
+  if (end.ec != std::errc{}) return {};
+  return n;
+}
+
 struct meaning {
   errc code;
   std::string what;
 };
 
 /// Of an answer that is neither success nor that a name is taken, or not there.
-inline meaning meaning_of(http::answer const& a) {
+inline meaning meaning_of(http::answer const& a, std::string const& who = "webhdfs_offsets") {
   auto const word = exception_of(a.content);
   auto const said = [&] { return std::to_string(a.status) + (word.empty() ? "" : " " + word); };
   if (word == "AccessControlException")
     return {errc::bad_configuration,
-            "does not let this user do it: give it the right to read, write and enter "
-            "webhdfs_offsets.directory (hdfs dfs -chown, -chmod)"};
+            "does not let this user do it: give it the right to read, write and enter " +
+                (who == "webhdfs_offsets" ? who + ".directory" : "the folder") + " (hdfs dfs -chown, -chmod)"};
   if (a.status == 401 || word == "InvalidToken" || word == "SecurityException" || word == "AuthenticationException")
     return {errc::bad_configuration,
-            "does not accept this user or token (" + said() + "): see webhdfs_offsets.user and .token"};
+            "does not accept this user or token (" + said() + "): see " + who + ".user and .token"};
   if (word == "StandbyException")
     return {errc::store_unavailable, "is a standby: give the address of the active NameNode"};
   if (word == "SafeModeException")

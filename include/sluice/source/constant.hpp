@@ -14,8 +14,9 @@ struct constant_record {
   std::string key{};
 };
 
-/// For tests, demonstrations, measurements. Record n of the list stands at the offsets n, n + size, n + 2 · size, …, so it
-/// can be read again from any position. It ends after `times` rounds: step() answers `closed` then.
+/// For tests, demonstrations, measurements; `.records = {{"a"}, {"b", "key"}}`. Record n of the list stands at the
+/// offsets n, n + size, n + 2 · size, …, so it can be read again from any position. It ends after `times` rounds: step()
+/// answers `closed` then.
 struct constant_source {
   using slot = source_slot;
   using must_be_configured = void;

@@ -7,6 +7,7 @@
 #include <sluice/stream_consumer.hpp>
 
 #include <compare>
+#include <deque>
 #include <map>
 #include <tuple>
 
@@ -58,6 +59,11 @@ class basic_kafka_receiver {
     std::int64_t incarnation = -1, offset = -1;
     friend auto operator<=>(point const&, point const&) = default;
   };
+  struct going {
+    std::uint64_t number = 0;  // of those stored in this life
+    place const* of = nullptr;
+    point at{};
+  };
   struct closing {};
 
   /// What a member's consumer has to say is the log's owner's to hear.
@@ -80,6 +86,7 @@ class basic_kafka_receiver {
   bool ending_ = false;
   std::map<place, point> had_{};    // on the disk
   std::map<place, point> given_{};  // given to the log, under storing_
+  std::deque<going> going_{};       // given, and not known to be on the disk
 
  public:
   explicit basic_kafka_receiver(kafka_receivers config) : config_(std::move(config)) {}
@@ -110,10 +117,13 @@ class basic_kafka_receiver {
     for (auto& t : threads_) t.join();
     threads_.clear();
   }
+  /// Comes before a segment is removed that has one of these: so the note has all that is not in the log any more.
   void durable(std::uint64_t n) {
     {
       std::lock_guard const lock{guard_};
       durable_ = n;
+      for (; !going_.empty() && going_.front().number <= n; going_.pop_front())
+        remember(*going_.front().of, going_.front().at);
     }
     changed_.notify_all();
   }
@@ -209,7 +219,6 @@ class basic_kafka_receiver {
 
   /// Returns how many are on the disk that were not there before; throws `closing` where they are not.
   std::size_t log(receiving& to, kafka_receivers::member const& m, batch const& b) {
-    std::map<place, point> fresh;
     std::uint64_t number = 0, again = 0;
     std::size_t count = 0;
     for (auto const part : b.partitions()) {
@@ -221,7 +230,6 @@ class basic_kafka_receiver {
         again += stored == 0;
         if (stored == 0) continue;
         number = stored;
-        fresh[of] = at;
         ++count;
       }
     }
@@ -229,7 +237,6 @@ class basic_kafka_receiver {
     repeats_ += again;
     changed_.wait(lock, [&] { return ending_ || durable_ >= number; });
     if (durable_ < number) throw closing{};
-    for (auto const& [of, at] : fresh) remember(of, at);
     return count;
   }
 
@@ -247,11 +254,22 @@ class basic_kafka_receiver {
     if (!r.is_tombstone()) one.value = r.value();
     if (r.has_key()) one.key = r.key();
     std::lock_guard const in_order{storing_};
-    auto& given = given_[of];
-    if (at <= given) return 0;
-    if (!to.store(one)) throw closing{};
-    given = at;
+    auto const given = given_.try_emplace(of).first;
+    if (at <= given->second) return 0;
+    is_going({stored_ + 1, &given->first, at});
+    try {
+      if (!to.store(one)) throw closing{};
+    } catch (...) {
+      std::lock_guard const lock{guard_};
+      going_.pop_back();
+      throw;
+    }
+    given->second = at;
     return ++stored_;
+  }
+  void is_going(going const& one) {
+    std::lock_guard const lock{guard_};
+    going_.push_back(one);
   }
 };
 

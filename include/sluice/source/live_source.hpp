@@ -40,8 +40,9 @@ class memory_room {
       if (stopped_) return false;
       auto const need = record_block::head + size;
       if (blocks_.empty() || blocks_.back()->data.capacity() - blocks_.back()->data.size() < need) {
-        blocks_.emplace_back(new record_block);
-        blocks_.back()->data.reserve(std::max(block_size, need));
+        block_ptr fresh{new record_block};
+        fresh->data.reserve(std::max(block_size, need));
+        blocks_.push_back(std::move(fresh));
       }
       auto& data = blocks_.back()->data;
       auto const at = data.size();
@@ -111,6 +112,7 @@ class live_log {
   client::watermarks ends(std::size_t) const {
     return {offset{}, offset{next_.value() + static_cast<std::int64_t>(room_.records())}, true};
   }
+  void begins(std::size_t, offset at) { next_ = at; }
   std::int32_t mark() const { return -1; }
   bool ended(std::size_t) const { return host_.finished(); }
   std::optional<time_point> next_due() const { return {}; }

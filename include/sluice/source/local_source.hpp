@@ -34,6 +34,7 @@ inline constexpr offset no_end{std::numeric_limits<std::int64_t>::max()};
 /// `print_at(i, at)`: of the record there; absent: it isn't there.
 /// `mark()`: a number that tells this log from another one of the same name, kept with the position; -1: none.
 /// `ended(i)`: nothing will be appended any more.
+/// `begins(i, at)`, where it has it: partition i is handed over from `at` on; all before that is stored.
 /// `tend`: tells its owner what has gone wrong; `next_due`: when it wants to be called by itself.
 /// A log that `numbers_anew` can't be read again: what it hands over gets the numbers from the claimed position on.
 template <class L>
@@ -283,6 +284,7 @@ class local_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
     s.attempts = 0;
     lanes_[i].log.leader_epoch = log_.mark();
     lanes_[i].reading = true;
+    if constexpr (requires { log_.begins(i, offset{}); }) log_.begins(i, lanes_[i].next);
     auto& b = bounds_[i];
     if (!b.known) b.until = plan_.until.in(lanes_[i].of, log_.ends(i).high);
     b.known = true;

@@ -84,7 +84,8 @@ class log_writer {
         room_.wait(lock, [&] { return stop_ || fits(frame); });
       }
       if (stop_) return false;
-      append_frame(pending_, r, size, next_++);
+      append_frame(pending_, r, size, next_);  // where there is no memory for it, its number is the next one's
+      ++next_;
       ++pending_count_;
     }
     work_.notify_one();
@@ -133,7 +134,9 @@ class log_writer {
     try {
       if (note_) folder_.keep_note(note_());
       done = folder_.trim(stored);
-    } catch (error const& e) { tell_(e.what()); }
+    } catch (std::exception const& e) { tell_(e.what()); } catch (...) {
+      tell_("the receiver's note() threw something that is no std::exception");
+    }
     {
       std::lock_guard const lock{guard_};
       kept_bytes_ = folder_.bytes();
@@ -149,10 +152,14 @@ class log_writer {
       bool stopping = false;
       {
         std::unique_lock lock{guard_};
-        work_.wait(lock, [&] {
+        auto const wanted = [&] {
           return stop_ || pending_count_ != 0 || !writing_.empty() ||
                  (stored_ != trim_failed_at_ && folder_.can_trim(stored_));
-        });
+        };
+        if (trim_failed_at_ == 0)
+          work_.wait(lock, wanted);
+        else
+          work_.wait_for(lock, std::chrono::seconds{1}, wanted);
         if (bounds_.sync_every.count() > 0 && writing_.empty() && pending_count_ != 0)
           work_.wait_for(lock, bounds_.sync_every, [&] { return stop_ || urgent_; });
         urgent_ = false;
@@ -185,8 +192,15 @@ class log_writer {
         if (fits(0)) full_told_ = false;
       }
       room_.notify_all();
-      durable_(written_);
+      tell_durable();
     }
+  }
+  void tell_durable() {
+    try {
+      durable_(written_);
+    } catch (std::exception const& e) {
+      tell_(std::string{"the receiver's durable() threw: "} + e.what());
+    } catch (...) { tell_("the receiver's durable() threw something that is no std::exception"); }
   }
 };
 

@@ -16,7 +16,7 @@ class record_queue {
   std::condition_variable changed_{};
   std::deque<kept> waiting_{};
   std::size_t max_records_;
-  std::uint64_t pushed_ = 0, durable_ = 0;
+  std::uint64_t pushed_ = 0, durable_ = 0, earlier_ = 0;  // earlier_: waited when the consumer was opened
   bool closed_ = false, stopping_ = false;
 
   bool put(std::string_view value, std::optional<std::string_view> key, bool wait) {
@@ -99,10 +99,15 @@ class record_queue {
     }
     changed_.notify_all();
   }
+  void opened() {
+    std::lock_guard const lock{guard_};
+    durable_ = 0;
+    earlier_ = waiting_.size();
+  }
   void durable(std::uint64_t n) {
     {
       std::lock_guard const lock{guard_};
-      durable_ = n;
+      durable_ = n - std::min(n, earlier_);
     }
     changed_.notify_all();
   }

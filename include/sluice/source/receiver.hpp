@@ -3,8 +3,8 @@
 /// A receiver is any class with `start(receiving&)`. It is called on a thread of its own, and may stay (a loop that ends
 /// when stop_requested()), or start threads and return; store() may be called from any of them. With `stop()`, called from
 /// another thread, it is told to end, more than once perhaps; start() must then return. With `durable(n)` it hears, on another thread too,
-/// that the first n records that it stored since the program's start can't be lost any more: what can ask again
-/// acknowledges them then.
+/// that the first n records that it stored since its consumer was opened can't be lost any more: what can ask again
+/// acknowledges them then. With `opened()` it hears that a consumer is opened, before its first start().
 ///
 /// A receiver that must know what it has stored in earlier lives, in a write_ahead_log, has `note()`, a text that is kept when
 /// records are removed from the log (any thread), and `recall(std::optional<std::string> const&)`, called before start() with the
@@ -78,6 +78,7 @@ class receiver_host final : public receiving {
   ~receiver_host() { (void)close(std::chrono::steady_clock::now()); }
 
   void start() {
+    if constexpr (requires { receiver_->opened(); }) receiver_->opened();
     thread_ = std::thread{[this] { supervise(); }};
   }
 

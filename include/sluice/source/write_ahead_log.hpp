@@ -143,6 +143,7 @@ class logged_log {
   void tend(source_owner& owner, time_point) {
     for (auto const& text : host_.take_told()) owner.troubled(errc::client_failed, text);
   }
+  void begins(std::size_t i, offset at) { stored(i, at); }
   void stored(std::size_t, offset until) { writer_.stored(static_cast<std::uint64_t>(until.value())); }
 
   std::optional<fingerprint> print_at(std::size_t, offset of) {

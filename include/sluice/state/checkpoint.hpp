@@ -29,4 +29,10 @@ class state_store<checkpoint_transaction> {
   std::int32_t partitions(std::string const& topic) { return rows_.partitions(topic); }
 };
 
+template <>
+class state_store<hosted_checkpoint_transaction> : public state_store<checkpoint_transaction> {
+ public:
+  using state_store<checkpoint_transaction>::state_store;
+};
+
 }}}  // namespace sluice::v0::detail

@@ -109,7 +109,7 @@ class keyed_update {
         now_(b.time().time_since_epoch().count()),
         store_(
             (check_state_name(state.name), as_store_failure([&] { return state_store<Transaction>{tx, state.name}; }))),
-        parts_(state.name, state.when_partitions_grow, b) {}
+        parts_(state.name, state.when_partitions_grow, b, state_kind::values) {}
 
   template <class KeyOf, class Change, class Expired>
   void run(KeyOf& key_of, Change& change, Expired& expired) {
@@ -226,6 +226,11 @@ class keyed_update {
   }
   state_cache::entry* row_of(std::size_t s) { return memory_.find(numbers_[slots_[s].part], *slots_[s].key); }
 
+  std::int64_t expiry() const {
+    auto const after = state_.timeout.count();
+    return after <= 0 || (now_ > 0 && after > never - now_) ? never : now_ + after;
+  }
+
   template <class Change>
   void call(std::size_t s, Change& change) {
     auto const& which = slots_[s];
@@ -240,7 +245,7 @@ class keyed_update {
       std::invoke(change, records, value);
     bytes_.clear();
     if (value) encoder{bytes_}.put(*value);
-    auto const due = value && state_.timeout.count() > 0 ? now_ + state_.timeout.count() : never;
+    auto const due = value ? expiry() : never;
     if (value.has_value() == row.there && (!value || (bytes_ == row.value && due == row.due))) return;
     memory_.set(row, bytes_, due, value.has_value());
     rows_.push_back({.of = &of, .key = row.key, .value = row.value, .due = due, .there = row.there});

@@ -30,7 +30,22 @@ struct state_mark {
 inline constexpr std::string_view mark_key = "m";
 inline constexpr std::string_view count_key = "p";  // of partition -1
 inline constexpr char user_key = 'k';               // what users' keys begin with
-inline constexpr std::uint8_t mark_format = 1;
+inline constexpr std::uint8_t mark_format = 2;      // 1: without the kind
+
+/// What a state's rows are: two of one name must not be read as one another.
+enum class state_kind : std::uint8_t { values, batch_window, event_window };
+
+inline std::string_view to_string(state_kind k) {
+  switch (k) {
+    case state_kind::values:
+      return "values by key";
+    case state_kind::batch_window:
+      return "a window over batches";
+    case state_kind::event_window:
+      return "a window over event time";
+  }
+  return "what this version does not know";
+}
 
 /// Failures of the store and of what it holds are never the record's fault: they must not end in a dead letter.
 template <class F>
@@ -82,13 +97,15 @@ class state_parts {
   };
   std::string const& name_;
   partition_growth growth_;
+  state_kind kind_;
   std::vector<one> parts_{};
   std::vector<topic_partition> topics_{};  // each once, as partition -1
   std::vector<std::int32_t> counts_{};     // -1: none is stored
   std::deque<std::string> written_{};
 
  public:
-  state_parts(std::string const& name, partition_growth growth, batch const& b) : name_(name), growth_(growth) {
+  state_parts(std::string const& name, partition_growth growth, batch const& b, state_kind kind)
+      : name_(name), growth_(growth), kind_(kind) {
     for (auto const& range : b.ranges()) {
       parts_.push_back({.of = &range.of});
       bool known = false;
@@ -123,9 +140,11 @@ class state_parts {
     try {
       decoder from{value};
       auto const format = from.number<std::uint8_t>();
-      if (format != mark_format)
-        throw unreadable(format > mark_format ? errc::store_newer : errc::store_damaged,
-                         "it is in format " + std::to_string(format) + ", this version knows up to 1");
+      if (format == 0 || format > mark_format)
+        throw unreadable(
+            format > mark_format ? errc::store_newer : errc::store_damaged,
+            "it is in format " + std::to_string(format) + ", this version knows up to " + std::to_string(mark_format));
+      if (format > 1) check_kind(*p.of, from.get<state_kind>());
       p.mark.stamp = from.number<std::uint64_t>();
       p.mark.extra = from.raw(from.left());
     } catch (unreadable const& e) { unreadable_row(name_, "the mark", *p.of, e.code(), e.what()); }
@@ -164,10 +183,20 @@ class state_parts {
       auto& data = written_.emplace_back();
       encoder to{data};
       to.number(mark_format);
+      to.put(kind_);
       to.number(p.fresh);
       to.raw(p.mark.extra);
       rows.push_back({.of = p.of, .key = mark_key, .value = data});
     }
+  }
+
+ private:
+  void check_kind(topic_partition const& of, state_kind there) const {
+    if (there != kind_)
+      throw store_error(errc::bad_configuration, "state \"" + name_ + "\" in " + to_string(of) + " holds " +
+                                                     std::string{to_string(there)} + ", and the operator keeps " +
+                                                     std::string{to_string(kind_)} +
+                                                     ": give it a .name of its own. Nothing was changed");
   }
 };
 

@@ -82,6 +82,11 @@ class simulation final : simulated::surroundings {
   std::function<void()> on_begin{};
   /// When all is read: what is wrong with the results that the program made, or nothing.
   std::function<std::string()> on_end{};
+  /// After each commit of a transaction to simulated_offsets: what is wrong with its outputs or with the rows of state that are there
+  /// now, or nothing.
+  std::function<std::string(simulated_commit const&)> on_commit{};
+  /// The longest time between two sends of a producer's.
+  std::chrono::milliseconds sends_within{12};
   /// For an offset store of the program's own (see watched.hpp): what it has durable, if anything.
   simulated::look_at_store stored{};
 
@@ -96,11 +101,16 @@ class simulation final : simulated::surroundings {
     return all;
   }
 
+  /// By its number, which is also its value; for on_commit.
+  simulated::produced_record const& record(std::uint32_t number) const { return around_.cluster.topic.record(number); }
+
   result run(schedule const& plan) {
     world_.reset(plan, *this);
     if (offsets_in_group_) world_.plan.faults &= ~only(fault::store_down);  // nobody asks that store
+    around_.cluster.sends_within = sends_within.count();
     around_.cluster.reset(kept_, offsets_in_group_);
     around_.store.reset();
+    around_.store.on_commit = &on_commit;
     around_.output.reset();
     around_.requests.clear();
     around_.stored = stored;

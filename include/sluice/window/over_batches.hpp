@@ -79,9 +79,10 @@ class windowed_reducer {
     check_interval(b);
     auto const now = b.time().time_since_epoch().count();
     auto store = as_store_failure([&] { return state_store<Transaction>{tx, window_.name}; });
-    state_parts<Transaction> marks{window_.name, window_.when_partitions_grow, b};
+    state_parts<Transaction> marks{window_.name, window_.when_partitions_grow, b, state_kind::batch_window};
     open(store, marks, now);
-    for (auto* p : here_) keep_in_time(*p, now);
+    for (std::size_t i = 0; i < here_.size(); ++i)
+      if (keep_in_time(*here_[i], now)) marks.changed(i);
     catch_up(marks, now, tx);
     take(b, marks, now);
     if (now % slide_ == 0 && !b.more_follows()) give(marks, now, tx);
@@ -126,7 +127,8 @@ class windowed_reducer {
       auto& p = parts_[marks.of(i)];
       here_.push_back(&p);
       auto const& mark = marks.mark(i);
-      bool const held = std::exchange(p.holds, false) && p.stamp == mark.stamp;
+      // What was never stored is not known: another process would not know it either.
+      bool const held = std::exchange(p.holds, false) && p.stamp == mark.stamp && mark.stamp != 0;
       if (held) continue;
       p = {};
       if (mark.stamp == 0) {
@@ -174,15 +176,17 @@ class windowed_reducer {
   }
 
   /// A clock that goes back by less than a window is waited for. By more: what is there moves with it, and so keeps its order.
-  void keep_in_time(part& p, std::int64_t now) const {
+  /// Answers whether it did, which is to be stored: memory must not be taken for what stands there.
+  bool keep_in_time(part& p, std::int64_t now) const {
     auto const by = now - p.newest();
-    if (by >= -size_) return;
+    if (by >= -size_) return false;
     std::map<std::int64_t, std::vector<std::string const*>> moved;
     for (auto& [time, keys] : p.at) moved.emplace(time + by, std::move(keys));
     p.at = std::move(moved);
     for (auto& [data, one] : p.keys) one.panes.shift(by);
     p.shift += by;
     p.given = floor_to(now - 1, slide_);
+    return true;
   }
 
   /// Windows whose time has passed without a batch: it was late, or nobody was there. Empty ones are passed over.

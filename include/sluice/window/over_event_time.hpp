@@ -112,7 +112,7 @@ class event_reducer {
   void operator()(batch const& b, Transaction& tx) {
     if (b.size() == 0) return;
     auto store = as_store_failure([&] { return state_store<Transaction>{tx, window_.name}; });
-    state_parts<Transaction> marks{window_.name, window_.when_partitions_grow, b};
+    state_parts<Transaction> marks{window_.name, window_.when_partitions_grow, b, state_kind::event_window};
     auto now = standings(store, marks);
     std::deque<slot> slots;
     std::deque<std::unordered_map<std::string, slot*>> known;

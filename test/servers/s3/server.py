@@ -12,6 +12,9 @@ import threading
 
 os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = "0"
 
+from urllib.parse import quote, unquote
+
+from botocore.auth import SigV4Auth
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -37,6 +40,13 @@ class InTurn:
             return list(self.application(environ, start_response))
 
 
+def encoded_query(self, parts):
+    """moto looks at a query's signature when it has decoded it; what is signed is its encoded form, as AWS does it."""
+    pairs = (pair.partition("=") for pair in parts.query.split("&") if pair)
+    return "&".join(sorted(f"{name}={quote(unquote(value), safe='-_.~')}" for name, _, value in pairs))
+
+
+SigV4Auth._canonical_query_string_url = encoded_query
 port, folder = int(sys.argv[1]), sys.argv[2]
 iam = iam_backends[DEFAULT_ACCOUNT_ID]["aws"]
 with open(os.path.join(folder, "users")) as users:

@@ -25,6 +25,7 @@ struct cluster {
   coordinator group{world, topic, witness};
   std::int64_t unreachable_until = 0;
   bool outage_unmet = false;
+  std::int64_t sends_within = 12;  ///< ms
   list<commit_in_flight> wire{};
   std::array<presence, 8> present{};
 
@@ -107,7 +108,7 @@ struct cluster {
 
   void produce_later() {
     world.later(
-        world.now + world.luck.between(0, 12) * ms,
+        world.now + world.luck.between(0, sends_within) * ms,
         [](void* self, std::int64_t) {
           auto& c = *static_cast<cluster*>(self);
           if (!c.topic.wants_more()) return;

@@ -36,14 +36,15 @@ enum class call : std::uint8_t {
   effect,
   write,
   request,
-  rest,  // the program
-  world  // no process: what happens by itself
+  rest,   // the program
+  state,  // rows of a state, in a transaction
+  world   // no process: what happens by itself
 };
 inline constexpr std::size_t calls = static_cast<std::size_t>(call::world) + 1;
 inline constexpr std::array<char const*, calls> call_names{
-    "boot",  "wait",   "poll",     "assign", "take",    "count",  "ends",    "read",    "commit",
-    "leave", "renew",  "claim",    "create", "advance", "settle", "record",  "give_up", "begin",
-    "weigh", "finish", "rollback", "handle", "effect",  "write",  "request", "rest",    "world"};
+    "boot",     "wait",   "poll",   "assign",  "take",    "count",  "ends",    "read",  "commit", "leave",
+    "renew",    "claim",  "create", "advance", "settle",  "record", "give_up", "begin", "weigh",  "finish",
+    "rollback", "handle", "effect", "write",   "request", "rest",   "state",   "world"};
 
 enum class fault : std::uint8_t {
   none,
@@ -60,7 +61,7 @@ enum class fault : std::uint8_t {
   twice,        ///< carried out, and once more later
   refused,      ///< not done, though it could have been
   partly,       ///< some partitions answered, the others' answers lost
-  busy,         ///< claims: somebody else is at it
+  busy,         ///< claims: somebody else is at it; rows of state: another transaction was quicker
   held,         ///< a commit waits in the client, and is sent later in the name of whoever it is then
   postponed,    ///< a commit comes while the group rebalances
   // of a Kafka client's call
@@ -126,6 +127,8 @@ constexpr fault_set faults_of(call c) {
       return process | only(lost) | only(unheard) | only(late) | only(held) | only(postponed) | only(partly);
     case call::claim:
       return request | only(busy);
+    case call::state:
+      return process | only(unavailable) | only(busy);
     case call::create:
     case call::record:
     case call::begin:

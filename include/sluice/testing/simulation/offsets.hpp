@@ -5,24 +5,73 @@
 
 namespace sluice { inline namespace v0 { namespace testing {
 
-/// What a transactional handler writes through in a simulation: the records whose effect is to be there.
+/// What a transactional handler writes through in a simulation: the records whose effect is to be there, texts, rows of state.
 class simulated_transaction {
   std::vector<std::uint32_t> effects_{}, aside_{};
   std::vector<std::int32_t> touched_{};
+  std::vector<basic_state_row<std::string>> written_{};
+  std::vector<basic_output<std::string>> outputs_{};
+  simulated::store* store_ = nullptr;
 
  public:
+  using row_type = basic_state_row<std::string>;
   void put(std::uint32_t record) { effects_.push_back(record); }
   void set_aside(std::uint32_t record) { aside_.push_back(record); }
   /// Something of the partition's is written, that no record brought: a window's end, a time-out.
   void touch(std::int32_t partition) { touched_.push_back(partition); }
+  /// Is there once the transaction is committed, under the partition's fence; simulation::on_commit sees it.
+  void emit(std::int32_t partition, std::string text) { outputs_.push_back({partition, std::move(text)}); }
+  void begin(simulated::store& s) {
+    clear();
+    store_ = &s;
+  }
   void clear() {
     effects_.clear();
     aside_.clear();
     touched_.clear();
+    written_.clear();
+    outputs_.clear();
   }
   std::vector<std::uint32_t> const& effects() const { return effects_; }
   std::vector<std::uint32_t> const& aside() const { return aside_; }
   std::vector<std::int32_t> const& touched() const { return touched_; }
+  std::vector<row_type> const& written() const { return written_; }
+  std::vector<basic_output<std::string>> const& outputs() const { return outputs_; }
+
+  // ---- for states: see testing/simulation/state.hpp
+
+  /// A request to the store begins and ends. Throws store_error.
+  void asks(std::int32_t partition, std::size_t rows) {
+    auto& here = store_->world();
+    auto const f = here.begins(call::state, partition, static_cast<std::int64_t>(rows));
+    bool const down = f == fault::unavailable || store_->is_down();
+    if (down) here.sleep_until(here.now + 400 * simulated::ms);
+    here.ends(f);
+    if (down) throw store_error(errc::store_unavailable, "the store is down");
+    if (f == fault::busy) throw store_conflict(errc::store_unavailable, "another transaction was quicker");
+  }
+  void write(row_type const& row) { simulated::put_in(written_, row, true); }
+  std::optional<row_type> row(std::string_view state, std::int32_t partition, std::string_view key) const {
+    if (auto const* mine = simulated::find_in(written_, state, partition, key))
+      return mine->there ? std::optional{*mine} : std::nullopt;
+    if (auto const* r = simulated::find_in(store_->state(), state, partition, key)) return copy_of(*r);
+    return std::nullopt;
+  }
+  /// Those of one partition, by key.
+  std::vector<row_type> rows(std::string_view state, std::int32_t partition) const {
+    std::vector<row_type> all;
+    for (auto const& r : store_->state())
+      if (r.state == state && r.partition == partition) all.push_back(copy_of(r));
+    for (auto const& mine : written_)
+      if (mine.state == state && mine.partition == partition) simulated::put_in(all, mine, false);
+    return all;
+  }
+  std::int32_t partitions() const { return store_->known(); }
+
+ private:
+  static row_type copy_of(simulated::state_row const& r) {
+    return {std::string{r.state}, r.partition, std::string{r.key}, std::string{r.value}, r.due, true};
+  }
 };
 
 namespace simulated {
@@ -210,7 +259,7 @@ class simulated_store_runtime {
     auto const f = here().begins(call::begin, first_of(moves));
     if (is_down(f) || f == fault::lost || f == fault::unheard) down(f, by);
     if (is_open_) here().violated("contract", "a transaction is begun while another one is open");
-    open_.clear();
+    open_.begin(store_);
     is_open_ = true;
     moves_.assign(moves.begin(), moves.end());
     weighed_.clear();
@@ -249,6 +298,7 @@ class simulated_store_runtime {
     store_.at(request).effects.assign(tx.effects().begin(), tx.effects().end());
     store_.at(request).aside.assign(tx.aside().begin(), tx.aside().end());
     store_.at(request).touched.assign(tx.touched().begin(), tx.touched().end());
+    store_.keep(request, tx.written(), tx.outputs());
     if (f == fault::late) {
       store_.arrives_later(request, here().now + here().amount());
       return answer(outcome::unknown);

@@ -100,7 +100,7 @@ class process {
   /// For each record, between these two the effect is made. May throw handler_failure.
   fault begin_effect(sluice::record r, call how = call::effect) {
     auto& it = number_of(r);
-    around_.cluster.witness.started(number_, it);
+    around_.cluster.witness.started(number_, it, r.incarnation());
     auto const f = world().begins(how, r.partition(), r.offset().value(), it.id);
     if (f == fault::throws) fail();
     return f;

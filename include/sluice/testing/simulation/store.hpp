@@ -2,8 +2,25 @@
 #pragma once
 #include <sluice/offset_store/concept.hpp>
 #include <sluice/testing/simulation/cluster.hpp>
+#include <sluice/testing/simulation/rows.hpp>
 
-namespace sluice { inline namespace v0 { namespace testing { namespace simulated {
+#include <functional>
+
+namespace sluice { inline namespace v0 { namespace testing {
+
+/// A transaction that was committed to simulated_offsets, as a check sees it then: all of it is borrowed.
+struct simulated_commit {
+  struct part {
+    std::int32_t partition = 0;
+    std::int64_t from = 0, until = 0;
+  };
+  std::vector<part> parts{};
+  std::span<std::uint32_t const> records{};      ///< whose effect it holds, by their numbers
+  std::span<simulated::output const> outputs{};  ///< in the order in which they were written
+  std::span<simulated::state_row const> rows{};  ///< of all states and partitions, as they are now
+};
+
+namespace simulated {
 
 /// One partition of an advance, without a name.
 struct numbered_move {
@@ -27,6 +44,8 @@ class store {
     list<numbered_move> moves{};
     list<std::uint32_t> effects{}, aside{};
     list<std::int32_t> touched{};
+    list<state_row> written{};
+    list<output> outputs{};
     bool in_transaction = false;
     bool over = false;
   };
@@ -40,6 +59,8 @@ class store {
   list<row> rows_{};
   list<request> requests_{};
   list<last_claim> claims_{};
+  list<state_row> state_{};
+  std::string wrong_{};
   list<numbered_move> never_{};  // settle has said that they are not carried out any more
   int known_ = 0;
   std::int64_t down_until_ = 0;
@@ -57,12 +78,18 @@ class store {
     return true;
   }
 
+  /// Asked after each commit of a transaction, outside of processes: what is wrong with what is there now, or nothing.
+  std::function<std::string(simulated_commit const&)> const* on_commit = nullptr;
+
   explicit store(cluster& c) : cluster_(c) {}
+  simulated::world& world() { return cluster_.world; }
+  list<state_row> const& state() const { return state_; }
   void reset() {
     rows_.clear();
     requests_.clear();
     claims_.clear();
     never_.clear();
+    state_.clear();
     claims_.resize(8 * witness::most_partitions);
     known_ = 0;
     down_until_ = 0;
@@ -126,6 +153,15 @@ class store {
         cluster_.world.violated("effects", "results were committed without the offset of their partition");
     for (auto const p : tx.touched)
       if (!fenced(p)) cluster_.world.violated("effects", "what belongs to a partition was committed without its fence");
+    for (auto const& one : tx.outputs)
+      if (!fenced(one.partition))
+        cluster_.world.violated("effects", "a partition's output was committed without its fence");
+    for (auto const& one : tx.written) {
+      if (one.partition >= 0 && !fenced(one.partition))
+        cluster_.world.violated("effects", "a partition's state was committed without its fence");
+      put_in(state_, one, false);
+    }
+    if (on_commit && *on_commit) check(tx);
     return outcome::applied;
   }
 
@@ -137,6 +173,12 @@ class store {
     return requests_.size() - 1;
   }
   request& at(std::size_t number) { return requests_[number]; }
+  template <class Rows, class Outputs>
+  void keep(std::size_t number, Rows const& written, Outputs const& outputs) {
+    auto& r = requests_[number];
+    for (auto const& one : written) put_in(r.written, one, true);
+    for (auto const& one : outputs) r.outputs.push_back({one.partition, text{one.text.data(), one.text.size()}});
+  }
   void arrives_later(std::size_t number, std::int64_t when) {
     cluster_.world.later(
         when,
@@ -153,6 +195,18 @@ class store {
   }
 
  private:
+  void check(request const& tx) {
+    {
+      struct back {
+        arena* mine = std::exchange(arena_in_use, nullptr);
+        ~back() { arena_in_use = mine; }
+      } const restore{};
+      simulated_commit seen{.records = tx.effects, .outputs = tx.outputs, .rows = state_};
+      for (auto const& m : tx.moves) seen.parts.push_back({m.partition, m.from, m.until});
+      wrong_ = (*on_commit)(seen);
+    }
+    if (!wrong_.empty()) cluster_.world.violated("state", wrong_);
+  }
   static std::size_t place(int process, int p) {
     return static_cast<std::size_t>(process) * witness::most_partitions + static_cast<std::size_t>(p);
   }
@@ -176,4 +230,5 @@ class store {
   }
 };
 
-}}}}  // namespace sluice::v0::testing::simulated
+}  // namespace simulated
+}}}  // namespace sluice::v0::testing

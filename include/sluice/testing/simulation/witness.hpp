@@ -32,7 +32,8 @@ class witness {
   struct view {
     std::int32_t life = -1;
     std::int64_t from = -1, until = -1;
-    bool fresh = true;
+    bool fresh = true;          ///< no batch came since the claim
+    bool unread = true;         ///< no record came since the claim
     std::uint32_t changes = 0;  ///< of the log, at the claim
     std::int64_t owed_from = 0, owed_until = 0;
     std::uint32_t excuses = 0;        ///< when it was stored
@@ -125,7 +126,7 @@ class witness {
     one.consumed_until = -1;
     one.rewound = true;
     excuse(p);
-    for (int i = 0; i < world_.plan.processes; ++i) at(i, p).fresh = true;
+    for (int i = 0; i < world_.plan.processes; ++i) begins_anew(at(i, p));
     auto const& l = topic_.log(p);
     for (auto i = topic_.entry_at(p, to); i < l.entries.size(); ++i) topic_.record(l.entries[i]).started = 0;
   }
@@ -152,7 +153,7 @@ class witness {
   /// A claim was answered; what comes next begins at the stored position.
   void claimed(int process, int p) {
     auto& v = at(process, p);
-    v.fresh = true;
+    begins_anew(v);
     v.changes = topic_.log(p).changes;
     excuse(p);
   }
@@ -165,7 +166,7 @@ class witness {
     if (!ours) return broken("ownership", p, "a handler is called with records of a partition that was given up");
     if (!one.there) return broken("start", p, "records are handled before it is stored where the group starts");
     bool const log_as_it_was = topic_.log(p).changes == v.changes;
-    if (v.fresh && log_as_it_was && one.consumed_until == from) {
+    if (v.unread && records > 0 && log_as_it_was && one.consumed_until == from) {
       auto const& before = topic_.record(one.consumed);
       auto const i = topic_.entry_at(p, before.at);
       auto const& l = topic_.log(p);
@@ -194,14 +195,17 @@ class witness {
                     "the owner is handed records from " + std::to_string(from) + ", and " + std::to_string(one.next) +
                         " is stored");
     v.fresh = false;
+    if (records > 0) v.unread = false;
     v.batch_excuses = current ? one.excuses : 0;
     if (current && records > 0) one.consumed_until = until, one.consumed = last;
     v.from = from;
     v.until = until;
   }
-  void started(int process, produced_record& r) {
+  /// `incarnation`: of the batch. What was stored before a rewind may be handled late, beside what was rewound.
+  void started(int process, produced_record& r, std::int64_t incarnation) {
     if (!r.visible) return broken("isolation", r.partition, which(r) + " was aborted, and is handed over");
     auto& one = of(r.partition);
+    if (kept == promise::at_most_once && incarnation < one.incarnation) return;
     auto const batch = at(process, r.partition).batch_excuses;
     if (++r.started > 1) {
       if (kept == promise::at_most_once)
@@ -279,6 +283,7 @@ class witness {
     if (v.life != world_.life_of(process)) v = {.life = world_.life_of(process)};
     return v;
   }
+  static void begins_anew(view& v) { v.fresh = v.unread = true; }
   static std::string which(produced_record const& r) {
     return "record " + std::to_string(r.id) + " at " + std::to_string(r.at);
   }

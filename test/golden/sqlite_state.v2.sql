@@ -1,0 +1,15 @@
+insert into sluice_offsets_state values ('billing', 'by_time', 'orders', -1, X'70', X'02000000', NULL);
+insert into sluice_offsets_state values ('billing', 'by_time', 'orders', 0, X'6B10270000000000000100000062', X'010100000000000000', 25000);
+insert into sluice_offsets_state values ('billing', 'by_time', 'orders', 0, X'6B204E0000000000000100000061', X'000100000000000000', 30000);
+insert into sluice_offsets_state values ('billing', 'by_time', 'orders', 0, X'6D', X'0202D967B77B9B8855E8204E0000000000000000000000000000', NULL);
+insert into sluice_offsets_state values ('billing', 'last_three', 'orders', -1, X'70', X'02000000', NULL);
+insert into sluice_offsets_state values ('billing', 'last_three', 'orders', 0, X'6BA0860100000000000100000061', X'0100000000000000', NULL);
+insert into sluice_offsets_state values ('billing', 'last_three', 'orders', 0, X'6BB8820100000000000100000061', X'0100000000000000', NULL);
+insert into sluice_offsets_state values ('billing', 'last_three', 'orders', 0, X'6BB8820100000000000100000062', X'0100000000000000', NULL);
+insert into sluice_offsets_state values ('billing', 'last_three', 'orders', 0, X'6BD07E0100000000000100000061', X'0200000000000000', NULL);
+insert into sluice_offsets_state values ('billing', 'last_three', 'orders', 0, X'6BD07E0100000000000100000062', X'0100000000000000', NULL);
+insert into sluice_offsets_state values ('billing', 'last_three', 'orders', 0, X'6D', X'02012F84D0A1576A6B70A0860100000000000000000000000000', NULL);
+insert into sluice_offsets_state values ('billing', 'visits', 'orders', -1, X'70', X'02000000', NULL);
+insert into sluice_offsets_state values ('billing', 'visits', 'orders', 0, X'6B0100000061', X'010000000400000000000000050000003230303030', 160000);
+insert into sluice_offsets_state values ('billing', 'visits', 'orders', 0, X'6B0100000062', X'010000000200000000000000050000003132303030', 159000);
+insert into sluice_offsets_state values ('billing', 'visits', 'orders', 0, X'6D', X'02006D1ED1094F9D4CB0', NULL);
