@@ -69,7 +69,7 @@ class LineServer:
 
     def __init__(self):
         self.listening, self.client = socket.create_server(("127.0.0.1", 0)), None
-        self.listening.settimeout(60)
+        self.listening.settimeout(120)
         self.port = self.listening.getsockname()[1]
 
     def accept(self):
@@ -87,7 +87,7 @@ class Running:
         self.process = subprocess.Popen([program, *map(str, arguments)], stdout=self.out, stderr=self.err,
                                         env={**os.environ, **(env or {})})
 
-    def wait(self, done, seconds=60, pause=0.1):
+    def wait(self, done, seconds=120, pause=0.1):
         give_up = time.monotonic() + seconds
         while not done():
             if self.process.poll() is not None or time.monotonic() > give_up:
