@@ -22,6 +22,8 @@ TEST_CASE("one value for each key, in the order of keys, combined from the left"
   CHECK(sl::reduce_by_key(
             sl::batch{}, [](sl::record r) { return r.partition(); }, [](sl::record) { return 1; }, std::plus{})
             .empty());
+  CHECK(sl::count_by_key(h.batch(), [](sl::record r) { return r.key_text(); }) ==
+        std::vector<std::pair<std::string_view, std::int64_t>>{{"b", 2}, {"a", 2}, {"", 1}});
 }
 
 TEST_CASE("as a map would, on random records") {

@@ -289,6 +289,7 @@ class client {
       q.next = (*at)->at + 1;
       out[result.count++] = hand_out(**at);
     }
+    if (at == l.entries.end()) result.end = l.high;
     return result;
   }
   void release(std::span<sl::detail::message const> back) {

@@ -3,6 +3,7 @@
 #include <sluice/many.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <iterator>
 #include <type_traits>
@@ -37,6 +38,12 @@ auto reduce_by_key(Records const& records, KeyOf key_of, ValueOf value_of, Combi
     });
   }
   return all;
+}
+
+/// How often each key is there.
+template <class Records, class KeyOf>
+auto count_by_key(Records const& records, KeyOf key_of) {
+  return reduce_by_key(records, std::move(key_of), [](auto const&) { return std::int64_t{1}; }, std::plus<>{});
 }
 
 }}  // namespace sluice::v0

@@ -1,6 +1,7 @@
 """What the scripts have in common: topics, the program that is tried, and its end."""
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,10 @@ class Topic:
         self.records += records
         self.ask("produce", self.name, stdin="".join(f"{p}\t{k}\t{v}\n" for p, k, v in records))
 
+    def abort(self, records):
+        """Written in a transaction that is aborted."""
+        self.ask("abort", self.name, stdin="".join(f"{p}\t{k}\t{v}\n" for p, k, v in records))
+
     def produce_log(self, n):
         """Lines of the access log, keyed by the client's address, each address in one partition."""
         self.produce([(zlib.crc32(address(l).encode()) % self.partitions, address(l), l) for l in access_log(n)])
@@ -50,8 +55,28 @@ class Topic:
     def committed(self, group):
         return int(self.ask("committed", group, self.name, str(self.partitions)))
 
+    def read(self):
+        """(partition, key, value) of all that a reader of committed records sees."""
+        return [(int(p), k, v) for p, k, v in
+                (line.split("\t") for line in self.ask("read", self.name, str(self.partitions)).splitlines())]
+
     def delete_below(self, partition, offset):
         self.ask("delete_below", self.name, str(partition), str(offset))
+
+
+class LineServer:
+    """Says lines to one client after another."""
+
+    def __init__(self):
+        self.listening, self.client = socket.create_server(("127.0.0.1", 0)), None
+        self.listening.settimeout(120)
+        self.port = self.listening.getsockname()[1]
+
+    def accept(self):
+        self.client, _ = self.listening.accept()
+
+    def say(self, lines):
+        self.client.sendall("".join(line + "\n" for line in lines).encode())
 
 
 class Running:
@@ -62,12 +87,28 @@ class Running:
         self.process = subprocess.Popen([program, *map(str, arguments)], stdout=self.out, stderr=self.err,
                                         env={**os.environ, **(env or {})})
 
-    def wait(self, done, seconds=60):
+    def wait(self, done, seconds=120, pause=0.1):
         give_up = time.monotonic() + seconds
         while not done():
             if self.process.poll() is not None or time.monotonic() > give_up:
                 self.fail("ended by itself" if self.process.poll() is not None else f"not done after {seconds} s")
-            time.sleep(0.1)
+            time.sleep(pause)
+
+    def so_far(self):
+        """The lines of standard output, each split at its tabs."""
+        out = os.pread(self.out.fileno(), 1 << 26, 0).decode()
+        return [line.split("\t") for line in out[:out.rfind("\n") + 1].splitlines()]
+
+    def printed(self):
+        """Of sl::print's results: (time, key, number)."""
+        time, all_of_them = None, []
+        for line, *_ in self.so_far():
+            if line.startswith("Time: "):
+                time = int(line.split(" ")[1])
+            elif line.startswith("("):
+                key, n = line[1:-1].rsplit(",", 1)
+                all_of_them.append((time, key, int(n)))
+        return all_of_them
 
     def fail(self, why):
         self.process.kill()

@@ -24,11 +24,19 @@ struct with_transaction {
   void operator()(sl::batch const&, std::string& tx) { into->append(tx).append(";"); }
 };
 
+/// As operators that keep state are.
+struct windowed {
+  using keeps_state = void;
+  bool wants_empty_batches = true;
+  template <class Transaction>
+  void operator()(sl::batch const&, Transaction&) const {}
+};
+
 template <class Delivery, class Transaction, class H>
 constexpr auto fault = sl::detail::fault_of<H&, Delivery, Transaction>();
 using sl::detail::handler_fault;
 
-auto const plain = [](sl::batch const&) {};
+[[maybe_unused]] auto const plain = [](sl::batch const&) {};
 using two_idempotent = decltype(sl::all_of(counting{}, counting{}));
 using one_plain = decltype(sl::all_of(counting{}, plain));
 using in_transaction = decltype(sl::all_of(with_transaction{}, sl::print{}));
@@ -41,6 +49,10 @@ static_assert(fault<sl::at_least_once, int, one_plain> == handler_fault::none);
 static_assert(fault<sl::transactional, std::string, in_transaction> == handler_fault::none);
 static_assert(fault<sl::transactional, std::string, one_plain> != handler_fault::none);
 static_assert(fault<sl::at_least_once, int, decltype(sl::all_of(with_transaction{}))> != handler_fault::none);
+static_assert(fault<sl::at_least_once, int, decltype(sl::all_of(sl::print{}, windowed{}))> ==
+              handler_fault::state_alone);
+static_assert(fault<sl::transactional, int, decltype(sl::all_of(sl::print{}, windowed{}))> ==
+              handler_fault::state_elsewhere);
 
 }  // namespace
 
@@ -67,6 +79,15 @@ TEST_CASE("in a transaction each gets it") {
   both(r.batch(), tx);
   CHECK(said == "tx;");
   CHECK_THAT(printed.str(), ContainsSubstring("\na\n"));
+}
+
+TEST_CASE("where one wants empty batches all get them") {
+  windowed window;
+  CHECK(sl::all_of(sl::print{}, window).wants_empty_batches);
+  window.wants_empty_batches = false;
+  CHECK(!sl::all_of(sl::print{}, window, counting{}).wants_empty_batches);
+  CHECK(sl::detail::refer_to<true, int>(*std::make_unique<decltype(sl::all_of(windowed{}))>(windowed{}))
+            .wants_empty_batches);
 }
 
 TEST_CASE("where one throws nothing is advanced, and the batch comes to all of them again") {

@@ -1,9 +1,15 @@
 #include <sluice/output/print.hpp>
 
+#include <sluice/window/over_batches.hpp>
+
+#include <map>
+#include <optional>
 #include <sstream>
 
 #include "catch.hpp"
 #include "some_records.hpp"
+
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -54,4 +60,40 @@ TEST_CASE("it goes beside a transaction, which it leaves alone") {
   int tx = 0;
   sl::print{.out = &out}(at(r, 0), tx);
   CHECK_THAT(out.str(), ContainsSubstring("\nv\n"));
+}
+
+TEST_CASE("results are printed likewise: pairs, single ones, and none") {
+  std::ostringstream out;
+  sl::print const how{.most = 2, .out = &out, .longest = 12};
+  auto const head = [](std::string const& time) {
+    std::string const line(43, '-');
+    return line + "\nTime: " + time + " ms\n" + line + "\n";
+  };
+  auto const printed = [&](auto const& of, auto const& results) {
+    out.str("");
+    how(of, results);
+    return out.str();
+  };
+  sl::wall_time const at{2000ms};
+  using pairs = std::vector<std::pair<std::string, int>>;
+  CHECK(printed(at, pairs{{"a", 1}, {"b\x1b", 2}, {"c", 3}}) == head("2000") + "(a,1)\n(b\\x1b,2)\n...\n\n");
+  CHECK(printed(at, pairs{{"abcdefghijk", 1}}) == head("2000") + "(abcdefghijk…\n\n");
+  CHECK(printed(at, pairs{}) == head("2000") + "\n");
+  CHECK(printed(at, std::map<int, int>{{1, 2}}) == head("2000") + "(1,2)\n\n");
+  CHECK(printed(at, std::vector<int>{7}) == head("2000") + "7\n\n");
+  CHECK(printed(at, std::int64_t{7}) == head("2000") + "7\n\n");
+  CHECK(printed(at, std::string{"text"}) == head("2000") + "text\n\n");
+  CHECK(printed(at, std::optional{7}) == head("2000") + "7\n\n");
+  CHECK(printed(at, std::optional<int>{}) == head("2000") + "\n");
+  CHECK(printed(sl::window_span{at, sl::wall_time{7000ms}}, 7) == head("7000") + "7\n\n");
+}
+
+TEST_CASE("it stands where results are emitted") {
+  auto const key = [](sl::record r) { return r.key_text(); };
+  sl::batch_window const shape{.name = "w", .size = 1s};
+  static_assert(
+      std::is_invocable_v<sl::print&, sl::window_span const&, std::vector<std::pair<std::string, int>> const&>);
+  static_assert(!std::is_invocable_v<sl::print&, sl::window_span const&, int const&, std::string&>);
+  (void)sl::reduce_by_key_and_window(shape, key, [](auto) { return 1; }, std::plus{}, sl::print{});
+  (void)sl::count_by_window(shape, sl::print{});
 }

@@ -529,3 +529,73 @@ TEST_CASE("lag: how far the end is ahead") {
   r.read(2);
   CHECK(r.source.lag_of(0) == 3);
 }
+
+TEST_CASE("a bounded read ends at an offset, and hands over nothing behind it") {
+  rig r{{.topics = {"t"}, .until = sl::read_until::offset(sl::offset{3})}};
+  r.world.produce(a, 5);
+  r.world.assign({a});
+  r.read();
+  CHECK(r.seen == numbers{0, 1, 2});
+  CHECK(r.source.finished());
+  CHECK(r.source.lanes()[0].next == sl::offset{3});
+  r.read();
+  CHECK(r.seen.size() == 3);
+}
+
+TEST_CASE("a bounded read of what is there ends where no record stands before its end") {
+  rig r{{.topics = {"t"}, .until = sl::read_until::end()}};
+  r.world.produce(a, 5);
+  r.world.gap(a, 2);  // commit markers
+  r.world.assign({a});
+  r.serve();
+  CHECK_FALSE(r.source.finished());
+  r.world.produce(a, 3);
+  r.read();
+  CHECK(r.seen == numbers{0, 1, 2, 3, 4});
+  CHECK(r.source.finished());
+}
+
+TEST_CASE("markers alone before the end, and nothing behind it") {
+  rig r{{.topics = {"t"}, .until = sl::read_until::end()}};
+  r.world.produce(a, 2);
+  r.world.gap(a, 2);
+  r.world.assign({a});
+  r.read(2);
+  r.read();
+  CHECK(r.seen == numbers{0, 1});
+  CHECK(r.source.finished());
+}
+
+TEST_CASE("a bounded read goes on when its end has not come yet; no lanes are no end") {
+  rig r{{.topics = {"t"}, .until = sl::read_until::offset(sl::offset{4})}};
+  CHECK_FALSE(r.source.finished());
+  r.world.produce(a, 2);
+  r.world.assign({a});
+  r.read();
+  CHECK_FALSE(r.source.finished());
+  r.world.produce(a, 2);
+  r.read();
+  CHECK(r.source.finished());
+}
+
+TEST_CASE("where all that comes lies behind the bound the position stays where it is stored") {
+  rig r{{.topics = {"t"}, .until = sl::read_until::offset(sl::offset{3})}};
+  r.world.gap(a, 10);
+  r.world.produce(a, 5);
+  r.world.assign({a});
+  r.read();
+  CHECK(r.seen.empty());
+  CHECK(r.source.lanes()[0].next == sl::offset{0});
+  CHECK(r.source.finished());
+}
+
+TEST_CASE("a bounded read of a time ends before the first record of that time or a later one, in each partition") {
+  rig r{{.topics = {"t"}, .until = sl::read_until::time(sl::wall_time{std::chrono::milliseconds{2000}})}};
+  for (int i = 0; i < 4; ++i) r.world.produce(a, std::to_string(i)).stamp = 1000 * i;
+  r.world.produce(b, "early").stamp = 500;
+  r.world.assign({a, b});
+  r.read();
+  CHECK(r.seen == numbers{0, 1});
+  CHECK(r.source.finished());
+  CHECK(r.source.lanes()[1].next == sl::offset{1});
+}

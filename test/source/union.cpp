@@ -95,6 +95,29 @@ TEST_CASE("Kafka and a queue: either wakes the consumer") {
   CHECK(seen == by_topic{{"queue", {"0", "1", "2"}}, {"t", {"0", "1", "2"}}});
 }
 
+TEST_CASE("a bounded read of Kafka: what is there, then the consumer is closed; a restart goes on behind it") {
+  sl::testing::embedded_broker broker;
+  broker.create_topic("t", 2);
+  temporary_folder const f;
+  noted seen;
+  for (int life = 0; life < 2; ++life) {
+    for (int i = 0; i < 10; ++i) broker.produce("t", i % 2, "key", std::to_string(i));
+    sl::stream_consumer<sl::at_least_once, sl::file_offsets, sl::kafka_partitions> c{
+        sl::kafka_partitions{.brokers = broker.bootstrap(),
+                             .group = "g",
+                             .partitions = {{"t", 0}, {"t", 1}},
+                             .until = sl::read_until::end()},
+        sl::file_offsets{.directory = f.name()}};
+    REQUIRE(to_the_end(c, seen.handler()));
+    CHECK(seen.lines.size() == 10u * (static_cast<unsigned>(life) + 1));
+  }
+  sl::stream_consumer<sl::at_least_once, sl::no_offsets<sl::from::earliest>, sl::kafka> c{sl::kafka{
+      .brokers = broker.bootstrap(), .group = "other", .topics = {"t"}, .until = sl::read_until::offset(offset{3})}};
+  seen = {};
+  REQUIRE(to_the_end(c, seen.handler()));
+  CHECK(seen.lines.size() == 6);
+}
+
 TEST_CASE("what does not go together") {
   temporary_folder const f;
   using both = sl::union_of<constant_source, constant_source>;

@@ -283,7 +283,7 @@ TEST_CASE("a slide above the size samples") {
   CHECK(out == std::vector<given>{{303, {{"3", 1}}}, {306, {{"6", 1}}}});
 }
 
-TEST_CASE("whole streams: count_by_window says 0 too, reduce_by_window nothing") {
+TEST_CASE("whole streams: count_by_window says 0 too, reduce_by_window nothing; count_by_key_and_window") {
   by_hand b;
   std::vector<std::int64_t> counts;
   std::vector<std::string> joined;
@@ -295,13 +295,19 @@ TEST_CASE("whole streams: count_by_window says 0 too, reduce_by_window nothing")
   auto join = sl::reduce_by_window(
       {.name = "j", .size = 2s, .slide = 1s}, key_of, [](std::string a, std::string const& c) { return a + c; },
       [&](auto const&, std::optional<std::string> const& all) { joined.push_back(all.value_or("-")); });
-  std::vector<std::vector<std::string>> const batches{{"a"}, {"b", "c"}, {}, {}, {"d"}};
+  std::vector<std::vector<std::pair<std::string, std::int64_t>>> each;
+  auto of_each = sl::count_by_key_and_window({.name = "e", .size = 2s, .slide = 1s}, key_of,
+                                             [&](auto const&, auto const& all) { each.push_back(all); });
+  std::vector<std::vector<std::string>> const batches{{"a"}, {"b", "b"}, {}, {}, {"d"}};
   for (std::size_t i = 0; i < batches.size(); ++i) {
     b.turn(count, 100 + static_cast<int>(i), batches[i]);
     b.turn(join, 100 + static_cast<int>(i), batches[i]);
+    b.turn(of_each, 100 + static_cast<int>(i), batches[i]);
+    std::sort(each.back().begin(), each.back().end());
   }
   CHECK(counts == std::vector<std::int64_t>{1, 3, 2, 0, 1});
-  CHECK(joined == std::vector<std::string>{"a", "abc", "bc", "-", "d"});
+  CHECK(joined == std::vector<std::string>{"a", "abb", "bb", "-", "d"});
+  CHECK(each == decltype(each){{{"a", 1}}, {{"a", 1}, {"b", 2}}, {{"b", 2}}, {}, {{"d", 1}}});
   CHECK(b.f.look("select n from counts") == std::vector<std::string>{"1", "3", "2", "0", "1"});
 }
 

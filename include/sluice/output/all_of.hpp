@@ -17,6 +17,20 @@ template <>
 struct idempotent_if<true> {
   using idempotent_output = void;
 };
+template <bool Any>
+struct keeps_state_if {};
+template <>
+struct keeps_state_if<true> {
+  using keeps_state = void;
+};
+
+template <class Output>
+constexpr bool wants_empty(Output const& output) {
+  if constexpr (requires { static_cast<bool>(output.wants_empty_batches); })
+    return static_cast<bool>(output.wants_empty_batches);
+  else
+    return false;
+}
 
 }  // namespace detail
 
@@ -28,10 +42,12 @@ struct idempotent_if<true> {
 /// What is given as a variable is borrowed, and outlives it; what is given as a value is kept. For at_most_once and
 /// at_least_once; for `idempotent` where all of them are; for `transactional` where all of them take the transaction. What one
 /// throws ends the batch for those behind it; where the batch is handled again, it comes to the first ones again, too. One
-/// advance follows the last of them. A handler of records (`each`) is one among them as for any batch, so a record that fails
+/// advance follows the last of them. Where one wants empty batches (a window does) they come to all. A handler of records (`each`) is one among them as for any batch, so a record that fails
 /// is not known by itself.
 template <class... Outputs>
-class all_of : public detail::idempotent_if<(idempotent_output<Outputs> && ...)> {
+class all_of : public detail::idempotent_if<(idempotent_output<Outputs> && ...)>,
+               public detail::keeps_state_if<(requires {
+  typename std::remove_cvref_t<Outputs>::keeps_state; } || ...)> {
   static_assert(sizeof...(Outputs) > 0, "sluice: all_of needs an output");
   std::tuple<Outputs...> outputs_;
 
@@ -39,9 +55,14 @@ class all_of : public detail::idempotent_if<(idempotent_output<Outputs> && ...)>
   static constexpr bool takes = (std::is_void_v<std::invoke_result_t<Outputs&, batch const&, With...>> && ...);
 
  public:
+  bool wants_empty_batches;
+
   template <class... Given>
     requires(sizeof...(Given) == sizeof...(Outputs)) && (std::is_constructible_v<Outputs, Given> && ...)
-  explicit all_of(Given&&... outputs) : outputs_(std::forward<Given>(outputs)...) {}
+  explicit all_of(Given && ... outputs)
+      : outputs_(std::forward<Given>(outputs)...),
+        wants_empty_batches(
+            std::apply([](auto const&... output) { return (detail::wants_empty(output) || ...); }, outputs_)) {}
 
   template <class Batch>
     requires std::is_same_v<Batch, batch> && (std::is_invocable_v<Outputs&, Batch const&> && ...)

@@ -46,6 +46,7 @@ struct taken {
   bool out_of_range = false;        ///< the partition's queue said so, behind the messages
   std::string trouble{};            ///< another error of this partition, reported
   errc code = errc::client_failed;  ///< of that
+  std::int64_t end = -1;  ///< all before it has been given, and the log ended there; only told for bounded reads
 };
 
 /// `poll`: the next event, if one is there; never waits.

@@ -19,7 +19,8 @@ rdkafka_settings settings_of(Config const& c, context const& around, bool subscr
           .max_buffered = c.max_buffered,
           .expected_partitions = c.expected_partitions,
           .log = around.log,
-          .token = c.token};
+          .token = c.token,
+          .tells_ends = c.until.what() != read_until::never};
 }
 
 }  // namespace detail

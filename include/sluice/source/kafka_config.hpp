@@ -5,6 +5,7 @@
 #include <sluice/error.hpp>
 #include <sluice/offset.hpp>
 #include <sluice/policy.hpp>
+#include <sluice/source/read_until.hpp>
 
 #include <map>
 #include <optional>
@@ -82,6 +83,8 @@ struct kafka {
   std::map<std::string, std::string> properties{};  ///< librdkafka's own; those that the library owns are refused
   std::chrono::milliseconds timeout{10'000};        ///< for what brokers are asked: at construction, and in a claim
   token_source token{};                             ///< for sasl.mechanism=OAUTHBEARER
+  /// A bounded read: step() answers `closed` behind it. A partition that comes from another member has its end found anew.
+  read_until until{};
 
   template <class Context>
   static detail::late<runtime, Context> open(kafka const& self, Context const& c);
@@ -108,6 +111,7 @@ struct kafka_partitions {
   std::map<std::string, std::string> properties{};
   std::chrono::milliseconds timeout{10'000};
   token_source token{};
+  read_until until{};
 
   template <class Context>
   static detail::late<runtime, Context> open(kafka_partitions const& self, Context const& c);

@@ -3,13 +3,21 @@
 #include <sluice/detail/fingerprint.hpp>
 #include <sluice/detail/late.hpp>
 #include <sluice/source/client.hpp>
+#include <sluice/source/read_until.hpp>
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <random>
 #include <utility>
 
 namespace sluice { inline namespace v0 { namespace detail {
+
+/// Where reading a partition ends, once that is known.
+struct kafka_bound {
+  std::optional<offset> until{};
+  bool reached = false;  ///< all before it has been given, however far the last record stands before it
+};
 
 struct kafka_lane_state {
   static constexpr std::size_t no_queue = std::numeric_limits<std::size_t>::max();
@@ -25,6 +33,7 @@ struct kafka_lane_state {
   bool gone = false;       ///< the fingerprint's record was not there to be compared: to be reported
   std::string trouble{};   ///< what else its queue said: to be reported
   errc trouble_code = errc::client_failed;
+  kafka_bound bound{};
 };
 
 /// The lanes that are ours, each beside its state: two arrays, since the consumer sees the first.
@@ -82,6 +91,34 @@ class kafka_lanes {
     ++s.attempts;
   }
 
+  /// Finds each partition's end, once.
+  template <class Client>
+  void bound(read_until const& until, std::vector<topic_partition> const& set,
+             std::vector<client::watermarks> const& logs, Client& client, time_point by) {
+    if (until.what() == read_until::never) return;
+    late<std::vector<topic_partition>, State> timed;
+    for (std::size_t k = 0; k < set.size(); ++k) {
+      auto& b = states_[find(set[k])].bound;
+      if (b.until || !logs[k].known) continue;
+      if (until.what() == read_until::at_time)
+        timed.push_back(set[k]);
+      else
+        b.until = until.in(set[k], logs[k].high);
+    }
+    if (timed.empty()) return;
+    auto const found = client.offsets_at(timed, until.time(), by);
+    for (std::size_t k = 0; k < timed.size(); ++k) states_[find(timed[k])].bound.until = found[k];
+  }
+
+  /// Every lane has come to the end that it was given.
+  bool all_ended() const {
+    for (std::size_t i = 0; i < lanes_.size(); ++i) {
+      auto const& b = states_[i].bound;
+      if (!lanes_[i].reading || !b.until || !(b.reached || lanes_[i].next >= *b.until)) return false;
+    }
+    return !lanes_.empty();
+  }
+
   template <class Which>
   std::vector<topic_partition> due(Which which, time_point now) const {
     std::vector<topic_partition> set;
@@ -90,6 +127,11 @@ class kafka_lanes {
     return set;
   }
 };
+
+inline std::string more_than_expected(std::size_t partitions, int expected) {
+  return std::to_string(partitions) + " partitions are assigned, more than .expected_partitions (" +
+         std::to_string(expected) + "): fetched records may take more memory than .max_buffered";
+}
 
 /// One record at or before the expected offset, or the first behind it. True: it is to be dropped.
 inline bool compare(lane& l, kafka_lane_state& s, message const& m, message_access const& access) {
@@ -134,6 +176,23 @@ std::size_t keep_expected(lane& l, kafka_lane_state& s, std::span<message> fresh
   client.release(fresh.first(stale));
   std::copy(fresh.begin() + static_cast<std::ptrdiff_t>(stale), fresh.end(), fresh.begin());
   return fresh.size() - stale;
+}
+
+/// Of records that are expected those before the bound; the others are released, and `l.next`, which was `before`, does not
+/// pass it. `end` is what taken::end was.
+template <class Client>
+std::size_t keep_bounded(lane& l, kafka_bound& b, offset before, std::span<message> fresh, std::int64_t end,
+                         Client& client, std::size_t& bytes) {
+  if (!b.until) return fresh.size();
+  std::size_t keep = 0;
+  while (keep < fresh.size() && fresh[keep].at < b.until->value()) ++keep;
+  if (end >= b.until->value()) b.reached = true;
+  if (keep == fresh.size()) return keep;
+  for (auto const& m : fresh.subspan(keep)) bytes -= m.key_size + m.value_size;
+  client.release(fresh.subspan(keep));
+  l.next = keep == 0 ? before : *b.until;
+  b.reached = true;
+  return keep;
 }
 
 }}}  // namespace sluice::v0::detail

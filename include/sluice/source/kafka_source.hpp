@@ -17,7 +17,7 @@ template <class Client>
 class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_state, Client>> {
   using base = detail::kafka_lanes<detail::late<detail::kafka_lane_state, Client>>;
   using lane_state = typename base::lane_state;
-  using base::add, base::adopt, base::due, base::erase, base::find, base::forget, base::later;
+  using base::add, base::adopt, base::all_ended, base::due, base::erase, base::find, base::forget, base::later;
   using base::lanes_, base::states_;
   static constexpr std::size_t no_queue = lane_state::no_queue;
 
@@ -78,7 +78,7 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
     auto const n = lanes_.size();
     for (std::size_t k = 0; k < n && max_records > in.messages.size() && in.bytes < max_bytes; ++k) {
       auto const i = (first_ + k) % n;
-      if (!lanes_[i].reading || quota[i] == 0) continue;
+      if (!lanes_[i].reading || quota[i] == 0 || states_[i].bound.reached) continue;
       take_lane(i, std::min(quota[i], max_records - in.messages.size()), max_bytes, in);
     }
     if (n != 0) first_ = (first_ + 1) % n;
@@ -98,6 +98,8 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
     states_[i].what = lane_state::unchecked;
     states_[i].due = {};
   }
+
+  bool finished() const { return plan_.until.what() != read_until::never && all_ended(); }
 
   std::optional<time_point> next_due() const {
     std::optional<time_point> next;
@@ -139,15 +141,8 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
     if (lanes_.empty())
       owner.troubled(errc::bad_configuration,
                      "nothing is assigned to this member: the group has more members than partitions");
-    warn_of_memory(owner);
-  }
-
-  void warn_of_memory(source_owner& owner) const {
     if (plan_.expected_partitions > 0 && lanes_.size() > static_cast<std::size_t>(plan_.expected_partitions))
-      owner.troubled(errc::bad_configuration, std::to_string(lanes_.size()) +
-                                                  " partitions are assigned, more than .expected_partitions (" +
-                                                  std::to_string(plan_.expected_partitions) +
-                                                  "): fetched records may take more memory than .max_buffered");
+      owner.troubled(errc::bad_configuration, detail::more_than_expected(lanes_.size(), plan_.expected_partitions));
   }
 
   void on(client::revoked const& e, source_owner& owner, time_point) {
@@ -258,7 +253,9 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
   std::vector<client::watermarks> ends_of(source_owner& owner, std::vector<topic_partition> const& set,
                                           time_point now) {
     try {
-      return client_.ends(set, now + plan_.timeout);
+      auto logs = client_.ends(set, now + plan_.timeout);
+      base::bound(plan_.until, set, logs, client_, now + plan_.timeout);
+      return logs;
     } catch (error const& e) {
       if (e.code() != errc::no_broker && e.code() != errc::login_failed) throw;
       owner.troubled(e.code(), e.what());
@@ -310,7 +307,7 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
     s.begin_at = at;
     s.compare = at < lanes_[i].next;
     s.what = lane_state::reading;
-    s.outside = s.truncated = false;
+    s.outside = s.truncated = s.bound.reached = false;
     s.attempts = 0;
     assignment_due_ = true;
   }
@@ -370,7 +367,9 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
       auto const want = std::min(quota, chunk);
       auto const room = in.messages.room_for(want);
       auto const got = client_.take(s.queue, room);
-      auto const kept = detail::keep_expected(l, s, room.first(got.count), client_, in.bytes);
+      auto const before = l.next;
+      auto const expected = detail::keep_expected(l, s, room.first(got.count), client_, in.bytes);
+      auto const kept = detail::keep_bounded(l, s.bound, before, room.first(expected), got.end, client_, in.bytes);
       in.messages.keep(kept);
       quota -= kept;
       if (!got.trouble.empty()) {
@@ -378,7 +377,7 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
         s.trouble_code = got.code;
       }
       if (got.out_of_range) mark_outside(i, time_point{});
-      if (s.truncated || got.out_of_range || got.count < want) break;
+      if (s.truncated || got.out_of_range || got.count < want || s.bound.reached) break;
     }
     auto const count = in.messages.size() - begin;
     if (count == 0) return;

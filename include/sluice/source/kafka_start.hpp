@@ -17,10 +17,19 @@ struct kafka_plan {
   out_of_range on_out_of_range = out_of_range::nearest;
   position_error on_position_error = position_error::stop;
   std::chrono::milliseconds timeout{10'000};
+  read_until until{};
   int expected_partitions = 0;  ///< more are reported; 0: any number is expected
 };
 
 namespace detail {
+
+template <class Config>
+read_until until_of(Config const& c) {
+  if constexpr (requires { c.until; })
+    return c.until;
+  else
+    return {};
+}
 
 template <class Config>
 kafka_plan plan_of(Config const& c) {
@@ -29,7 +38,8 @@ kafka_plan plan_of(Config const& c) {
           .start_from = c.start_from,
           .on_out_of_range = c.on_out_of_range,
           .on_position_error = c.on_position_error,
-          .timeout = c.timeout};
+          .timeout = c.timeout,
+          .until = until_of(c)};
 }
 
 }  // namespace detail

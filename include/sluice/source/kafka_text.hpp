@@ -41,6 +41,8 @@ std::string to_string(Source const& c) {
           ", .max_buffered = " + std::to_string(c.max_buffered) +
           ", .expected_partitions = " + std::to_string(c.expected_partitions) +
           ", .timeout = " + std::to_string(c.timeout.count()) + " ms";
+  static constexpr char const* ends[] = {"never", "an offset", "a time", "the end", "an offset for each partition"};
+  if (c.until.what() != read_until::never) text += std::string(", .until = ") + ends[c.until.what()];
   if (!c.properties.empty()) text += ", .properties = {" + detail::printed(c.properties, ", ") + "}";
   if (c.token) text += ", .token = ***";
   return text + "}";

@@ -125,7 +125,7 @@ class basic_rdkafka_client {
       translate(p, held, out, result);
     }
     // The length first: a look into an empty queue would be a system call, even with time-out 0.
-    while (result.count < out.size() && !detail::stopped(result)) {
+    while (result.count < out.size() && p.held_back.empty() && !detail::stopped(result)) {
       auto const ready = rd_kafka_queue_length(queue);
       if (ready == 0) break;
       auto const want = std::min({ready, out.size() - result.count, fetched_.size()});

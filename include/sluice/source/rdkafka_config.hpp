@@ -24,6 +24,7 @@ struct rdkafka_settings {
   int expected_partitions = 64;          ///< max_buffered is shared by so many
   std::function<void(int level, std::string_view line)> log{};  ///< on the thread that polls; syslog's levels
   token_source token{};
+  bool tells_ends = false;  ///< of partitions, as they are reached
 };
 
 namespace detail {
@@ -151,7 +152,7 @@ rdkafka_conf make_rdkafka_conf(Settings const& settings) {
   set(*conf, "enable.auto.commit", "false");
   set(*conf, "enable.auto.offset.store", "false");
   set(*conf, "auto.offset.reset", "error");
-  set(*conf, "enable.partition.eof", "false");
+  set(*conf, "enable.partition.eof", settings.tells_ends ? "true" : "false");
   set(*conf, "log.queue", "true");
   // With a partition's queue apart from the others librdkafka's cap holds for each partition.
   auto const each = settings.max_buffered / static_cast<std::size_t>(settings.expected_partitions) / 1024;

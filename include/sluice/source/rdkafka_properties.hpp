@@ -36,7 +36,7 @@ inline constexpr renamed owned_properties[] = {
     {"offset.store.path", "the offset store, which is where progress is kept"},
     {"offset.store.sync.interval.ms", "the offset store, which is where progress is kept"},
     {"auto.offset.reset", "kafka{.start, .on_out_of_range, .on_position_error}"},
-    {"enable.partition.eof", "stream_consumer's lag(); ends are not events here"},
+    {"enable.partition.eof", "stream_consumer's lag(), or .until"},
     {"queued.max.messages.kbytes", "kafka{.max_buffered, .expected_partitions}"},
     {"log.queue", "an observer with on_log"},
     {"enabled_events", "an observer"},

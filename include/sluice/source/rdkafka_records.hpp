@@ -47,7 +47,11 @@ native_messages<Late> translate(native_messages<Late> from, std::span<message> o
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) [[unlikely]] {
       if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
         result.out_of_range = true;
-      else {
+      else if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        result.end = m->offset;
+        rd_kafka_message_destroy(m);
+        continue;
+      } else {
         result.trouble = rd_kafka_message_errstr(m) + std::string(missing_right(m->err));
         result.code = code_of(m->err);
       }

@@ -348,6 +348,13 @@ auto reduce_by_window(batch_window window, ValueOf value_of, Combine combine, Em
       std::move(window), [](record) { return detail::whole_stream{}; }, std::move(value_of), std::move(combine),
       detail::whole_result<value, Emit>{std::move(emit)});
 }
+/// How often each key is there.
+template <class KeyOf, class Emit>
+auto count_by_key_and_window(batch_window window, KeyOf key_of, Emit emit) {
+  return reduce_by_key_and_window(
+      std::move(window), std::move(key_of), [](record) { return std::int64_t{1}; }, std::plus<std::int64_t>{},
+      std::minus<std::int64_t>{}, std::move(emit));
+}
 /// How many records there were: `emit(span, count, tx)` or `emit(span, count)`.
 template <class Emit>
 auto count_by_window(batch_window window, Emit emit) {
