@@ -186,8 +186,8 @@ class windowed_reducer {
   /// What an earlier batch had no room for.
   template <class Marks>
   void clear_away(Marks& marks, std::size_t i) {
-    for (auto& gone = here_[i]->gone; !gone.empty() && left_ > 0; --left_, gone.pop_front()) {
-      rows_.push_back({.of = &marks.of(i), .key = bytes_.emplace_back(std::move(gone.front())), .there = false});
+    for (auto& left_over = here_[i]->gone; !left_over.empty() && left_ > 0; --left_, left_over.pop_front()) {
+      rows_.push_back({.of = &marks.of(i), .key = bytes_.emplace_back(std::move(left_over.front())), .there = false});
       marks.changed(i);
     }
   }
