@@ -1,4 +1,7 @@
 // The library allocates for a batch, never for a record.
+#include <sluice/source/constant.hpp>
+#include <sluice/source/union.hpp>
+
 #include "catch.hpp"
 #include "scripted_consumer.hpp"
 
@@ -132,5 +135,38 @@ TEST_CASE("whatever allocation of a step fails, each record comes, as what it is
       CHECK(std::count(there.begin(), there.end(), true) == made);
       CHECK(o.disk.rows[of].next == sl::offset{made});
     }
+  }
+}
+
+TEST_CASE("whatever allocation of a step fails, each record of a union goes back to the source that it is from") {
+  bool failed = true;
+  for (long n = 0; failed || n < 2; ++n) {
+    INFO("allocation " << n / 2);
+    REQUIRE(n < 2000);
+    outside o{1};
+    std::size_t seen = 0;
+    auto const look = [&](sl::batch const& b) {
+      for (auto const& r : b) seen += r.topic() == "t";
+    };
+    sl::constant_source const for_ever{.records = {{"a"}}, .times = 0, .group = o.reading().group};
+    auto c = o.start_on<sl::at_least_once>(sl::union_of<source, sl::constant_source>{{o.reading(), for_ever}},
+                                           sl::micro_batch{.max_records = 2000});
+    auto const go_on = [&](int steps) {
+      for (; steps > 0; --steps, o.world.pass(std::chrono::seconds{1})) c.step(look);
+    };
+    o.world.assign({p0});
+    go_on(4 + static_cast<int>(n % 2));  // either has its turn to be first
+    for (int i = 0; i < 1000; ++i) o.world.produce(p0);
+    failed = false;
+    until_failure = n / 2;
+    try {
+      c.step(look);
+    } catch (std::bad_alloc const&) { failed = true; }
+    until_failure = -1;
+    go_on(12);
+    CHECK(seen >= 1000);
+    CHECK(o.disk.rows[p0].next == sl::offset{1000});
+    CHECK(o.world.given == o.world.back);
+    CHECK(o.world.wrong() == "");
   }
 }

@@ -159,11 +159,22 @@ class union_source {
     for (std::size_t k = 0; k < count; ++k)
       members_.each([&](auto& m, std::size_t number) {
         if (number != (turn_ + k) % count || in.messages.size() >= max_records || in.bytes >= max_bytes) return;
-        auto const parts = in.parts.size();
+        auto const parts = in.parts.size(), messages = in.messages.size();
         try {
           m.source.take(quota.subspan(m.first, m.lanes), max_records, max_bytes, in);
         } catch (error const&) {
           if (in.parts.empty()) throw;  // otherwise next time: what the others have is in hand
+        } catch (...) {
+          // Memory ran out. What this one has added is still without its number, so it goes back now.
+          m.source.give_back(in.messages.all().subspan(messages));
+          in.messages.erase(messages, in.messages.size() - messages);
+          auto const cut = [parts](auto& v) {
+            while (v.size() > parts) v.pop_back();
+          };
+          cut(in.parts);
+          cut(in.lanes);
+          cut(in.counts);
+          throw;
         }
         for (auto i = parts; i < in.parts.size(); ++i) {
           in.parts[i].member = static_cast<std::uint32_t>(number);
