@@ -114,6 +114,7 @@ def run(command, number, seconds):
     def limit():
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))  # one may ask for memory without end
     try:
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, errors="replace", preexec_fn=limit,
                               env={**os.environ, "SLUICE_PLANTED": str(number)}, timeout=20 * seconds)
