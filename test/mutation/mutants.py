@@ -170,9 +170,16 @@ def all_of(headers=HEADERS):
 
 
 def sample(mutants, count):
-    """Of each kind in turn, so that there are many of each, two of a line at most; always the same ones."""
+    """Those of chosen.txt that are there, and where that is not enough others: of each kind in turn, so that there are many of each,
+    two of a line at most; always the same ones."""
+    names = {line for line in (TOP / "test/mutation/chosen.txt").read_text().splitlines() if not line.startswith("#")}
+    known = [one for one in mutants if one.key() in names][:count]
+    return known + by_chance([one for one in mutants if one.key() not in names], count - len(known))
+
+
+def by_chance(mutants, count):
     kinds, of_line = {}, collections.Counter()
-    for one in sorted(mutants, key=lambda m: hashlib.sha256(str(m).encode()).digest()):
+    for one in sorted(mutants, key=lambda m: hashlib.sha256(m.key().encode()).digest()):
         of_line[one.file, one.line] += 1
         if of_line[one.file, one.line] <= 2:
             kinds.setdefault(kind_of(one), []).append(one)
