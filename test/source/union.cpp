@@ -24,6 +24,59 @@ auto noting(by_topic& seen) {
 }
 }  // namespace
 
+namespace {
+
+/// Has a partition until it is served the second time: then it loses it, and something else goes wrong.
+struct unlucky {
+  struct runtime {
+    std::string topic{};
+    std::vector<sl::lane> all{};
+    std::span<sl::lane const> lanes() const { return all; }
+    void serve(sl::source_owner&, sl::time_point) {
+      if (all.empty()) {
+        all.push_back({.of = {topic, 0}});
+        return;
+      }
+      all.clear();
+      throw sl::error(sl::errc::client_failed, "the login has run out");
+    }
+    std::optional<std::int64_t> lag_of(std::size_t i) const { return all.at(i).next.value(); }
+  };
+  std::string topic{};
+  template <class Context>
+  static runtime open(unlucky const& self, Context const&) {
+    return {.topic = self.topic};
+  }
+};
+
+struct nobody : sl::source_owner {
+  std::vector<sl::claimed> claim(std::vector<sl::topic_partition> const&, sl::start_resolver&) override { return {}; }
+  std::vector<sl::claimed> record(std::vector<sl::rewind> const&) override { return {}; }
+  void giving_up(std::vector<sl::lane> const&, bool) override {}
+  std::optional<offset> sought(sl::topic_partition const&) override { return {}; }
+  void found(sl::position_event const&) override {}
+  void rebalanced(sl::rebalance_event const&) override {}
+  void troubled(sl::errc, std::string const&) override {}
+  void put_out(std::string const&) override {}
+};
+
+}  // namespace
+
+TEST_CASE("what a member has lost is gone from the union too when the member throws") {
+  struct {
+    std::tuple<unlucky, unlucky> sources{unlucky{"a"}, unlucky{"b"}};
+  } const config;
+  struct {
+    bool keeps_in_group = false, transactional_group = false;
+  } const around;
+  sl::union_source<unlucky, unlucky> both{config, around};
+  nobody owner;
+  both.serve(owner, {});
+  CHECK_THROWS_AS(both.serve(owner, {}), sl::error);
+  CHECK(both.lanes().size() == 1);
+  for (std::size_t i = 0; i < both.lanes().size(); ++i) CHECK_NOTHROW(both.lag_of(i));
+}
+
 TEST_CASE("a batch spans them; each has positions of its own, and goes on there") {
   temporary_folder const f;
   using both = sl::union_of<constant_source, constant_source>;

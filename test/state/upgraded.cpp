@@ -46,9 +46,6 @@ struct sluice::codec<second::visits> : sluice::members_of<&second::visits::count
 
 namespace {
 
-using sl::topic_partition;
-using by_key = std::map<std::string, std::pair<std::int64_t, std::int64_t>>;
-
 auto const key_of = [](sl::record r) { return r.key_text(); };
 
 struct setting {

@@ -172,6 +172,7 @@ class log_writer {
         stopping = stop_;
         if (count == 0 && stopping) return;
       }
+      room_.notify_all();  // the next group is filled while this one is synced
       trim(stored);
       if (count == 0) continue;
       try {

@@ -140,7 +140,12 @@ class union_source {
 
   void serve(source_owner& owner, time_point now) {
     members_.each([&](auto& m, std::size_t) {
-      m.source.serve(owner, now);
+      try {
+        m.source.serve(owner, now);
+      } catch (...) {
+        gather();
+        throw;
+      }
       gather();
     });
     if (std::exchange(compared_, lanes_.size()) != lanes_.size()) must_be_apart();

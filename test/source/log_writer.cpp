@@ -1,0 +1,76 @@
+#include <sluice/source/log_writer.hpp>
+
+#include <future>
+
+#include "catch.hpp"
+#include "detail/simulated_files.hpp"
+
+namespace {
+
+namespace sl = sluice;
+namespace d = sl::detail;
+using namespace std::chrono_literals;
+
+/// Lets so many syncs of files pass, and holds the next one up.
+struct gate {
+  std::mutex guard{};
+  std::condition_variable changed{};
+  int may_pass = 1'000'000;
+  bool held = false;
+
+  int pass() {
+    std::unique_lock lock{guard};
+    held = may_pass == 0;
+    changed.notify_all();
+    changed.wait(lock, [&] { return may_pass > 0; });
+    --may_pass;
+    held = false;
+    return 0;
+  }
+  void let(int n) {
+    std::lock_guard const lock{guard};
+    may_pass = n;
+    held = false;
+    changed.notify_all();
+  }
+  bool wait_until_held() {
+    std::unique_lock lock{guard};
+    return changed.wait_for(lock, 10s, [&] { return held; });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the next group is filled while one is synced") {
+  gate syncs;
+  auto const disk = std::make_shared<simulated::disk>();
+  disk->fail = [&](std::string const& op, std::string const&) { return op == "sync" ? syncs.pass() : 0; };
+  d::log_folder<simulated::files> folder{{disk}, "log"};
+  folder.open();
+  sl::received const r{.value = "value"};
+  auto const frame = d::log_frame_head + d::image_size(r);
+  std::atomic<std::uint64_t> durable{0};
+  auto const told = [&](std::uint64_t n) {
+    durable = n;
+    if (n == 1) std::this_thread::sleep_for(100ms);  // who waits for room looks meanwhile, and there is none yet
+  };
+  d::log_writer<simulated::files> writer{folder, d::log_bounds{.max_group = 4 * frame}, told,
+                                         [](std::string const&) {}};
+  syncs.let(1);  // of the first segment's header
+  writer.start();
+  writer.store(r, true);
+  REQUIRE(syncs.wait_until_held());
+  for (int i = 0; i < 4; ++i) CHECK(writer.store(r, false));
+  CHECK_FALSE(writer.store(r, false));
+  auto fifth = std::async(std::launch::async, [&] { return writer.store(r, true); });
+  CHECK(fifth.wait_for(100ms) == std::future_status::timeout);  // by then it waits for room
+  syncs.let(1);
+  REQUIRE(syncs.wait_until_held());
+  CHECK(fifth.wait_for(10s) == std::future_status::ready);
+  CHECK(durable == 1);
+  syncs.let(1'000'000);
+  CHECK(fifth.get());
+  writer.close();
+  CHECK(durable == 6);
+  CHECK(folder.end() == 6);
+}
