@@ -52,13 +52,12 @@ void append_value(std::string& out, T const& v) {
   }
 }
 
-/// Of an answer to one thing of several, or to all of it.
 struct meaning {
   errc code;
   bool of_record;  ///< the document's fault
   std::string what;
 };
-/// `type`: the word of its error, such as mapper_parsing_exception.
+/// Of an answer to one thing of several, or to all. `type`: the word of its error, such as mapper_parsing_exception.
 inline meaning meaning_of(long status, std::string type) {
   if (type.size() > 64 || !is_made_of(type, "_")) type.clear();
   auto const said = std::to_string(status) + (type.empty() ? "" : " " + type);
@@ -89,11 +88,10 @@ inline long status_of(json const& of) {
   return n;
 }
 
-/// A document as it is there: its number and term go with the request that replaces it.
 struct seen {
   bool found = false;
-  std::string number{}, term{};
-  std::string place{};  ///< the field `sluice`
+  std::string number{}, term{};  ///< go with the request that replaces it
+  std::string place{};           ///< the field `sluice`
 };
 
 /// Of an answer to _mget, in the order of what was asked for; absent where it is none.
@@ -376,10 +374,9 @@ using elasticsearch_upsert_row = basic_elasticsearch_upsert_row<void>;
 /// deleted document is forgotten after index.gc_deletes. Within a partition newer means (incarnation, offset); a key that comes from two partitions is
 /// an error(bad_statement), unless `.version` tells which is newer (then ties go by partition, incarnation, offset).
 ///
-/// Deleted documents stay, without their fields, `sluice_deleted` true: leave them out of searches. A batch is an _mget and a
-/// _bulk for each 1,000 keys or 8 MiB; one that fails may be there in part, until it is handled again. What the mapping
-/// throws goes through, and nothing of the batch is written; so does what does not fit the index's mapping: error(bad_statement). A server
-/// that fails throws store_error: never the record's fault. One thread.
+/// Deleted documents stay, without their fields, `sluice_deleted` true: leave them out of searches. A batch is an _mget and a _bulk for
+/// each 1,000 keys or 8 MiB; one that fails may be there in part, until it is handled again. What the mapping throws, and what does not
+/// fit the index's mapping (bad_statement), goes through. A server that fails throws store_error: never the record's fault. One thread.
 template <class Map>
 class elasticsearch_upsert {
   std::unique_ptr<detail::late<elasticsearch_upsert_row, Map>> row_;
