@@ -78,6 +78,7 @@ class basic_kafka_receiver {
   };
 
   kafka_receivers config_;
+  std::mutex running_{};  // threads_: start() and stop() may meet
   std::vector<std::thread> threads_{};
   std::mutex storing_{};  // each record, whether it was had before, and its number
   mutable std::mutex guard_{};
@@ -95,11 +96,12 @@ class basic_kafka_receiver {
   ~basic_kafka_receiver() { stop(); }
 
   void start(receiving& to) {
+    std::lock_guard const alone{running_};
+    if (to.stop_requested()) return;
     {
       std::lock_guard const lock{guard_};
       ending_ = false;
     }
-    if (to.stop_requested()) return;
     for (auto const& m : config_.members)
       threads_.emplace_back([this, &to, &m] {
         try {
@@ -109,6 +111,7 @@ class basic_kafka_receiver {
       });
   }
   void stop() {
+    std::lock_guard const alone{running_};
     {
       std::lock_guard const lock{guard_};
       ending_ = true;
