@@ -23,7 +23,7 @@ inline std::vector<kept_position> read_positions(mysql_offsets const& config, co
   std::size_t row = 0;
   my::positions::each(found[0], [&](std::size_t, detail::stored_position const& p) {
     topic_partition of{found[0].text(row, 8), static_cast<std::int32_t>(found[0].number(row, 9))};
-    if (p.next != detail::gone) all.push_back({std::move(of), offset{p.next}, p.log, p.owned, {}});
+    if (p.next != detail::no_next) all.push_back({std::move(of), offset{p.next}, p.log, p.owned, {}});
     ++row;
   });
   return detail::in_order(std::move(all));

@@ -21,7 +21,7 @@ inline std::vector<kept_position> read_positions(postgres_offsets const& config,
   int row = 0;
   pg::positions::each(found, [&](std::size_t, detail::stored_position const& p) {
     topic_partition of{std::string(found.text(row, 8)), static_cast<std::int32_t>(found.number(row, 9))};
-    if (p.next != detail::gone) all.push_back({std::move(of), offset{p.next}, p.log, p.owned, {}});
+    if (p.next != detail::no_next) all.push_back({std::move(of), offset{p.next}, p.log, p.owned, {}});
     ++row;
   });
   return detail::in_order(std::move(all));

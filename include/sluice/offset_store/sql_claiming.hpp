@@ -14,11 +14,11 @@ namespace sluice { inline namespace v0 { namespace detail {
 inline std::int64_t bits(std::uint64_t n) { return static_cast<std::int64_t>(n); }
 inline std::uint64_t bits(std::int64_t n) { return static_cast<std::uint64_t>(n); }
 
-inline constexpr std::int64_t gone = -1;  // `next` of a position that was claimed while it was missing
+inline constexpr std::int64_t no_next = -1;  // `next` of a position that was claimed while it was missing
 
 /// A position as it is stored.
 struct stored_position {
-  std::int64_t next = gone;
+  std::int64_t next = no_next;
   fence mine{};
   log_state log{};
   bool owned = false;  ///< has a fence that someone may hold
@@ -97,13 +97,13 @@ class claiming {
       db_.rollback();
       return false;
     }
-    for (auto const& c : answers_) fresh.starts.emplace_back(c.of, gone);  // where it is absent still: it is missing
+    for (auto const& c : answers_) fresh.starts.emplace_back(c.of, no_next);  // where it is absent still: it is missing
     auto const each = [&](std::size_t i, stored_position const& p) {
       auto& c = answers_[i];
       auto const n = before.at(c.of.topic);
       auto const starts = n == 0 ? static_cast<std::int32_t>(starts_[c.of.topic].size()) : n;
       fill(c, p,
-           p.next == gone             ? claimed::missing
+           p.next == no_next          ? claimed::missing
            : c.of.partition >= starts ? claimed::added
            : n == 0                   ? claimed::first
                                       : claimed::stored);
