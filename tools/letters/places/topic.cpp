@@ -107,7 +107,10 @@ class topic final : public place {
 
   /// Where the group goes on; without a position, or with one that retention has overtaken, where the log begins.
   std::map<std::int32_t, sl::offset> positions() {
-    auto& kafka = kafka_ ? *kafka_ : kafka_.emplace(words_.brokers, words_.group, words_.properties);
+    // What a killed one has left open is not waited for: who begins next ends it.
+    auto properties = words_.properties;
+    properties["isolation.level"] = "read_uncommitted";
+    auto& kafka = kafka_ ? *kafka_ : kafka_.emplace(words_.brokers, words_.group, std::move(properties));
     std::vector<sl::topic_partition> set;
     auto const n = kafka.partition_count(words_.place, words_.by());
     set.reserve(static_cast<std::size_t>(n));
