@@ -189,7 +189,8 @@ TEST_CASE("cooperative assignment depends on the library that runs", "[config]")
 
 TEST_CASE("what is missing is named", "[config]") {
   CHECK_THAT(refused([] { detail::make_rdkafka_conf({.group = "g"}); }).text, ContainsSubstring("kafka{.brokers"));
-  CHECK_THAT(refused([] { detail::make_rdkafka_conf({.brokers = "b"}); }).text, ContainsSubstring("give the source a .group"));
+  CHECK_THAT(refused([] { detail::make_rdkafka_conf({.brokers = "b"}); }).text,
+             ContainsSubstring("give the source a .group"));
   CHECK_NOTHROW(detail::make_rdkafka_conf({.brokers = "b", .subscribe = false, .commits = false}));
 }
 
