@@ -44,7 +44,7 @@ TEST_CASE("pieces of a text that is gone with its record's turn are keys of thei
   held h;
   std::string const word(100, 'a');
   h.part("t", 0, {{0, "", "A " + word}, {1, "", std::string(100, 'B') + " A"}, {2, "", word}});
-  auto const marked = [](sl::record r) { return sl::many{"<" + std::string{r.text()} | std::views::split(' ')}; };
+  auto const marked = [](sl::record r) { return sl::many{("<" + std::string{r.text()}) | std::views::split(' ')}; };
   auto const found = sl::reduce_by_key(h.batch(), marked, [](sl::record) { return 1; }, std::plus{});
   std::map<std::string, int> const sums(found.begin(), found.end());
   CHECK(sums ==

@@ -85,7 +85,7 @@ TEST_CASE("a partition all of whose records are dropped is advanced, and the han
   };
   c.step(handler);
   for (int round = 0; round < 6; ++round) {
-    auto const& dry = std::array{p0, p1, p2}[static_cast<std::size_t>(round) % 3];
+    auto const dry = std::array{p0, p1, p2}[static_cast<std::size_t>(round) % 3];
     o.world.pass(10s);
     seen.clear();
     o.world.produce(dry, 5);
