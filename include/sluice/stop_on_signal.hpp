@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <csignal>
+#include <initializer_list>
 
 namespace sluice { inline namespace v0 {
 
