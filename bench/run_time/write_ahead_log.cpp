@@ -1,4 +1,5 @@
-/// \file write_ahead_log.cpp  A write-ahead log's records, beside plain appends of the same bytes with one fdatasync for as many.
+/// \file write_ahead_log.cpp  A write-ahead log's records, beside plain appends of the same records with one fdatasync for as
+/// many: of their values alone, and of as many bytes as the log writes for them.
 #include <sluice/source/log_writer.hpp>
 
 #include <benchmark/benchmark.h>
@@ -26,17 +27,22 @@ struct folder {
 std::string const value(100, 'x');
 
 /// Groups of as many records as the argument says, each written and synced; items are records of 100 bytes.
-void by_hand(benchmark::State& state) {
+void append(benchmark::State& state, std::string const& record) {
   folder in;
   auto const fd = ::open((in.path / "file").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   std::string group;
   for (auto _ : state) {
     group.clear();
-    for (std::int64_t i = 0; i < state.range(0); ++i) group += value;
+    for (std::int64_t i = 0; i < state.range(0); ++i) group += record;
     if (::write(fd, group.data(), group.size()) < 0 || ::fdatasync(fd) != 0) state.SkipWithError("the disk fails");
   }
   ::close(fd);
   state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+
+void by_hand(benchmark::State& state) { append(state, value); }
+void as_many_bytes(benchmark::State& state) {
+  append(state, std::string(d::log_frame_head + d::image_size({.value = std::string_view{value}}), 'x'));
 }
 
 /// The same through the log's writer, whose groups are bounded to as many.
@@ -58,6 +64,7 @@ void log(benchmark::State& state) {
 }
 
 BENCHMARK(by_hand)->Arg(1)->Arg(100)->Arg(1000)->Arg(10'000)->UseRealTime();
+BENCHMARK(as_many_bytes)->Arg(1)->Arg(100)->Arg(1000)->Arg(10'000)->UseRealTime();
 BENCHMARK(log)->Arg(1)->Arg(100)->Arg(1000)->Arg(10'000)->UseRealTime();
 
 }  // namespace
