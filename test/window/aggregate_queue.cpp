@@ -42,13 +42,11 @@ struct counting_max {
   }
 };
 
-}  // namespace
-
-TEST_CASE("two stacks agree with combining all anew, in order, on random streams") {
+void two_stacks_agree(int streams) {
   std::mt19937 random{seed()};
   auto const join = [](std::string a, std::string const& b) { return a += b; };
   auto const latest = [](std::uint64_t a, std::uint64_t b) { return std::max(a, b); };
-  for (int stream = 0; stream < 500; ++stream) {
+  for (int stream = 0; stream < streams; ++stream) {
     agrees<sl_queue<std::string, decltype(join)>, std::string>(
         sl_queue<std::string, decltype(join)>{join}, join,
         [](auto n) { return std::string(1, static_cast<char>('a' + n % 26)); }, random);
@@ -57,11 +55,20 @@ TEST_CASE("two stacks agree with combining all anew, in order, on random streams
   }
 }
 
-TEST_CASE("with an inverse the same") {
+void with_an_inverse_they_agree(int streams) {
   std::mt19937 random{seed()};
   using queue = sluice::subtracting_queue<std::uint64_t, std::plus<>, std::minus<>>;
-  for (int stream = 0; stream < 500; ++stream)
+  for (int stream = 0; stream < streams; ++stream)
     agrees<queue, std::uint64_t>(queue{}, std::plus<>{}, [](auto n) { return std::uint64_t{n}; }, random);
+}
+
+}  // namespace
+
+TEST_CASE("two stacks agree with combining all anew, in order, on random streams") { two_stacks_agree(500); }
+TEST_CASE("with an inverse the same") { with_an_inverse_they_agree(500); }
+TEST_CASE("queues against a naive reference on very many streams", "[.long]") {
+  two_stacks_agree(30'000);
+  with_an_inverse_they_agree(30'000);
 }
 
 TEST_CASE("with floating point nothing is left behind by an empty queue") {

@@ -77,34 +77,10 @@ auto counted(std::vector<given>& out, sl::batch_window w) {
   return sl::reduce_by_key_and_window(std::move(w), key_of, one, std::plus<>{}, std::minus<>{}, into(out));
 }
 
-}  // namespace
-
-TEST_CASE("counts over five seconds every two") {
-  by_hand b;
-  std::vector<given> out;
-  auto h = counted(out, {.name = "w", .size = 5s, .slide = 2s});
-  b.turn(h, 101, {"a"});
-  b.turn(h, 102, {"a", "b"});
-  b.turn(h, 103, {}, {"a"});
-  b.turn(h, 104, {});
-  b.turn(h, 105, {"c"});
-  b.turn(h, 106, {});
-  b.turn(h, 107, {});
-  b.turn(h, 108, {});
-  b.turn(h, 109, {});
-  b.turn(h, 110, {});
-  CHECK(out == std::vector<given>{{102, {{"a", 2}, {"b", 1}}},
-                                  {104, {{"a", 3}, {"b", 1}}},
-                                  {106, {{"a", 2}, {"b", 1}, {"c", 1}}},
-                                  {108, {{"c", 1}}},
-                                  {110, {}}});
-}
-
-TEST_CASE(
-    "windows against a naive reference on random streams: restarts, rollbacks, late and cut batches, partitions that "
-    "move") {
+/// With restarts, rollbacks, late and cut batches, partitions that move.
+void windows_agree_with_a_naive_reference(int streams) {
   std::mt19937 random{seed()};
-  for (int stream = 0; stream < 40; ++stream) {
+  for (int stream = 0; stream < streams; ++stream) {
     by_hand b;
     std::vector<given> out, wanted;
     auto const slide = 1 + static_cast<int>(random() % 3), size = slide + static_cast<int>(random() % 5);
@@ -160,6 +136,34 @@ TEST_CASE(
     CAPTURE(stream, size, slide, inverse);
     REQUIRE(out == wanted);
   }
+}
+
+}  // namespace
+
+TEST_CASE("counts over five seconds every two") {
+  by_hand b;
+  std::vector<given> out;
+  auto h = counted(out, {.name = "w", .size = 5s, .slide = 2s});
+  b.turn(h, 101, {"a"});
+  b.turn(h, 102, {"a", "b"});
+  b.turn(h, 103, {}, {"a"});
+  b.turn(h, 104, {});
+  b.turn(h, 105, {"c"});
+  b.turn(h, 106, {});
+  b.turn(h, 107, {});
+  b.turn(h, 108, {});
+  b.turn(h, 109, {});
+  b.turn(h, 110, {});
+  CHECK(out == std::vector<given>{{102, {{"a", 2}, {"b", 1}}},
+                                  {104, {{"a", 3}, {"b", 1}}},
+                                  {106, {{"a", 2}, {"b", 1}, {"c", 1}}},
+                                  {108, {{"c", 1}}},
+                                  {110, {}}});
+}
+
+TEST_CASE("windows against a naive reference on random streams") { windows_agree_with_a_naive_reference(40); }
+TEST_CASE("windows against a naive reference on very many streams", "[.long]") {
+  windows_agree_with_a_naive_reference(25'000);
 }
 
 TEST_CASE("a partition's part of each window is given once, by whoever has it then") {

@@ -43,6 +43,56 @@ struct by_hand {
   }
 };
 
+/// With rollbacks and restarts.
+void event_time_agrees_with_a_naive_reference(int streams) {
+  std::mt19937 random{seed()};
+  for (int stream = 0; stream < streams; ++stream) {
+    by_hand b;
+    auto const slide = 1 + static_cast<int>(random() % 5), size = slide + static_cast<int>(random() % 8);
+    auto const disorder = static_cast<int>(random() % 6), lateness = static_cast<int>(random() % 2 ? 0 : random() % 9);
+    sl::event_window const w{.name = "w",
+                             .size = std::chrono::seconds{size},
+                             .slide = std::chrono::seconds{slide},
+                             .out_of_order = std::chrono::seconds{disorder},
+                             .allowed_lateness = std::chrono::seconds{lateness}};
+    auto h = b.handler(w);
+    std::map<std::pair<int, std::string>, std::int64_t> open, last_given, wanted;
+    std::map<std::pair<int, std::string>, std::int64_t> got;
+    int newest = -1'000'000, now = static_cast<int>(random() % 100) - 50;
+    std::size_t late = 0;
+    for (int i = 0; i < 60; ++i) {
+      texts records;
+      auto const closed = newest - disorder;
+      auto seen = newest;
+      for (auto n = 1 + random() % 4; n > 0; --n) {
+        auto const t = now - static_cast<int>(random() % 12);
+        now += static_cast<int>(random() % 3);
+        std::string const key(1, static_cast<char>('a' + random() % 2));
+        records.push_back(key + "@" + std::to_string(t));
+        seen = std::max(seen, t);
+        bool any = false;
+        for (auto begin = t - size + 1; begin <= t; ++begin)
+          if ((begin % slide + slide) % slide == 0 && begin + size + lateness > closed)
+            ++open[{begin, key}], any = true;
+        late += !any;
+      }
+      newest = seen;
+      if (random() % 5 == 0) b.turn(h, records, 0, false);
+      b.late.clear();
+      if (random() % 7 == 0) std::destroy_at(&h), std::construct_at(&h, b.handler(w));
+      for (auto const& line : b.turn(h, records)) {
+        auto const space = line.find(' '), equals = line.find('=');
+        got[{std::stoi(line), line.substr(space + 1, equals - space - 1)}] = std::stoll(line.substr(equals + 1));
+      }
+      for (auto const& [which, n] : open)
+        if (which.first + size <= newest - disorder) wanted[which] = n;
+      CAPTURE(stream, i, size, slide, disorder, lateness);
+      REQUIRE(got == wanted);
+      REQUIRE(h.late_records() == late);
+    }
+  }
+}
+
 }  // namespace
 
 TEST_CASE("tumbling windows are given when the watermark has reached their end") {
@@ -109,51 +159,7 @@ TEST_CASE("shapes that can't be are told") {
              ContainsSubstring("3600000 windows"));
 }
 
-TEST_CASE("event time against a naive reference on random streams, with rollbacks and restarts") {
-  std::mt19937 random{seed()};
-  for (int stream = 0; stream < 40; ++stream) {
-    by_hand b;
-    auto const slide = 1 + static_cast<int>(random() % 5), size = slide + static_cast<int>(random() % 8);
-    auto const disorder = static_cast<int>(random() % 6), lateness = static_cast<int>(random() % 2 ? 0 : random() % 9);
-    sl::event_window const w{.name = "w",
-                             .size = std::chrono::seconds{size},
-                             .slide = std::chrono::seconds{slide},
-                             .out_of_order = std::chrono::seconds{disorder},
-                             .allowed_lateness = std::chrono::seconds{lateness}};
-    auto h = b.handler(w);
-    std::map<std::pair<int, std::string>, std::int64_t> open, last_given, wanted;
-    std::map<std::pair<int, std::string>, std::int64_t> got;
-    int newest = -1'000'000, now = static_cast<int>(random() % 100) - 50;
-    std::size_t late = 0;
-    for (int i = 0; i < 60; ++i) {
-      texts records;
-      auto const closed = newest - disorder;
-      auto seen = newest;
-      for (auto n = 1 + random() % 4; n > 0; --n) {
-        auto const t = now - static_cast<int>(random() % 12);
-        now += static_cast<int>(random() % 3);
-        std::string const key(1, static_cast<char>('a' + random() % 2));
-        records.push_back(key + "@" + std::to_string(t));
-        seen = std::max(seen, t);
-        bool any = false;
-        for (auto begin = t - size + 1; begin <= t; ++begin)
-          if ((begin % slide + slide) % slide == 0 && begin + size + lateness > closed)
-            ++open[{begin, key}], any = true;
-        late += !any;
-      }
-      newest = seen;
-      if (random() % 5 == 0) b.turn(h, records, 0, false);
-      b.late.clear();
-      if (random() % 7 == 0) std::destroy_at(&h), std::construct_at(&h, b.handler(w));
-      for (auto const& line : b.turn(h, records)) {
-        auto const space = line.find(' '), equals = line.find('=');
-        got[{std::stoi(line), line.substr(space + 1, equals - space - 1)}] = std::stoll(line.substr(equals + 1));
-      }
-      for (auto const& [which, n] : open)
-        if (which.first + size <= newest - disorder) wanted[which] = n;
-      CAPTURE(stream, i, size, slide, disorder, lateness);
-      REQUIRE(got == wanted);
-      REQUIRE(h.late_records() == late);
-    }
-  }
+TEST_CASE("event time against a naive reference on random streams") { event_time_agrees_with_a_naive_reference(40); }
+TEST_CASE("event time against a naive reference on very many streams", "[.long]") {
+  event_time_agrees_with_a_naive_reference(15'000);
 }
