@@ -48,16 +48,7 @@ struct fixture {
 }  // namespace
 
 TEST_CASE("redis_upsert keeps what idempotent outputs promise") {
-  on_fresh<fixture>("the newest of each key is kept, in any order, however often", newest_is_kept<fixture>);
-  on_fresh<fixture>("a tombstone stays, so that nothing old comes back", tombstones_stay<fixture>);
-  on_fresh<fixture>("a mapping may remove a key itself, write no row, or several", mappings_choose<fixture>);
-  on_fresh<fixture>("a new incarnation is newer, whatever its offsets", new_incarnation<fixture>);
-  on_fresh<fixture>("a key from another partition is an error that names both, and nothing of its batch is kept",
-                    key_of_another_partition<fixture>);
-  on_fresh<fixture>("with a version keys may come from anywhere, and the order of arrival does not matter",
-                    with_a_version<fixture>);
-  on_fresh<fixture>("repeated, late and reordered batches end as if each record had been applied once",
-                    any_order_however_often<fixture>);
+  hold_by_one_key<fixture>();
   on_fresh<fixture>("what a mapping throws goes through, and nothing of the batch is kept", throwing_mapping<fixture>);
 }
 

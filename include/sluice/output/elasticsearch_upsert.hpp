@@ -10,7 +10,6 @@
 
 #include <functional>
 #include <map>
-#include <memory>
 
 namespace sluice { inline namespace v0 {
 
@@ -122,8 +121,8 @@ inline std::optional<std::vector<seen>> seen_in(json const& answer, std::string&
 /// fields, `sluice_deleted` true. For one record the first row of a key counts. A mapping may write no row, or several.
 template <class Late>
 class basic_elasticsearch_upsert_row {
-  template <class>
-  friend class elasticsearch_upsert;
+  template <class, class>
+  friend class detail::collected_upsert;
   static constexpr auto who = "elasticsearch_upsert";
   static constexpr std::size_t most_bytes = std::size_t{8} << 20, most_rows = 1000;
   using place = detail::upsert_place;
@@ -378,23 +377,11 @@ using elasticsearch_upsert_row = basic_elasticsearch_upsert_row<void>;
 /// each 1,000 keys or 8 MiB; one that fails may be there in part, until it is handled again. What the mapping throws, and what does not
 /// fit the index's mapping (bad_statement), goes through. A server that fails throws store_error: never the record's fault. One thread.
 template <class Map>
-class elasticsearch_upsert {
-  std::unique_ptr<detail::late<elasticsearch_upsert_row, Map>> row_;
-  Map map_;
-
+class elasticsearch_upsert : public detail::collected_upsert<elasticsearch_upsert_row, Map> {
  public:
-  using idempotent_output = void;
-
   /// Throws error(bad_configuration), or store_error for a server or index that can't be had.
   elasticsearch_upsert(elasticsearch_upsert_into into, Map map)
-      : row_(std::make_unique<detail::late<elasticsearch_upsert_row, Map>>(std::move(into))), map_(std::move(map)) {}
-
-  void operator()(batch const& b) {
-    if (b.size() == 0) return;
-    row_->clear();
-    detail::map_batch(b, row_->at_, map_, *row_);
-    row_->write();
-  }
+      : detail::collected_upsert<elasticsearch_upsert_row, Map>(std::move(into), std::move(map)) {}
 };
 
 }}  // namespace sluice::v0

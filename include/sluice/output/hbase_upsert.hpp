@@ -7,7 +7,6 @@
 
 #include <functional>
 #include <map>
-#include <memory>
 
 namespace sluice { inline namespace v0 {
 
@@ -37,8 +36,8 @@ using detail::upsert_place;
 /// may write no row, or several.
 template <class Late>
 class basic_hbase_upsert_row {
-  template <class>
-  friend class hbase_upsert;
+  template <class, class>
+  friend class detail::collected_upsert;
   static constexpr auto who = "hbase_upsert";
   using place = detail::hbase::upsert_place;
 
@@ -191,23 +190,11 @@ using hbase_upsert_row = basic_hbase_upsert_row<void>;
 /// part, until it is handled again. What the mapping throws goes through, and nothing of the batch is written. A server that
 /// fails throws store_error: never the record's fault. One thread.
 template <class Map>
-class hbase_upsert {
-  std::unique_ptr<detail::late<hbase_upsert_row, Map>> row_;
-  Map map_;
-
+class hbase_upsert : public detail::collected_upsert<hbase_upsert_row, Map> {
  public:
-  using idempotent_output = void;
-
   /// Throws error(bad_configuration), or store_error for a server or table that can't be had.
   hbase_upsert(hbase_upsert_into into, Map map)
-      : row_(std::make_unique<detail::late<hbase_upsert_row, Map>>(std::move(into))), map_(std::move(map)) {}
-
-  void operator()(batch const& b) {
-    if (b.size() == 0) return;
-    row_->clear();
-    detail::map_batch(b, row_->at_, map_, *row_);
-    row_->write();
-  }
+      : detail::collected_upsert<hbase_upsert_row, Map>(std::move(into), std::move(map)) {}
 };
 
 }}  // namespace sluice::v0

@@ -4,7 +4,6 @@
 #include <sluice/output/upsert_records.hpp>
 
 #include <functional>
-#include <memory>
 
 namespace sluice { inline namespace v0 {
 
@@ -24,8 +23,8 @@ struct postgres_upsert_into {
 /// postgres_transaction::execute takes. A tombstone's row is kept, marked deleted, its other columns null.
 /// For one record the first row of a key counts. A mapping may write no row, or several.
 class postgres_upsert_row {
-  template <class>
-  friend class postgres_upsert;
+  template <class, class>
+  friend class detail::collected_upsert;
   using array = detail::postgres::array;
   using request = detail::postgres::request;
   static constexpr auto who = "postgres_upsert";
@@ -213,23 +212,11 @@ class postgres_upsert_row {
 /// A batch is one statement in one transaction, durable when the call returns. What the mapping throws goes through, and
 /// nothing of the batch is kept. A server that fails throws store_error: never the record's fault. One thread.
 template <class Map>
-class postgres_upsert {
-  std::unique_ptr<postgres_upsert_row> row_;
-  Map map_;
-
+class postgres_upsert : public detail::collected_upsert<postgres_upsert_row, Map> {
  public:
-  using idempotent_output = void;
-
   /// Throws error(bad_configuration), or store_error for a server that can't be had.
   postgres_upsert(postgres_upsert_into into, Map map)
-      : row_(std::make_unique<postgres_upsert_row>(std::move(into))), map_(std::move(map)) {}
-
-  void operator()(batch const& b) {
-    if (b.size() == 0) return;
-    row_->clear();
-    detail::map_batch(b, row_->at_, map_, *row_);
-    row_->write();
-  }
+      : detail::collected_upsert<postgres_upsert_row, Map>(std::move(into), std::move(map)) {}
 };
 
 }}  // namespace sluice::v0

@@ -6,7 +6,6 @@
 
 #include <functional>
 #include <map>
-#include <memory>
 
 namespace sluice { inline namespace v0 {
 
@@ -101,8 +100,8 @@ return {'ok'}
 /// gone. For one record the first row of a key counts. A mapping may write no row, or several.
 template <class Late>
 class basic_redis_upsert_row {
-  template <class>
-  friend class redis_upsert;
+  template <class, class>
+  friend class detail::collected_upsert;
   static constexpr auto who = "redis_upsert";
 
   redis_upsert_into into_;
@@ -220,23 +219,11 @@ using redis_upsert_row = basic_redis_upsert_row<void>;
 /// mapping throws goes through, and nothing of the batch is kept. A server that fails throws store_error: never the record's
 /// fault. One thread.
 template <class Map>
-class redis_upsert {
-  std::unique_ptr<detail::late<redis_upsert_row, Map>> row_;
-  Map map_;
-
+class redis_upsert : public detail::collected_upsert<redis_upsert_row, Map> {
  public:
-  using idempotent_output = void;
-
   /// Throws error(bad_configuration), or store_error for a server that can't be had.
   redis_upsert(redis_upsert_into into, Map map)
-      : row_(std::make_unique<detail::late<redis_upsert_row, Map>>(std::move(into))), map_(std::move(map)) {}
-
-  void operator()(batch const& b) {
-    if (b.size() == 0) return;
-    row_->clear();
-    detail::map_batch(b, row_->at_, map_, *row_);
-    row_->write();
-  }
+      : detail::collected_upsert<redis_upsert_row, Map>(std::move(into), std::move(map)) {}
 };
 
 }}  // namespace sluice::v0

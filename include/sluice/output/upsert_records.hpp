@@ -1,11 +1,13 @@
 /// \file output/upsert_records.hpp  What all upserts share: names of columns, and how a batch's records reach the mapping.
 #pragma once
 #include <sluice/batch.hpp>
+#include <sluice/detail/late.hpp>
 #include <sluice/detail/sql_values.hpp>
 #include <sluice/error.hpp>
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -29,6 +31,27 @@ void map_batch(batch const& b, mapped_record& at, Map& map, Row& row) {
     }
   }
 }
+
+/// An output whose rows are collected, and written at the batch's end. Row: at_, clear(), write().
+template <class Row, class Map>
+class collected_upsert {
+  std::unique_ptr<late<Row, Map>> row_;
+  Map map_;
+
+ public:
+  using idempotent_output = void;
+
+  template <class Into>
+  collected_upsert(Into into, Map map)
+      : row_(std::make_unique<late<Row, Map>>(std::move(into))), map_(std::move(map)) {}
+
+  void operator()(batch const& b) {
+    if (b.size() == 0) return;
+    row_->clear();
+    map_batch(b, row_->at_, map_, *row_);
+    row_->write();
+  }
+};
 
 /// A value as text or bytes, for stores without types; absent for null.
 template <class T>
