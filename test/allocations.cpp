@@ -3,26 +3,10 @@
 #include <sluice/source/union.hpp>
 
 #include "catch.hpp"
+#include "counted_new.hpp"
 #include "scripted_consumer.hpp"
 
 #include <array>
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
-namespace {
-std::atomic<std::size_t> allocations{0};
-std::atomic<long> until_failure{-1};  // allocations; below 0: none fails
-}  // namespace
-
-void* operator new(std::size_t n) {
-  ++allocations;
-  if (until_failure >= 0 && until_failure-- == 0) throw std::bad_alloc{};
-  if (void* p = std::malloc(n ? n : 1)) return p;
-  throw std::bad_alloc{};
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 using namespace scripted;
 

@@ -1,23 +1,11 @@
 #include <sluice/detail/lane_memory.hpp>
 
-#include <cstdlib>
 #include <map>
-#include <new>
 
 #include "catch.hpp"
+#include "counted_new.hpp"
 #include "rate_limit/lanes.hpp"
 #include "seed.hpp"
-
-namespace {
-std::size_t allocations = 0;
-}
-void* operator new(std::size_t n) {
-  ++allocations;
-  if (auto* p = std::malloc(n)) return p;
-  throw std::bad_alloc();
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 using namespace lanes;
 
@@ -77,7 +65,7 @@ TEST_CASE("while the lanes stay, nothing is allocated") {
   memory m;
   set const lanes(std::vector<std::optional<std::int64_t>>(1000, 1));
   align(m, lanes);
-  auto const before = allocations;
+  auto const before = allocations.load();
   for (int i = 0; i < 10; ++i) align(m, lanes);
   for (auto const& l : lanes.loads) m.find(l);
   CHECK(allocations == before);

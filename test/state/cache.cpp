@@ -1,22 +1,11 @@
 #include <sluice/state/cache.hpp>
 
-#include <cstdlib>
-#include <new>
-
 #include "catch.hpp"
+#include "counted_new.hpp"
 
 namespace {
 sluice::topic_partition const a{"t", 0}, b{"t", 1};
-long until_failure = -1;  // allocations; below 0: none fails
 }  // namespace
-
-void* operator new(std::size_t n) {
-  if (until_failure >= 0 && until_failure-- == 0) throw std::bad_alloc{};
-  if (void* p = std::malloc(n ? n : 1)) return p;
-  throw std::bad_alloc{};
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 TEST_CASE("a partition's rows hold as long as the stamp is the same, and for nobody while they are changed") {
   sluice::detail::state_cache memory;
