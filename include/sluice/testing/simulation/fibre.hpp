@@ -44,6 +44,7 @@ class fibre {
   void* fake_stack_ = nullptr;
   void const* bottom_ = nullptr;
   std::size_t size_ = 0;
+  fibre* ended_by_ = nullptr;
 #endif
 #ifdef SLUICE_SIMULATION_TSAN
   void* twin_ = nullptr;
@@ -63,8 +64,17 @@ class fibre {
     std::size_t size = 0;
     __sanitizer_finish_switch_fiber(here.fake_stack_, &bottom, &size);
     if (left_ && !left_->stack_) left_->bottom_ = bottom, left_->size_ = size;
+    if (here.ended_by_) leave_for_good(*here.ended_by_);
 #endif
   }
+#ifdef SLUICE_SIMULATION_ASAN
+  /// The sanitizer takes a fibre's fake stack back only where the fibre itself says that it leaves for good.
+  static void leave_for_good(fibre& to) {
+    std::memcpy(abi::__cxa_get_globals(), to.exceptions_.data(), sizeof(exceptions));
+    __sanitizer_start_switch_fiber(nullptr, to.bottom_, to.size_);
+    ::setcontext(&to.context_);
+  }
+#endif
 
  public:
   fibre() = default;
@@ -103,6 +113,15 @@ class fibre {
   }
   /// It will not run any more.
   void end() {
+#ifdef SLUICE_SIMULATION_ASAN
+    if (stack_ && fake_stack_) {
+      fibre here;
+      ended_by_ = &here;
+      go(here, *this);
+      ended_by_ = nullptr;
+      fake_stack_ = nullptr;
+    }
+#endif
 #ifdef SLUICE_SIMULATION_TSAN
     if (stack_ && twin_) __tsan_destroy_fiber(std::exchange(twin_, nullptr));
 #endif
