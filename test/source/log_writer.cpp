@@ -48,14 +48,16 @@ TEST_CASE("the next group is filled while one is synced") {
   d::log_folder<simulated::files> folder{{disk}, "log"};
   folder.open();
   sl::received const r{.value = "value"};
-  auto const frame = d::log_frame_head + d::image_size(r);
   std::atomic<std::uint64_t> durable{0};
   auto const told = [&](std::uint64_t n) {
     durable = n;
     if (n == 1) std::this_thread::sleep_for(100ms);  // who waits for room looks meanwhile, and there is none yet
   };
-  d::log_writer<simulated::files> writer{folder, d::log_bounds{.max_group = 4 * frame}, told,
-                                         [](std::string const&) {}};
+  std::string four;
+  for (std::uint64_t n = 0; n < 4; ++n) d::append_frame(four, r, d::image_size(r), n);
+  d::log_writer<simulated::files> writer{folder,
+                                         d::log_bounds{.max_group = four.size() + d::most_frame(d::image_size(r)) - 1},
+                                         told, [](std::string const&) {}};
   syncs.let(1);  // of the first segment's header
   writer.start();
   writer.store(r, true);
