@@ -1,6 +1,6 @@
 /// \file write_ahead_log.cpp  A write-ahead log's records, beside plain appends of the same records with one fdatasync for as
-/// many: of their values alone, and of as many bytes as the log writes for them. A disk's pace changes from second to second, so
-/// the sides take turns, for a short while each, and often.
+/// many: of their values alone, and of as many bytes as the log writes for them. A disk's pace changes many times over from one
+/// second to the next, so the sides take short turns, and what counts is the median of what they were beside each other.
 #include <sluice/source/log_writer.hpp>
 
 #include <benchmark/benchmark.h>
@@ -40,78 +40,104 @@ std::string group_of(std::int64_t records) {
   return group;
 }
 
-/// What both sides wrote for each record, and in how many records a group.
-void count(benchmark::State& state, std::uint64_t bytes, std::uint64_t groups) {
-  auto const records = static_cast<double>(state.iterations() * state.range(0));
-  state.SetItemsProcessed(state.iterations() * state.range(0));
-  state.counters["bytes"] = static_cast<double>(bytes) / records;
-  state.counters["group"] = records / static_cast<double>(groups);
+double seconds_of(auto const& what) {
+  auto const begin = std::chrono::steady_clock::now();
+  what();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+double median(std::vector<double> of) {
+  std::nth_element(of.begin(), of.begin() + static_cast<std::ptrdiff_t>(of.size() / 2), of.end());
+  return of[of.size() / 2];
 }
 
-/// Groups of as many records as the argument says, each written and synced. `with`: bytes beside the values.
-void append(benchmark::State& state, std::size_t with) {
-  folder in;
-  auto const fd = ::open((in.path / "file").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  std::string group;
-  std::string const more(with, 'x');
-  if (::write(fd, "x", 1) < 0 || ::fsync(fd) != 0) state.SkipWithError("the disk fails");
-  for (auto _ : state) {
-    group.clear();
-    for (std::int64_t i = 0; i < state.range(0); ++i) group += value;
-    group += more;
-    if (::write(fd, group.data(), group.size()) < 0 || ::fdatasync(fd) != 0) state.SkipWithError("the disk fails");
+/// Groups of `records`, each written and synced. `more`: bytes beside the values.
+struct appends {
+  std::int64_t records;
+  std::string more;
+  d::unique_fd file;
+  std::string group{};
+
+  appends(std::filesystem::path const& path, std::int64_t n, std::size_t with)
+      : records(n), more(with, 'x'), file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {
+    if (::write(file.get(), "x", 1) < 0 || ::fsync(file.get()) != 0) std::abort();
   }
-  ::close(fd);
-  auto const groups = static_cast<std::uint64_t>(state.iterations());
-  count(state, groups * group.size(), groups);
-}
+  void turn(int groups) {
+    for (; groups > 0; --groups) {
+      group.clear();
+      for (std::int64_t i = 0; i < records; ++i) group += value;
+      group += more;
+      if (::write(file.get(), group.data(), group.size()) < 0 || ::fdatasync(file.get()) != 0) std::abort();
+    }
+  }
+};
 
-void by_hand(benchmark::State& state) { append(state, 0); }
-void as_many_bytes(benchmark::State& state) {
-  append(state, group_of(state.range(0)).size() - static_cast<std::size_t>(state.range(0)) * value.size());
-}
+/// The same through the log's writer, whose groups are bounded to as many and wait until they are full.
+struct logged {
+  std::int64_t records, next = 0;
+  d::log_folder<d::posix_files> files;
+  std::uint64_t max_group, before = 0, groups = 0;
 
-/// The same through the log's writer, whose groups are bounded to as many, until the last one is synced.
+  logged(std::filesystem::path const& path, std::int64_t n, std::size_t bytes)
+      : records(n),
+        files({}, path.string()),
+        max_group(bytes + d::most_frame(d::image_size(record(0))) - (d::image_size(record(0)) + 5)) {
+    files.open();
+    auto first = group_of(1);
+    files.append(first, 1, 64 << 20);  // the first segment is there
+    before = files.bytes();
+  }
+  double turn(int how_many) {
+    d::log_writer<d::posix_files> writer{
+        files,
+        d::log_bounds{
+            .max_bytes = std::uint64_t{16} << 30, .max_group = max_group, .sync_every = std::chrono::hours{1}},
+        [&](std::uint64_t) { ++groups; }, [](std::string const&) { std::abort(); }};
+    writer.start();
+    return seconds_of([&] {
+      for (auto left = how_many * records; left > 0; --left) writer.store(record(next++), true);
+      writer.close();  // all is synced then
+    });
+  }
+};
+
+/// The time is a group's.
 void log(benchmark::State& state) {
+  auto const n = state.range(0);
+  auto const bytes = group_of(n).size();
+  int const groups = n < 10'000 ? 20 : 10;
   folder in;
-  d::log_folder<d::posix_files> files{{}, in.path.string()};
-  files.open();
-  auto const size = d::image_size(record(0));
-  std::atomic<std::uint64_t> durable{0};
-  std::uint64_t groups = 0;
-  d::log_writer<d::posix_files> writer{
-      files,
-      d::log_bounds{.max_bytes = std::uint64_t{16} << 30,
-                    .max_group = group_of(state.range(0)).size() + d::most_frame(size) - (size + 5)},
-      [&](std::uint64_t n) {
-        ++groups;
-        durable = n;
-        durable.notify_one();
-      },
-      [](std::string const&) { std::abort(); }};
-  auto const wait_for = [&](std::uint64_t n) {
-    for (auto seen = durable.load(); seen < n; seen = durable.load()) durable.wait(seen);
-  };
-  writer.start();
-  writer.store(record(0), true);  // the first segment is there
-  wait_for(1);
-  auto const before = files.bytes();
-  std::int64_t n = 0;
-  auto const last = static_cast<std::int64_t>(state.max_iterations) * state.range(0);
+  appends by_hand{in.path / "by_hand", n, 0},
+      as_many{in.path / "as_many", n, bytes - static_cast<std::size_t>(n) * 100};
+  logged log{in.path / "log", n, bytes};
+  std::vector<double> times, beside_hand, beside_as_many;
   for (auto _ : state) {
-    for (std::int64_t i = 0; i < state.range(0); ++i) writer.store(record(n++), true);
-    if (n == last) wait_for(static_cast<std::uint64_t>(n) + 1);
+    for (int round = 0; round < 21; ++round) {
+      double hand = 0, same = 0, ours = 0;
+      for (int side = 0; side < 3; ++side) switch ((side + round) % 3) {
+          case 0:
+            hand = seconds_of([&] { by_hand.turn(groups); });
+            break;
+          case 1:
+            ours = log.turn(groups);
+            break;
+          default:
+            same = seconds_of([&] { as_many.turn(groups); });
+        }
+      times.push_back(ours / groups);
+      beside_hand.push_back(hand / ours);
+      beside_as_many.push_back(same / ours);
+    }
+    state.SetIterationTime(median(times));
   }
-  writer.close();
-  count(state, files.bytes() - before, groups - 1);
+  auto const records = static_cast<double>(log.next);
+  if (log.files.end() != static_cast<std::uint64_t>(log.next) + 1) std::abort();
+  state.counters["by_hand"] = median(beside_hand);
+  state.counters["as_many_bytes"] = median(beside_as_many);
+  state.counters["bytes_a_record"] = static_cast<double>(log.files.bytes() - log.before) / records;
+  state.counters["bytes_by_hand"] = 100;
+  state.counters["records_a_group"] = records / static_cast<double>(log.groups);
 }
-
-void turns(benchmark::internal::Benchmark* b) {
-  b->Arg(1)->Arg(100)->Arg(1000)->Arg(10'000)->UseRealTime()->MinTime(0.25)->Repetitions(15);
-}
-BENCHMARK(by_hand)->Apply(turns);
-BENCHMARK(as_many_bytes)->Apply(turns);
-BENCHMARK(log)->Apply(turns);
+BENCHMARK(log)->Arg(1)->Arg(100)->Arg(1000)->Arg(10'000)->UseManualTime()->MinTime(1e-9);
 
 }  // namespace
 

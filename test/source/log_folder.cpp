@@ -314,6 +314,25 @@ TEST_CASE("on a real disk: modes, lock, damage with its place, newer formats") {
   }
 }
 
+TEST_CASE("a group of any size is on a real disk as it was, whatever pieces it is written in") {
+  temporary_folder const t;
+  std::map<std::uint64_t, std::string> given;
+  {
+    d::log_folder<d::posix_files> f{{}, t.name() + "/log"};
+    f.open();
+    for (std::size_t const size : {1u << 17, (1u << 17) - 30, (1u << 18) + 1, 700'000u}) {
+      auto const from = f.end();
+      given[from] = std::string(size, static_cast<char>('a' + from));
+      given[from + 1] = "short";
+      append(f, frames_of({given[from], given[from + 1]}, from), 2, 64 << 20);
+    }
+    CHECK(all_of(f) == given);
+  }
+  d::log_folder<d::posix_files> again{{}, t.name() + "/log"};
+  again.open();
+  CHECK(all_of(again) == given);
+}
+
 TEST_CASE("no folder, or one that is a link") {
   temporary_folder const t;
   auto const code = [](std::string const& path) {
