@@ -28,7 +28,7 @@ void put(disk_ptr const& disk, std::uint64_t first, std::string const& content) 
 void look_into(std::string_view image) {
   std::string const copy{image};
   must(d::is_image(copy.data(), copy.size()), "a record's image is one");
-  auto const m = d::message_of(copy.data(), 0);
+  auto const m = d::message_of(copy.data(), copy.size(), 0);
   std::size_t all = m.key_size + m.value_size;
   auto const copied = [](void const* data, std::size_t n) {
     return data ? std::string{static_cast<char const*>(data), n}.size() : 0;
@@ -37,6 +37,12 @@ void look_into(std::string_view image) {
   sl::header h;
   for (std::size_t i = 0; d::header_of_image(m.native, i, h); ++i)
     all += std::string{h.name}.size() + std::vector<std::byte>(h.value.begin(), h.value.end()).size();
+  d::block_ptr const block{new d::record_block};
+  block->data = std::string(d::record_block::anchor_size + d::record_block::lead, '\0') + copy;
+  block->put_anchor(0, 0);
+  auto const lent = block->lend(block->data.size() - copy.size(), copy.size(), 0, 0);
+  static_cast<void>(d::timestamp_of_image(lent.native));
+  d::record_block::give_back(lent);
   must(all <= 2 * copy.size() + 1, "nothing is in a record that its image has no room for");
 }
 
@@ -78,7 +84,7 @@ int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
     auto const piece = left.substr(1, length);
     left.remove_prefix(1 + piece.size());
     if (piece.empty()) {
-      auto const mark = d::log_mark(id, segment.size());
+      auto const mark = d::log_mark(id, segment.size(), static_cast<std::int64_t>(next));
       segment.append(mark.data(), mark.size());
       continue;
     }
@@ -86,10 +92,10 @@ int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
       segment += piece;  // torn, or damaged
       continue;
     }
-    segment.resize(segment.size() + d::log_frame_head);
-    auto* const frame = segment.data() + segment.size() - d::log_frame_head;
-    d::put_number(frame, static_cast<std::uint32_t>(piece.size()));
-    d::put_number(frame + 4, d::frame_crc(piece, next));
+    char head[d::most_size_bytes + 4];
+    auto* const crc = d::put_size(head, static_cast<std::uint32_t>(piece.size()));
+    d::put_number(crc, d::frame_crc(piece, next));
+    segment.append(head, crc + 4);
     segment += piece;
     if (d::is_image(piece.data(), piece.size())) look_into(piece), ++next;
   }

@@ -103,12 +103,12 @@ TEST_CASE("repeats within one life of the topic") {
   sl::header_list headers;
   for (int i = 0; i < 5; ++i) headers.add(name[i], value[i]);
   sl::received const one{.value = "v", .headers = headers};
-  std::string image(sl::detail::image_size(one), '\0');
-  sl::detail::write_image(one, image.data());
-  auto const m = sl::detail::message_of(image.data(), 3);
+  sl::detail::block_ptr const block{new sl::detail::record_block};
+  auto const m = block->lend(block->add(one), 3);
   sl::detail::part const part{
       &m, &m + 1, {{"received", 0}, sl::offset{3}, sl::offset{4}, 1}, &sl::detail::image_access};
   after.recall(sl::record{&m, &part});
+  sl::detail::record_block::give_back(m);
   CHECK(after.note() == "sluice kafka receiver 1\na%20group t 0 7 50\n");
 }
 

@@ -48,14 +48,16 @@ TEST_CASE("the next group is filled while one is synced") {
   d::log_folder<simulated::files> folder{{disk}, "log"};
   folder.open();
   sl::received const r{.value = "value"};
-  auto const frame = d::log_frame_head + d::image_size(r);
   std::atomic<std::uint64_t> durable{0};
   auto const told = [&](std::uint64_t n) {
     durable = n;
     if (n == 1) std::this_thread::sleep_for(100ms);  // who waits for room looks meanwhile, and there is none yet
   };
-  d::log_writer<simulated::files> writer{folder, d::log_bounds{.max_group = 4 * frame}, told,
-                                         [](std::string const&) {}};
+  std::string four;
+  for (std::uint64_t n = 0; n < 4; ++n) d::append_frame(four, r, d::image_size(r), n);
+  d::log_writer<simulated::files> writer{folder,
+                                         d::log_bounds{.max_group = four.size() + d::most_frame(d::image_size(r)) - 1},
+                                         told, [](std::string const&) {}};
   syncs.let(1);  // of the first segment's header
   writer.start();
   writer.store(r, true);
@@ -73,4 +75,36 @@ TEST_CASE("the next group is filled while one is synced") {
   writer.close();
   CHECK(durable == 6);
   CHECK(folder.end() == 6);
+}
+
+TEST_CASE("who waits for a group's room hears of it when the log has become full meanwhile") {
+  gate syncs;
+  auto const disk = std::make_shared<simulated::disk>();
+  disk->fail = [&](std::string const& op, std::string const&) { return op == "sync" ? syncs.pass() : 0; };
+  d::log_folder<simulated::files> folder{{disk}, "log"};
+  folder.open();
+  sl::received const r{.value = "value"};
+  std::string one;
+  d::append_frame(one, r, d::image_size(r), 0);
+  auto const most = d::most_frame(d::image_size(r)) + d::log_mark_size;
+  std::promise<std::string> told;
+  // Room for three, as long as the segment's header is not counted.
+  d::log_writer<simulated::files> writer{
+      folder, d::log_bounds{.max_bytes = 2 * one.size() + most + d::log_header_size / 2, .max_group = one.size()},
+      [](std::uint64_t) {}, [&](std::string text) { told.set_value(std::move(text)); }};
+  syncs.let(1);
+  writer.start();
+  writer.store(r, true);
+  REQUIRE(syncs.wait_until_held());
+  CHECK(writer.store(r, false));
+  auto third = std::async(std::launch::async, [&] { return writer.store(r, true); });
+  CHECK(third.wait_for(100ms) == std::future_status::timeout);
+  auto heard = told.get_future();
+  CHECK(heard.wait_for(0ms) == std::future_status::timeout);
+  syncs.let(1'000'000);
+  bool const in_time = heard.wait_for(10s) == std::future_status::ready;
+  writer.stop();
+  CHECK_FALSE(third.get());
+  REQUIRE(in_time);
+  CHECK(heard.get().find("holds .max_bytes") != std::string::npos);
 }

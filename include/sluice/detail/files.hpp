@@ -152,6 +152,10 @@ struct posix_files {
   int sync(handle const& of) { return done(::fsync(of.get())); }
   /// A file's bytes, and of its length what is needed to read them.
   int sync_data(handle const& of) { return done(::fdatasync(of.get())); }
+  /// The kernel writes these bytes from now on, so that a sync will have less to do; what fails, fails there.
+  void begin_sync(handle const& of, std::uint64_t at, std::size_t count) {
+    (void)::sync_file_range(of.get(), static_cast<off_t>(at), static_cast<off_t>(count), SYNC_FILE_RANGE_WRITE);
+  }
   /// Gives a file or folder its final name; EEXIST where that is taken, never replaces.
   int publish(handle const& in, std::string const& from, std::string const& to) {
     if (::renameat2(in.get(), from.c_str(), in.get(), to.c_str(), RENAME_NOREPLACE) == 0) return 0;

@@ -114,7 +114,8 @@ class directory_log {
     auto const behind = static_cast<std::uint64_t>(until.value());
     detail::block_ptr block;
     std::vector<std::pair<std::size_t, std::uint64_t>> lines;  // in the block, offset
-    while (lines.size() < want && in.bytes < max_bytes && at < behind && at < journal_.state.end) {
+    auto const has_room = [&] { return !block || block->data.size() < detail::most_image; };
+    while (lines.size() < want && in.bytes < max_bytes && has_room() && at < behind && at < journal_.state.end) {
       if (!block) {
         block.reset(new detail::record_block);
         block->data.reserve(chunk);
@@ -130,10 +131,7 @@ class directory_log {
       if (what == nothing) break;
       if (what == a_line) {
         received const r{.value = line, .timestamp = modified(*reading_)};
-        auto const place = block->data.size() + detail::record_block::head;
-        block->data.resize(place + detail::image_size(r));
-        detail::write_image(r, block->data.data() + place);
-        lines.emplace_back(place, at);
+        lines.emplace_back(block->add(r), at);
         in.bytes += line.size();
       }
       at = next;
@@ -289,11 +287,10 @@ class directory_log {
 template <class Context>
 detail::late<directory_source::runtime, Context> directory_source::open(directory_source const& self, Context const&) {
   if (self.directory.empty() || self.scan_every.count() <= 0 || self.settle.count() < 0 || self.remember.count() <= 0 ||
-      self.max_record == 0)
+      self.max_record == 0 || self.max_record >= detail::most_image)
     throw error(errc::bad_configuration,
                 "directory_source: .directory must name a folder, .scan_every, .remember and .max_record be above 0, "
-                ".settle not "
-                "negative");
+                ".settle not negative, and .max_record below 1 GiB");
   return detail::late<runtime, Context>{
       local_plan{self.start.value_or(start_at::earliest), self.on_out_of_range, self.on_position_error, self.until},
       self};

@@ -38,18 +38,14 @@ class memory_room {
       else if (!fits())
         return false;
       if (stopped_) return false;
-      auto const need = record_block::head + size;
+      auto const need = record_block::room_for(size);
       if (blocks_.empty() || blocks_.back()->data.capacity() - blocks_.back()->data.size() < need) {
         block_ptr fresh{new record_block};
         fresh->data.reserve(std::max(block_size, need));
         blocks_.push_back(std::move(fresh));
       }
-      auto& data = blocks_.back()->data;
-      auto const at = data.size();
-      data.resize(at + need);
-      put_number(data.data() + at, static_cast<std::uint64_t>(size));
-      write_image(r, data.data() + at + record_block::head);
-      bytes_ += size;
+      auto& block = *blocks_.back();
+      bytes_ += block.size_of(block.add(r));
       ++records_;
     }
     bell_.ring();
@@ -132,12 +128,13 @@ class live_log {
       if (!block_ || at_ == block_->data.size()) {
         block_.reset();
         block_ = room_.take();
-        at_ = 0;
+        at_ = detail::record_block::anchor_size;
         if (!block_) break;
       }
-      auto const size = detail::get_number<std::uint64_t>(block_->data.data() + at_);
-      auto& m = room[count] = block_->lend(at_ + detail::record_block::head, at++);
-      at_ += detail::record_block::head + size;
+      at_ += detail::record_block::lead;
+      auto const size = block_->size_of(at_);
+      auto& m = room[count] = block_->lend(at_, at++);
+      at_ += size;
       in.bytes += m.key_size + m.value_size;
       gone += size;
     }

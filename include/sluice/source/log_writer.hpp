@@ -34,10 +34,11 @@ class log_writer {
   bool stop_ = false, urgent_ = false, full_told_ = false;
   std::thread thread_{};
 
-  std::size_t frame_size(std::size_t image) const { return log_frame_head + image; }
+  bool on_disk(std::size_t frame) const {
+    return kept_bytes_ + pending_.size() + writing_.size() + frame + log_mark_size <= bounds_.max_bytes;
+  }
   bool fits(std::size_t frame) const {
-    bool const on_disk = kept_bytes_ + pending_.size() + writing_.size() + frame + log_mark_size <= bounds_.max_bytes;
-    return on_disk && (pending_.empty() || pending_.size() + frame <= bounds_.max_group);
+    return on_disk(frame) && (pending_.empty() || pending_.size() + frame <= bounds_.max_group);
   }
 
  public:
@@ -73,20 +74,20 @@ class log_writer {
                                                " bytes is longer than write_ahead_log's "
                                                ".max_record, " +
                                                std::to_string(bounds_.max_record));
-    auto const frame = frame_size(size);
+    auto const frame = most_frame(size);
     {
       std::unique_lock lock{guard_};
       if (!stop_ && !fits(frame)) {
         urgent_ = true;
         work_.notify_one();
         if (!wait) return false;
-        tell_of_full(lock, frame);
-        room_.wait(lock, [&] { return stop_ || fits(frame); });
+        while (!stop_ && !fits(frame))
+          if (!tell_of_full(lock, frame)) room_.wait(lock);
       }
       if (stop_) return false;
       append_frame(pending_, r, size, next_);  // where there is no memory for it, its number is the next one's
       ++next_;
-      ++pending_count_;
+      if (++pending_count_ != 1) return true;  // the writer knows already
     }
     work_.notify_one();
     return true;
@@ -118,13 +119,14 @@ class log_writer {
   }
 
  private:
-  void tell_of_full(std::unique_lock<std::mutex>& lock, std::size_t frame) {
-    if (kept_bytes_ + pending_.size() + writing_.size() + frame <= bounds_.max_bytes || std::exchange(full_told_, true))
-      return;
+  /// True: much may have changed meanwhile.
+  bool tell_of_full(std::unique_lock<std::mutex>& lock, std::size_t frame) {
+    if (on_disk(frame) || std::exchange(full_told_, true)) return false;
     lock.unlock();
     tell_("the log in " + folder_.path() + " holds .max_bytes, " + std::to_string(bounds_.max_bytes) +
           ": the receiver waits until more of it is handled and stored");
     lock.lock();
+    return true;
   }
 
   /// Where a segment can't be removed, later.
@@ -192,8 +194,7 @@ class log_writer {
         kept_bytes_ = folder_.bytes();
         if (fits(0)) full_told_ = false;
       }
-      room_.notify_all();
-      tell_durable();
+      tell_durable();  // there is as much room as before: what was written takes up what it took up before
     }
   }
   void tell_durable() {

@@ -14,7 +14,8 @@ class log_cursor {
   static constexpr std::size_t chunk = 256 << 10;
   log_folder<Files>& folder_;
   block_ptr block_{};
-  std::size_t at_ = 0;  // in block_
+  std::size_t at_ = 0, anchor_ = 0;  // in block_
+  std::int64_t base_ = 0;            // of timestamps, as the last mark says
   std::optional<log_segment> segment_{};
   typename Files::handle file_{};
   std::uint64_t position_ = 0;  // in the segment, of block_'s end
@@ -25,23 +26,25 @@ class log_cursor {
   bool fill(std::size_t at_least) {
     auto const now = folder_.segment_of(segment_ ? number_ : wanted_);
     if (!now) return false;
-    std::string text;
+    std::string text(record_block::anchor_size, '\0');
     if (!segment_ || now->first != segment_->first) {
       folder_.open_segment(now->first, file_);
       position_ = log_header_size;
       number_ = now->first;
+      base_ = 0;
     } else if (block_)
-      text = block_->data.substr(at_);
+      text.append(block_->data, at_);
     segment_ = now;
     std::string more;
-    auto const want = std::max(chunk, at_least) - text.size();
+    auto const want = std::max(chunk, at_least) - (text.size() - record_block::anchor_size);
     folder_.read(file_, position_, static_cast<std::size_t>(std::min<std::uint64_t>(want, now->bytes - position_)),
                  more);
     if (more.empty()) folder_.is_damaged(now->first, position_, number_);
     position_ += more.size();
     block_.reset(new record_block);
-    block_->data = text.empty() ? std::move(more) : std::move(text) + more;
-    at_ = 0;
+    block_->data = std::move(text) + more;
+    block_->put_anchor(anchor_ = 0, base_);
+    at_ = record_block::anchor_size;
     return true;
   }
 
@@ -69,10 +72,14 @@ class log_cursor {
           if (!fill(piece.size)) return false;
           break;
         case log_piece::mark:
+          static_assert(log_mark_size == record_block::anchor_size);
+          block_->put_anchor(anchor_ = at_, base_ = base_of(text));
           at_ += piece.size;
           break;
         case log_piece::record:
-          if (number_ >= wanted_) out = block_->lend(at_ + log_frame_head, static_cast<std::int64_t>(number_));
+          if (number_ >= wanted_)
+            out =
+                block_->lend(at_ + piece.image, piece.size - piece.image, anchor_, static_cast<std::int64_t>(number_));
           at_ += piece.size;
           if (++number_ <= wanted_) break;
           wanted_ = number_;
