@@ -29,8 +29,8 @@ class keyed_update;
 ///     });
 ///
 /// Needs <sluice/state/STORE.hpp>, which also names the store's table. Keys and values have a codec; changing that of a key
-/// changes the keys. An object belongs to one consumer and its thread; it may be made anew at each start, and two of one name
-/// disturb each other's memory, not their truth.
+/// changes the keys. An object belongs to one consumer and its thread, and is kept from batch to batch. Two states or windows of
+/// one name that meet in a batch throw store_error(bad_configuration); inside all_of when that is made.
 template <class Key, class Value>
 struct keyed_state {
   using key_type = Key;
@@ -109,8 +109,7 @@ class keyed_update {
         memory_(state.memory),
         batch_(b),
         now_(b.time().time_since_epoch().count()),
-        store_(
-            (check_state_name(state.name), as_store_failure([&] { return state_store<Transaction>{tx, state.name}; }))),
+        store_((check_state_name(state.name), store_of(tx, state.name, &state))),
         parts_(state.name, state.when_partitions_grow, b, state_kind::values) {}
 
   template <class KeyOf, class Change, class Expired>

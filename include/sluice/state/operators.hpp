@@ -37,6 +37,11 @@ class state_updater {
         expired_(std::move(expired)),
         wants_empty_batches(state.timeout.count() > 0) {}
 
+  template <class F>
+  void for_each_state(F f) const {
+    f(std::string_view{state_->name}, static_cast<void const*>(state_));
+  }
+
   template <class Transaction>
   void operator()(batch const& b, Transaction& tx) {
     using records = std::span<record const>;
@@ -88,6 +93,11 @@ class state_mapper {
         map_(std::move(map)),
         emit_(std::move(emit)),
         wants_empty_batches(state.timeout.count() > 0) {}
+
+  template <class F>
+  void for_each_state(F f) const {
+    f(std::string_view{state_->name}, static_cast<void const*>(state_));
+  }
 
   template <class Transaction>
   void operator()(batch const& b, Transaction& tx) {

@@ -79,6 +79,13 @@ T read_stored(std::string const& name, std::string_view what, std::size_t key_si
   } catch (std::exception const& e) { unreadable_row(name, which, of, errc::store_damaged, e.what()); }
 }
 
+/// `who`, an operator, is going to read and write the rows of this name. Throws store_error where another one has, in the same transaction.
+template <class Transaction>
+state_store<Transaction> store_of(Transaction& tx, std::string const& name, void const* who) {
+  if constexpr (requires { tx.states_in_use(); }) tx.states_in_use().add(name, who);
+  return as_store_failure([&] { return state_store<Transaction>{tx, name}; });
+}
+
 inline void check_state_name(std::string const& name) {
   if (!is_sql_name(name))
     throw store_error(errc::bad_configuration, "a state's .name is \"" + name +

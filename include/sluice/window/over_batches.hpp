@@ -76,11 +76,16 @@ class windowed_reducer {
         queue_(std::move(queue)),
         emit_(std::move(emit)) {}
 
+  template <class F>
+  void for_each_state(F f) const {
+    f(std::string_view{window_.name}, static_cast<void const*>(this));
+  }
+
   template <class Transaction>
   void operator()(batch const& b, Transaction& tx) {
     check_interval(b);
     auto const now = b.time().time_since_epoch().count();
-    auto store = as_store_failure([&] { return state_store<Transaction>{tx, window_.name}; });
+    auto store = store_of(tx, window_.name, this);
     state_parts<Transaction> marks{window_.name, window_.when_partitions_grow, b, state_kind::batch_window};
     open(store, marks, now);
     left_ = most_leaving<Transaction>();

@@ -108,10 +108,15 @@ class event_reducer {
     return n;
   }
 
+  template <class F>
+  void for_each_state(F f) const {
+    f(std::string_view{window_.name}, static_cast<void const*>(this));
+  }
+
   template <class Transaction>
   void operator()(batch const& b, Transaction& tx) {
     if (b.size() == 0) return;
-    auto store = as_store_failure([&] { return state_store<Transaction>{tx, window_.name}; });
+    auto store = store_of(tx, window_.name, this);
     state_parts<Transaction> marks{window_.name, window_.when_partitions_grow, b, state_kind::event_window};
     auto now = standings(store, marks);
     std::deque<slot> slots;
