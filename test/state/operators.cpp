@@ -124,3 +124,21 @@ TEST_CASE("two states of one name are refused: when all_of is made, else in the 
   steps(by_hand, one_twice, 5);
   CHECK(o.counts() == counts_by_key{{"k", 4}});
 }
+
+TEST_CASE("without an interval a key whose time is over expires with its partition's next record") {
+  outside_with_file o;
+  counter state{.name = "counts", .timeout = 2s};
+  auto c = o.consumer();
+  o.world.assign({p0});
+  std::vector<std::string> ended;
+  auto handler =
+      sl::update_state_by_key(state, key_of, add, [&](std::string const& key, std::int64_t) { ended.push_back(key); });
+  o.world.produce(p0, "v", "a");
+  steps(c, handler, 10);
+  CHECK(o.counts() == counts_by_key{{"a", 1}});
+  CHECK(ended.empty());
+  o.world.produce(p0, "v", "b");
+  steps(c, handler, 1);
+  CHECK(ended == std::vector<std::string>{"a"});
+  CHECK(o.counts() == counts_by_key{{"b", 1}});
+}

@@ -36,9 +36,12 @@ struct keyed_state {
   using key_type = Key;
   using value_type = Value;
 
-  std::string name{};                    ///< letters, digits, underscores: tells states of one group apart
-  std::size_t max_bytes = 64 << 20;      ///< of memory for rows that were read or written; the others stay in the store
-  std::chrono::milliseconds timeout{0};  ///< a key without news for this long (of batch time) expires; 0: never
+  std::string name{};                ///< letters, digits, underscores: tells states of one group apart
+  std::size_t max_bytes = 64 << 20;  ///< of memory for rows that were read or written; the others stay in the store
+  /// A key without news for this long (of batch time) expires; 0: never. It does so in the next batch that its partition is in:
+  /// where nothing arrives, that is the next interval's for handlers that want empty batches and micro_batch{.interval}; without
+  /// an interval there are no empty batches, and the key waits for its partition's next record.
+  std::chrono::milliseconds timeout{0};
   partition_growth when_partitions_grow = partition_growth::error;
   detail::state_cache memory{};  ///< the library's own
 

@@ -1,7 +1,7 @@
 /// \file state/operators.hpp  Handlers made of a keyed_state and a function: update_state_by_key, map_with_state.
 ///
 /// They borrow the state, which must outlive them. With a .timeout they want empty batches, so that keys expire where nothing
-/// arrives; that needs micro_batch{.interval}.
+/// arrives. Those come with micro_batch{.interval} only: without it a key waits for its partition's next record.
 #pragma once
 #include <sluice/state/keyed_state.hpp>
 
