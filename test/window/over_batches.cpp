@@ -195,6 +195,31 @@ TEST_CASE("nothing is left in the store of what has left the window") {
   CHECK(out.size() == 24);
 }
 
+TEST_CASE("panes of a partition that has moved away are forgotten a window later, and read again when it comes back") {
+  by_hand b;
+  std::vector<given> out, others;
+  sl::batch_window const w{.name = "w", .size = 4s, .slide = 2s};
+  auto h = counted(out, w), other = counted(others, w);
+  b.turn(h, 101, {"a"}, {"b"});
+  b.turn(h, 102, {"a"}, {"b"});
+  CHECK(h.partitions_in_memory() == 2);
+  for (int i = 103; i <= 107; ++i) {
+    b.turn(h, i, {"a"}, {}, 0);
+    b.turn(other, i, {}, {"c"}, 1);
+    CHECK(h.partitions_in_memory() == 2);
+  }
+  b.turn(h, 108, {"a"}, {}, 0);
+  b.turn(other, 108, {}, {"c"}, 1);
+  CHECK(h.partitions_in_memory() == 1);
+  CHECK(other.partitions_in_memory() == 1);
+  b.turn(h, 109, {}, {});
+  b.turn(h, 110, {}, {});
+  CHECK(h.partitions_in_memory() == 2);
+  CHECK(out.back() == given{110, {{"a", 2}, {"c", 2}}});
+  b.turn(h, 31'536'110, {}, {}, 0);  // the clock leaps, and the other partition does not come
+  CHECK(h.partitions_in_memory() == 1);
+}
+
 TEST_CASE("clocks that jump lose no record and stop no window") {
   by_hand b;
   std::vector<given> out;

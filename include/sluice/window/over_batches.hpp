@@ -31,6 +31,7 @@ struct window_part {
   std::int64_t shift = 0;                                        // times in the store are less by this
   std::uint64_t stamp = 0;
   bool holds = false;
+  std::int64_t seen = 0;  // the time of the last batch that it was in
 
   std::int64_t newest() const { return at.empty() ? given : std::max(given, at.rbegin()->first); }
 };
@@ -76,6 +77,9 @@ class windowed_reducer {
         queue_(std::move(queue)),
         emit_(std::move(emit)) {}
 
+  /// Whose panes are in memory: those of the batches of a window's time.
+  std::size_t partitions_in_memory() const { return parts_.size(); }
+
   template <class F>
   void for_each_state(F f) const {
     f(std::string_view{window_.name}, static_cast<void const*>(this));
@@ -107,7 +111,9 @@ class windowed_reducer {
     for (std::size_t i = 0; i < here_.size(); ++i) {
       here_[i]->stamp = marks.stamp(i);
       here_[i]->holds = true;
+      here_[i]->seen = now;
     }
+    forget_others(now);
   }
 
  private:
@@ -119,6 +125,12 @@ class windowed_reducer {
         "batch_window \"" + window_.name + "\": .size (" + std::to_string(size_) + " ms) and .slide (" +
             std::to_string(slide_) + " ms) must be multiples of micro_batch.interval, which is " +
             (interval > 0 ? std::to_string(interval) + " ms: change one of them" : "0: set it, to the slide at most"));
+  }
+
+  /// A partition that was in no batch for a window's time is another consumer's, or has nothing: its panes are in the store.
+  void forget_others(std::int64_t now) {
+    auto const far = size_ + slide_;
+    std::erase_if(parts_, [&](auto const& p) { return p.second.seen <= now - far || p.second.seen > now + far; });
   }
 
   /// Reads what is not known, or was changed by another.
@@ -321,7 +333,7 @@ class windowed_reducer {
 /// the window is. It is called within the transaction: what it writes is there exactly once.
 ///
 /// Nothing is computed again when a window moves (two stacks); all panes of all keys are in memory, and in the store, so that
-/// they outlive the process. `consumer.run` must be given the same object from batch to batch, or the panes are read anew each
+/// they outlive the process. Those of a partition that another consumer has are forgotten a window later. `consumer.run` must be given the same object from batch to batch, or the panes are read anew each
 /// time. Windows that no batch came for (a late batch, a pause) are given with the next one, as long as they hold anything.
 ///
 /// The constructor throws error(bad_configuration); a size or slide that is no multiple of the interval throws store_error from the first
