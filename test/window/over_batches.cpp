@@ -363,3 +363,48 @@ TEST_CASE("in a consumer: windows move while nothing arrives, and survive the pr
   CHECK(out.back().counts == counts_by_key{{"a", 2}});
   CHECK(out.back().end == out.front().end + 2);
 }
+
+TEST_CASE("what emit throws names the window; with skip all is set aside until it works, and that is told") {
+  outside_with_file o{1};
+  bool broken = true;
+  std::vector<std::int64_t> out;
+  auto h = sl::count_by_window({.name = "w", .size = 1s}, [&](auto const&, std::int64_t n) {
+    if (broken) throw std::runtime_error("no room for results");
+    out.push_back(n);
+  });
+  std::vector<std::string> told;
+  struct listener {
+    using slot = sl::observer_slot;
+    std::vector<std::string>* told;
+    void on_dead_letter(sl::dead_letter_event const& e) { told->push_back(e.letter.error); }
+  };
+  auto c = o.consumer(sl::skip{}, sl::micro_batch{.interval = 1s}, listener{&told});
+  o.world.assign({p0});
+  for (int i = 0; i < 2; ++i) {
+    o.world.produce(p0, "v", "a");
+    steps(c, h, 2);
+  }
+  REQUIRE(told.size() == 2);
+  CHECK_THAT(told[0], ContainsSubstring("batch_window \"w\"") && ContainsSubstring("no room for results") &&
+                          ContainsSubstring("every batch fails until"));
+  CHECK(c.statistics().skipped == 2);
+  broken = false;
+  o.world.produce(p0, "v", "a");
+  steps(c, h, 2);
+  CHECK(std::count(out.begin(), out.end(), 1) == 1);
+  CHECK(told.size() == 2);
+
+  by_hand b;
+  auto throws = sl::count_by_window({.name = "w", .size = 1s}, [](auto const&, std::int64_t) { throw 7; });
+  try {
+    b.turn(throws, 100, {"a"});
+    FAIL("nothing was thrown");
+  } catch (sl::error const& e) {
+    CHECK(e.code() == sl::errc::handler_failed);
+    CHECK_THROWS_AS(std::rethrow_if_nested(e), int);
+  }
+  auto in_store = sl::count_by_window({.name = "w", .size = 1s}, [](auto const&, std::int64_t) {
+    throw sl::store_error(sl::errc::store_full, "no room");
+  });
+  CHECK(error_of([&] { b.turn(in_store, 101, {"a"}); }).code == sl::errc::store_full);
+}

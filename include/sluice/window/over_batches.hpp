@@ -300,10 +300,12 @@ class windowed_reducer {
     if (!any) return;
     window_span const span{wall_time{std::chrono::milliseconds{end - size_}},
                            wall_time{std::chrono::milliseconds{end}}};
-    if constexpr (std::is_invocable_v<Emit&, window_span const&, results const&, Transaction&>)
-      std::invoke(emit_, span, std::as_const(all), tx);
-    else
-      std::invoke(emit_, span, std::as_const(all));
+    emit_window("batch_window", window_.name, end, [&] {
+      if constexpr (std::is_invocable_v<Emit&, window_span const&, results const&, Transaction&>)
+        std::invoke(emit_, span, std::as_const(all), tx);
+      else
+        std::invoke(emit_, span, std::as_const(all));
+    });
   }
   /// Panes of `until` and before leave, here and in the store.
   void leave(part& p, topic_partition const& of, std::int64_t until) {
@@ -335,6 +337,11 @@ class windowed_reducer {
 /// Nothing is computed again when a window moves (two stacks); all panes of all keys are in memory, and in the store, so that
 /// they outlive the process. Those of a partition that another consumer has are forgotten a window later. `consumer.run` must be given the same object from batch to batch, or the panes are read anew each
 /// time. Windows that no batch came for (a late batch, a pause) are given with the next one, as long as they hold anything.
+///
+/// What `emit` throws is thrown as error(handler_failed), which names the window; the exception itself is nested in it
+/// (std::rethrow_if_nested). The window is still to be given, so the next batch fails on it too: with `skip` or dead letters all
+/// records are set aside until `emit` works again, and count for no window. Where that is not wanted use `stop`, or `retry`,
+/// or let `emit` catch what it can. A store_error passes as it is.
 ///
 /// The constructor throws error(bad_configuration); a size or slide that is no multiple of the interval throws store_error from the first
 /// batch, since no record is to blame.
