@@ -10,7 +10,7 @@ namespace sluice { inline namespace v0 {
 /// Counts since construction, as of the last completed step().
 struct stats {
   std::uint64_t batches = 0;
-  std::uint64_t records = 0;  ///< handled
+  std::uint64_t records = 0;  ///< handled or set aside, and stored
   std::uint64_t bytes = 0;    ///< of their keys and values
   std::uint64_t rebalances = 0;
   std::uint64_t position_errors = 0;

@@ -85,7 +85,9 @@ TEST_CASE("at_least_once: some refused: the rest is stored, the refused is claim
   o.world.assign({p0, p1, p2});
   for (auto const& p : {p0, p1, p2}) o.world.produce(p, 3);
   o.disk.advances = {{act::refuse, p1}};
-  c.step(recorder{seen});
+  auto const some = c.step(recorder{seen});
+  CHECK(some.what == sl::step_result::handled);
+  CHECK(some.records == 6);
   CHECK(o.disk.next(p0) == 3);
   CHECK(o.disk.next(p1) == 0);
   CHECK(o.disk.next(p2) == 3);
@@ -94,6 +96,11 @@ TEST_CASE("at_least_once: some refused: the rest is stored, the refused is claim
   CHECK(offsets_of(p1, seen) == std::vector<std::int64_t>{0, 1, 2, 0, 1, 2});
   CHECK(o.disk.next(p1) == 3);
   CHECK(c.statistics().records == 9);
+  o.world.produce(p0, 2);
+  o.disk.advances = {{act::refuse, p0}};
+  auto const none = c.step(recorder{seen});
+  CHECK(none.what == sl::step_result::handled);
+  CHECK(none.records == 0);
   c.close();
   CHECK(o.world.wrong() == "");
 }

@@ -160,63 +160,6 @@ int violations(bool forget_files, bool forget_folders, std::mt19937& random) {
 
 }  // namespace
 
-TEST_CASE("a transaction whose moves go nowhere is published, though another is faster") {
-  machine m;
-  auto const a = m.open(), b = m.open();
-  worker ours{*a};
-  resolver r{{{"orders", {offset{0}, offset{0}}}}};
-  auto const theirs = b->claim("billing", {{"orders", 1}}, r, soon()).at(0);
-  auto still = ours.next();
-  still.until = still.from;
-  auto& tx = a->begin({&still, 1}, soon());
-  tx.put("what", "kept");
-  bool const with_text = GENERATE(false, true);
-  if (with_text) tx.append("lines", still.of, "one\n");
-  CHECK(a->advance(tx, {&still, 1}, soon())[0] == outcome::applied);
-  int published = 0;
-  m.disk->fail = [&](std::string const& operation, std::string const&) {
-    if (operation == "publish" && ++published == 1) {
-      sl::move const next{theirs.of, theirs.next, offset{5}, theirs.mine, theirs.log};
-      CHECK(b->advance({&next, 1}, soon())[0] == outcome::applied);
-    }
-    return 0;
-  };
-  CHECK(a->commit(tx, soon()) == outcome::applied);
-  CHECK(published == 3);
-  auto const state = sl::detail::generation_folder<simulated::files>{simulated::files{m.disk}, "d"}.newest();
-  REQUIRE(state.values.contains("what"));
-  CHECK(state.texts.size() == (with_text ? 1 : 0));
-}
-
-TEST_CASE("a transaction whose moves go nowhere is there once, though another has stored on top of it at once") {
-  machine m;
-  auto const a = m.open(), b = m.open();
-  worker ours{*a};
-  resolver r{{{"orders", {offset{0}, offset{0}}}}};
-  auto const theirs = b->claim("billing", {{"orders", 1}}, r, soon()).at(0);
-  auto still = ours.next();
-  still.until = still.from;
-  auto& tx = a->begin({&still, 1}, soon());
-  bool const with_value = GENERATE(false, true);
-  if (with_value) tx.put("what", "kept");
-  tx.append("lines", still.of, "one\n");
-  CHECK(a->advance(tx, {&still, 1}, soon())[0] == outcome::applied);
-  bool published = false, overtaken = false;
-  m.disk->fail = [&](std::string const& operation, std::string const&) {
-    if (operation == "publish" && !overtaken) published = true;
-    if (operation == "list" && std::exchange(published, false)) {
-      overtaken = true;
-      sl::move const next{theirs.of, theirs.next, offset{5}, theirs.mine, theirs.log};
-      CHECK(b->advance({&next, 1}, soon())[0] == outcome::applied);
-    }
-    return 0;
-  };
-  CHECK(a->commit(tx, soon()) == outcome::applied);
-  CHECK(overtaken);
-  m.disk->fail = {};
-  CHECK(sl::detail::read_text(simulated::files{m.disk}, "d", "lines", "") == "one\n");
-}
-
 TEST_CASE("after a crash at any operation all that was acknowledged is there, and results agree with the offset") {
   auto const seed = std::random_device{}();
   INFO("seed " << seed);
@@ -468,41 +411,4 @@ TEST_CASE("a sleeper that takes an old number again overwrites nothing") {
   }
   CHECK(std::ranges::count_if(two.names(), [](auto const& n) { return n.starts_with("generation."); }) <= 2);
   CHECK(std::ranges::none_of(two.names(), [](auto const& n) { return n.starts_with("temporary."); }));
-}
-
-TEST_CASE("a claim or rewind that was built upon before it was answered is made once") {
-  sleeper two;
-  resolver r{{{"orders", {offset{0}, offset{0}}}}};
-  auto theirs = two.other.claim("billing", {{"orders", 1}}, r, soon()).at(0);
-  auto const behind_the_name = [&](auto others) {
-    two.disk->fail = [others, done = false](std::string const& op, std::string const&) mutable {
-      if (op == "sync_folder" && !std::exchange(done, true)) others();
-      return 0;
-    };
-  };
-  behind_the_name([&] {
-    auto const m = forward(theirs);
-    CHECK(two.other.advance({&m, 1}, soon())[0] == outcome::applied);
-  });
-  auto mine = two.late.claim("billing", {{"orders", 0}}, r, soon()).at(0);
-  CHECK(mine.mine.turn == 1);
-  behind_the_name([&] {
-    auto const m = forward(theirs);
-    CHECK(two.other.advance({&m, 1}, soon())[0] == outcome::applied);
-  });
-  auto const back = two.late.record({{mine.of, offset{3}, mine.mine, "seek"}}, soon()).at(0);
-  CHECK(back.what == sl::claimed::stored);
-  CHECK(back.mine.turn == 2);
-  behind_the_name([&] {
-    auto const m = forward(theirs);
-    CHECK(two.other.advance({&m, 1}, soon())[0] == outcome::applied);
-  });
-  sl::move const m{back.of, back.next, offset{9}, back.mine, back.log};
-  auto& tx = two.late.begin({&m, 1}, soon());
-  tx.append("lines", m.of, "once\n");
-  two.late.advance(tx, {&m, 1}, soon());
-  CHECK(two.late.commit(tx, soon()) == outcome::applied);
-  CHECK(sl::detail::read_text(simulated::files{two.disk}, "d", "lines", "") == "once\n");
-  auto const state = sl::detail::generation_folder<simulated::files>{simulated::files{two.disk}, "d"}.newest();
-  CHECK(state.jumps.size() == 1);
 }

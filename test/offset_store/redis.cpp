@@ -186,6 +186,26 @@ TEST_CASE("beside a partition that tells what became of a commit, those without 
   CHECK(f.results() == words{"once"});
 }
 
+TEST_CASE("a commit without records whose answer is lost stays unknown, and is no other owner's doing") {
+  redis_fixture f;
+  servers::proxy p{f.port()};
+  auto r = orders();
+  auto const s = f.open(p.port());
+  auto const set = partitions("orders", {0, 1});
+  for (auto const when : {servers::proxy::trouble::cut_after, servers::proxy::trouble::cut_before}) {
+    auto const c = claim(*s, "billing", set, r);
+    std::vector const still{to(c[0], c[0].next.value()), to(c[1], c[1].next.value())};
+    auto& tx = s->begin(still, soon());
+    f.write(tx, "result");
+    s->advance(tx, still, soon());
+    p.arrange(when);
+    CHECK(s->commit(tx, soon()) == outcome::unknown);
+    CHECK(copy(s->settle(still, soon())) == all(2, outcome::unknown));
+    CHECK(f.results() == words{"result"});                              // of the first one
+    CHECK(copy(s->settle(still, soon())) == all(2, outcome::refused));  // under this fence nothing will be
+  }
+}
+
 TEST_CASE("a connection that ends while much is sent ends neither the program nor the promise") {
   redis_fixture f;
   servers::proxy p{f.port()};

@@ -33,7 +33,9 @@ TEST_CASE("skip: a batch handler skips the batch; something that is no exception
   o.world.produce(p0, 3);
   auto c = o.start<sl::at_least_once>(sl::skip{});
   o.world.assign({p0});
-  c.step([](sl::batch const&) { throw 42; });
+  auto const done = c.step([](sl::batch const&) { throw 42; });
+  CHECK(done.what == sl::step_result::handled);
+  CHECK(done.records == 3);  // done with
   CHECK(o.disk.letters.size() == 3);
   CHECK(o.disk.next(p0) == 3);
 }

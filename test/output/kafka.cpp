@@ -82,6 +82,24 @@ TEST_CASE("brokers that do not take it are not the record's fault, and a flush e
   CHECK(found[1].value == "canary");
 }
 
+TEST_CASE(
+    "a fatal error that a handler has swallowed is told by the next flush, since other records are gone with it") {
+  sl::testing::embedded_broker away;
+  away.create_topic("t", 1);
+  sl::kafka_output out{{.brokers = away.bootstrap(), .timeout = 300ms}};
+  out.produce("t", "k", "first");
+  out.flush(5s);
+  away.broker_down();
+  out.produce("t", "k", "canary");
+  rd_kafka_test_fatal_error(out.native_handle(), RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "as a test");
+  CHECK(thrown([&] { out.produce("t", "k", "2"); }) == 2);
+  away.broker_up();
+  bool const goes_on = GENERATE(false, true);
+  if (goes_on) out.produce("t", "k", "3");
+  CHECK(thrown([&] { out.flush(); }) == 2);
+  CHECK(thrown([&] { out.flush(10s); }) == 0);
+}
+
 TEST_CASE("after a fatal error a new producer goes on") {
   broker().create_topic("fatal", 1);
   sl::kafka_output out{{.brokers = broker().bootstrap()}};

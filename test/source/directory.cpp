@@ -118,6 +118,18 @@ TEST_CASE("a rename within the directory is no new file; a new file of an old na
   CHECK(seen.lines == texts{"a1", "second a"});
 }
 
+TEST_CASE("renamed and then changed it is a new file: it might have got the inode of one that was removed") {
+  place p;
+  p.put("a", "a1\n");
+  auto c = p.start();
+  noted seen;
+  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 1; }));
+  fs::rename(p.in("a"), p.in("b"));
+  std::ofstream{p.in("b"), std::ios::app} << "a2\n";
+  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 3; }));
+  CHECK(seen.lines == texts{"a1", "a1", "a2"});
+}
+
 TEST_CASE("a file that is lost before it was read: an error, or left out") {
   place p;
   std::string content;

@@ -22,6 +22,10 @@ struct grown {
   friend bool operator==(grown const&, grown const&) = default;
 };
 struct unknown {};
+struct nothing {};
+struct raised {
+  int n = 0;
+};
 
 }  // namespace
 
@@ -33,6 +37,16 @@ struct sluice::codec<grown> : sluice::members_of<&grown::count, &grown::last, &g
   static grown decode(sluice::decoder& from, std::uint32_t written) {
     return written == 1 ? sluice::members_of<&grown::count, &grown::last>::read(from) : read(from);
   }
+};
+
+template <>
+struct sluice::codec<nothing> {
+  static void encode(sluice::encoder&, nothing) {}
+  static nothing decode(sluice::decoder&) { return {}; }
+};
+template <>
+struct sluice::codec<raised> : sluice::members_of<&raised::n> {
+  static constexpr std::uint32_t version = 2;
 };
 
 namespace {
@@ -51,6 +65,23 @@ std::string bytes(std::initializer_list<int> all) {
 
 static_assert(sl::encodable<visit> && sl::encodable<std::vector<visit>> && !sl::encodable<unknown> &&
               !sl::encodable<std::vector<unknown>> && !sl::encodable<char const*>);
+
+static_assert(!sl::detail::reads_what_it_writes<sl::codec<raised>>());
+static_assert(sl::detail::reads_what_it_writes<sl::codec<grown>>() &&
+              sl::detail::reads_what_it_writes<sl::codec<visit>>() &&
+              sl::detail::reads_what_it_writes<sl::codec<int>>());
+
+TEST_CASE("a vector of what takes no bytes is refused when it is written, and a number of them makes no work") {
+  auto const e = error_of([] { (void)sl::encoded(std::vector<nothing>(3)); });
+  CHECK(e.code == sl::errc::bad_statement);
+  CHECK_THAT(e.text, ContainsSubstring("keep their number instead"));
+  CHECK_THROWS_AS(sl::encoded(std::vector<std::tuple<>>(1)), sl::error);
+  CHECK(sl::decoded<std::vector<nothing>>(sl::encoded(std::vector<nothing>{})).empty());
+  comes_back(std::vector<std::optional<std::string>>(3));
+  CHECK_THROWS_AS(sl::decoded<std::vector<nothing>>(bytes({0xFF, 0xFF, 0xFF, 0xFF, 1})), sl::unreadable);
+  sl::decoder huge{"\xFF\xFF\xFF\xFF"};
+  CHECK_THROWS_AS(huge.length(0), sl::unreadable);
+}
 
 TEST_CASE("bytes are fixed, for ever") {
   CHECK(sl::encoded(std::int32_t{-2}) == bytes({0xFE, 0xFF, 0xFF, 0xFF}));

@@ -1,6 +1,9 @@
 #include <sluice/state/operators.hpp>
 
+#include <sluice/output/all_of.hpp>
+
 #include "kept_counts.hpp"
+#include "thrown.hpp"
 
 namespace {
 using namespace kept_counts;
@@ -83,4 +86,59 @@ TEST_CASE("a zombie's empty batch changes no state") {
   CHECK(ended == 1);
   CHECK(c.statistics().refused == 1);
   CHECK(o.counts() == counts_by_key{{"a", 1}});  // nothing of it was kept
+}
+
+TEST_CASE("two states of one name are refused: when all_of is made, else in the first batch that both change") {
+  outside_with_file o;
+  counter counts{.name = "counts"}, same{.name = "counts"}, other{.name = "others"};
+  auto a = sl::update_state_by_key(counts, key_of, add), again = sl::update_state_by_key(counts, key_of, add);
+  auto b = sl::update_state_by_key(same, key_of, add), c = sl::update_state_by_key(other, key_of, add);
+  auto const why = error_of([&] { sl::all_of(a, b); });
+  CHECK(why.code == sl::errc::bad_configuration);
+  CHECK_THAT(why.text, ContainsSubstring("named \"counts\"") && ContainsSubstring("give each a .name of its own"));
+  CHECK_THROWS_AS(sl::all_of(sl::all_of(c, a), b), sl::error);
+  CHECK_NOTHROW(sl::all_of(a, again, c));
+
+  o.world.assign({p0});
+  auto by_hand = o.consumer(sl::skip{});
+  o.world.produce(p0, "v", "k");
+  drain_log(by_hand, a);
+  o.world.produce(p0, "v", "k");
+  drain_log(by_hand, b);  // in another batch: as if it had been made anew
+  REQUIRE(o.counts() == counts_by_key{{"k", 2}});
+  o.world.produce(p0, "v", "k");
+  auto both = [&](sl::batch const& batch, tx_t& tx) {
+    a(batch, tx);
+    b(batch, tx);
+  };
+  auto const late = error_of([&] { drain_log(by_hand, both); });
+  CHECK(late.code == sl::errc::bad_configuration);
+  CHECK(late.of_store);
+  CHECK_THAT(late.text, ContainsSubstring("named \"counts\"") && ContainsSubstring("Nothing was changed"));
+  CHECK(o.counts() == counts_by_key{{"k", 2}});
+  auto one_twice = [&](sl::batch const& batch, tx_t& tx) {
+    a(batch, tx);
+    again(batch, tx);
+    c(batch, tx);
+  };
+  steps(by_hand, one_twice, 5);
+  CHECK(o.counts() == counts_by_key{{"k", 4}});
+}
+
+TEST_CASE("without an interval a key whose time is over expires with its partition's next record") {
+  outside_with_file o;
+  counter state{.name = "counts", .timeout = 2s};
+  auto c = o.consumer();
+  o.world.assign({p0});
+  std::vector<std::string> ended;
+  auto handler =
+      sl::update_state_by_key(state, key_of, add, [&](std::string const& key, std::int64_t) { ended.push_back(key); });
+  o.world.produce(p0, "v", "a");
+  steps(c, handler, 10);
+  CHECK(o.counts() == counts_by_key{{"a", 1}});
+  CHECK(ended.empty());
+  o.world.produce(p0, "v", "b");
+  steps(c, handler, 1);
+  CHECK(ended == std::vector<std::string>{"a"});
+  CHECK(o.counts() == counts_by_key{{"b", 1}});
 }

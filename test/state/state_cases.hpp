@@ -266,10 +266,10 @@ void counts_are_kept_and_memory_is_true(F& f) {
   CHECK(turn(a, {{7, "x"}}, {{1, "x"}}) == outcome::applied);
   CHECK(counted(s, o0) == all_counts{{"x", 7}, {"y", 1}});
   CHECK(counted(s, o1) == all_counts{{"x", 2}});
-  // Twice in one transaction.
+  // More than once in one transaction.
   CHECK(s.transact([&](auto& tx) {
     count(a, tx, {{8, "x"}, {9, "w"}});
-    count(b, tx, {{10, "x"}});
+    count(a, tx, {{10, "x"}});
     count(a, tx, {{11, "x"}}, {{2, "x"}});
   }) == outcome::applied);
   CHECK(counted(s, o0) == all_counts{{"w", 1}, {"x", 10}, {"y", 1}});
@@ -283,6 +283,30 @@ void counts_are_kept_and_memory_is_true(F& f) {
   CHECK(counted(s, o0) == all_counts{{"w", 1}, {"x", 12}, {"y", 1}});
 }
 
+/// Each transaction knows its own only.
+template <class F>
+void two_of_one_name(F& f) {
+  claimed_store<F> s{f};
+  sl::keyed_state<std::string, std::int64_t> one{.name = "counts"}, two{.name = "counts"}, other{.name = "others"};
+  using transaction = typename claimed_store<F>::transaction;
+  for (auto* state : {&one, &two, &one})
+    CHECK(s.transact([&](transaction& tx) {
+      count(*state, tx, {{1, "a"}});
+      count(*state, tx, {{2, "a"}});
+      count(other, tx, {{3, "a"}});
+    }) == outcome::applied);
+  CHECK(s.transact(
+            [&](transaction& tx) {
+              count(one, tx, {{4, "a"}});
+              auto const e = error_of([&] { count(two, tx, {{5, "a"}}); });
+              CHECK(e.code == sl::errc::bad_configuration);
+              CHECK(e.of_store);
+              CHECK_THAT(e.text, ContainsSubstring("named \"counts\""));
+            },
+            false) == outcome::refused);
+  CHECK(s.transact([&](transaction& tx) { count(two, tx, {{6, "a"}}); }) == outcome::applied);
+}
+
 template <class F>
 void hold() {
   on_fresh<F>("rows are kept", rows_are_kept<F>);
@@ -292,6 +316,7 @@ void hold() {
   on_fresh<F>("how many partitions there are", knows_how_many_partitions<F>);
   on_fresh<F>("long names", long_names<F>);
   on_fresh<F>("counts", counts_are_kept_and_memory_is_true<F>);
+  on_fresh<F>("two of one name", two_of_one_name<F>);
 }
 
 }  // namespace state_cases

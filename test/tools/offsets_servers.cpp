@@ -111,13 +111,20 @@ TEST_CASE("S3") {
   words const keys{"AWS_ACCESS_KEY_ID=" + server.key(), "AWS_SECRET_ACCESS_KEY=" + server.secret()};
   there_and_back({"s3:" + server.endpoint() + "/offsets", {}, keys}, postgres(), "s3");
   there_and_back(postgres(), {"s3:" + server.endpoint() + "/offsets", {"--prefix", "other/"}, keys}, "prefix");
+  place const checkpoint{"checkpoint-s3:" + server.endpoint() + "/offsets", {"--prefix", "visits"}, keys};
+  there_and_back(checkpoint, postgres(), "checkpoint");
+  CHECK_THAT(fails(words{"show", "checkpoint-s3:" + server.endpoint() + "/offsets", "--group", "g"}, 1, keys),
+             ContainsSubstring("needs --prefix"));
 }
 
 TEST_CASE("HDFS") {
   auto const& server = one<servers::hdfs>();
-  server.ask("PUT", "/app?op=MKDIRS");
-  server.ask("PUT", "/app?op=SETOWNER&owner=app");
+  for (auto const* folder : {"/app", "/app/visits"}) {
+    server.ask("PUT", std::string{folder} + "?op=MKDIRS");
+    server.ask("PUT", std::string{folder} + "?op=SETOWNER&owner=app");
+  }
   place const own{"webhdfs:" + server.address() + "/app", {"--user", "app"}};
   there_and_back(own, postgres(), "hdfs");
   there_and_back(postgres(), own, "postgres");
+  there_and_back({"checkpoint-webhdfs:" + server.address() + "/app/visits", {"--user", "app"}}, postgres(), "visits");
 }

@@ -195,6 +195,31 @@ TEST_CASE("nothing is left in the store of what has left the window") {
   CHECK(out.size() == 24);
 }
 
+TEST_CASE("panes of a partition that has moved away are forgotten a window later, and read again when it comes back") {
+  by_hand b;
+  std::vector<given> out, others;
+  sl::batch_window const w{.name = "w", .size = 4s, .slide = 2s};
+  auto h = counted(out, w), other = counted(others, w);
+  b.turn(h, 101, {"a"}, {"b"});
+  b.turn(h, 102, {"a"}, {"b"});
+  CHECK(h.partitions_in_memory() == 2);
+  for (int i = 103; i <= 107; ++i) {
+    b.turn(h, i, {"a"}, {}, 0);
+    b.turn(other, i, {}, {"c"}, 1);
+    CHECK(h.partitions_in_memory() == 2);
+  }
+  b.turn(h, 108, {"a"}, {}, 0);
+  b.turn(other, 108, {}, {"c"}, 1);
+  CHECK(h.partitions_in_memory() == 1);
+  CHECK(other.partitions_in_memory() == 1);
+  b.turn(h, 109, {}, {});
+  b.turn(h, 110, {}, {});
+  CHECK(h.partitions_in_memory() == 2);
+  CHECK(out.back() == given{110, {{"a", 2}, {"c", 2}}});
+  b.turn(h, 31'536'110, {}, {}, 0);  // the clock leaps, and the other partition does not come
+  CHECK(h.partitions_in_memory() == 1);
+}
+
 TEST_CASE("clocks that jump lose no record and stop no window") {
   by_hand b;
   std::vector<given> out;
@@ -337,4 +362,49 @@ TEST_CASE("in a consumer: windows move while nothing arrives, and survive the pr
   CHECK(out.size() == 3);
   CHECK(out.back().counts == counts_by_key{{"a", 2}});
   CHECK(out.back().end == out.front().end + 2);
+}
+
+TEST_CASE("what emit throws names the window; with skip all is set aside until it works, and that is told") {
+  outside_with_file o{1};
+  bool broken = true;
+  std::vector<std::int64_t> out;
+  auto h = sl::count_by_window({.name = "w", .size = 1s}, [&](auto const&, std::int64_t n) {
+    if (broken) throw std::runtime_error("no room for results");
+    out.push_back(n);
+  });
+  std::vector<std::string> told;
+  struct listener {
+    using slot = sl::observer_slot;
+    std::vector<std::string>* told;
+    void on_dead_letter(sl::dead_letter_event const& e) { told->push_back(e.letter.error); }
+  };
+  auto c = o.consumer(sl::skip{}, sl::micro_batch{.interval = 1s}, listener{&told});
+  o.world.assign({p0});
+  for (int i = 0; i < 2; ++i) {
+    o.world.produce(p0, "v", "a");
+    steps(c, h, 2);
+  }
+  REQUIRE(told.size() == 2);
+  CHECK_THAT(told[0], ContainsSubstring("batch_window \"w\"") && ContainsSubstring("no room for results") &&
+                          ContainsSubstring("every batch fails until"));
+  CHECK(c.statistics().skipped == 2);
+  broken = false;
+  o.world.produce(p0, "v", "a");
+  steps(c, h, 2);
+  CHECK(std::count(out.begin(), out.end(), 1) == 1);
+  CHECK(told.size() == 2);
+
+  by_hand b;
+  auto throws = sl::count_by_window({.name = "w", .size = 1s}, [](auto const&, std::int64_t) { throw 7; });
+  try {
+    b.turn(throws, 100, {"a"});
+    FAIL("nothing was thrown");
+  } catch (sl::error const& e) {
+    CHECK(e.code() == sl::errc::handler_failed);
+    CHECK_THROWS_AS(std::rethrow_if_nested(e), int);
+  }
+  auto in_store = sl::count_by_window({.name = "w", .size = 1s}, [](auto const&, std::int64_t) {
+    throw sl::store_error(sl::errc::store_full, "no room");
+  });
+  CHECK(error_of([&] { b.turn(in_store, 101, {"a"}); }).code == sl::errc::store_full);
 }

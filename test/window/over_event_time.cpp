@@ -163,3 +163,19 @@ TEST_CASE("event time against a naive reference on random streams") { event_time
 TEST_CASE("event time against a naive reference on very many streams", "[.long]") {
   event_time_agrees_with_a_naive_reference(15'000);
 }
+
+TEST_CASE("what emit throws of a window that ends names the window") {
+  by_hand b;
+  auto h = sl::reduce_by_key_and_event_window(
+      {.name = "w", .size = 10s}, by_hand::time_of, [](sl::record) { return std::string{"k"}; },
+      [](sl::record) { return std::int64_t{1}; }, std::plus<>{},
+      [](sl::window_span const&, std::string const&, std::int64_t) {
+        throw std::runtime_error("no room for results");
+      });
+  for (auto const* text : {"a@100", "a@101"}) {
+    auto const e = error_of([&] { b.turn(h, {"a@1", text}); });
+    CHECK(e.code == sl::errc::handler_failed);
+    CHECK_THAT(e.text, ContainsSubstring("event_window \"w\"") && ContainsSubstring("10000 ms since 1970") &&
+                           ContainsSubstring("no room for results"));
+  }
+}

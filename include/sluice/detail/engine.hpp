@@ -13,22 +13,26 @@
 
 namespace sluice { inline namespace v0 {
 
-/// What step() did.
+/// What step() did. A failure that on_failure does not take is no result: step() throws it.
 struct step_result {
   enum what_t {
-    handled,   ///< a batch, or what was left of one
+    handled,   ///< a batch was in hand, or what was left of one, and none is any more: see `records`
     idle,      ///< nothing to hand over
     retrying,  ///< a batch is in hand and waits: for a retry, for the store, or for the group
     closed     ///< the consumer; or what the source was asked for is read to its end and stored
   } what = idle;
+  /// With `handled`: how many of the batch are done with, that is stored, and either handled or set aside (`skipped` and
+  /// `dead_letters` of statistics() tell how many of those). Not those that the store has refused, since another consumer has
+  /// their partition: they come again, or to that one. 0 for an empty batch, and where all were refused.
   std::size_t records = 0;
   time_point due{};  ///< call step() again no later than this
 };
 
+/// How drain() has left things. What the store holds is right in each case.
 enum class [[nodiscard]] close_result {
-  drained,    ///< everything that was handled is stored
-  abandoned,  ///< a batch was in hand, and will be read again (with at_most_once: is lost)
-  timed_out   ///< the client did not close in time; it is closed in the background
+  drained,    ///< everything that was handled is stored, and nothing else was in hand
+  abandoned,  ///< a batch was in hand: it is read again by whoever has its partition next (with at_most_once it is lost)
+  timed_out   ///< the client did not close by the deadline; it is closed in the background
 };
 
 namespace detail {
@@ -163,11 +167,13 @@ class engine {
     if (all_.hand.empty() && !take(now, handler.wants_empty_batches))
       return {.what = finished() ? step_result::closed : step_result::idle, .due = due(now)};
     if (all_.hand.due > all_.clock.now()) return {.what = step_result::retrying, .due = all_.hand.due};
-    auto const records = all_.hand.records();
+    auto const before = all_.counts.records;
     deliver(handler);
     if (!all_.hand.empty()) return {.what = step_result::retrying, .due = all_.hand.due};
     bool const at_once = all_.interval.count() == 0 || cut_short_;
-    return {.what = step_result::handled, .records = records, .due = at_once ? now : next_at_};
+    return {.what = step_result::handled,
+            .records = static_cast<std::size_t>(all_.counts.records - before),
+            .due = at_once ? now : next_at_};
   }
 
   void serve(time_point now) {

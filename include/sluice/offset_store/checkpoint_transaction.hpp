@@ -3,6 +3,7 @@
 #include <sluice/offset_store/checkpoint_generation.hpp>
 #include <sluice/offset_store/checkpoint_rows.hpp>
 #include <sluice/offset_store/file_transaction.hpp>
+#include <sluice/state/in_use.hpp>
 
 #include <map>
 
@@ -197,6 +198,7 @@ class transaction_rows {
 /// As file_transaction: values and texts that become durable with the offsets. State is kept with <sluice/state/checkpoint.hpp>.
 class checkpoint_transaction : public file_transaction {
   detail::transaction_rows rows_{};
+  detail::states_in_use states_{};
 
   template <class Files, class Kind>
   friend class basic_file_store;
@@ -208,12 +210,16 @@ class checkpoint_transaction : public file_transaction {
   void clear() {
     file_transaction::clear();
     rows_.clear();
+    states_.clear();
   }
 
  protected:
   checkpoint_transaction() = default;
 
  public:
+  /// For the library's own states and windows.
+  detail::states_in_use& states_in_use() { return states_; }
+
   void savepoint() {
     file_transaction::savepoint();
     rows_.savepoint();

@@ -13,6 +13,11 @@
 
 namespace sluice { inline namespace v0 {
 
+namespace detail {
+template <class Files, class Kind>
+class file_changes;
+}
+
 /// Results that become durable with the offsets, in one numbered file, or not at all. All is kept in memory until the
 /// commit. One thread, only while the handler runs.
 ///
@@ -62,6 +67,8 @@ class basic_file_transaction {
 
   template <class Files, class Kind>
   friend class basic_file_store;
+  template <class Files, class Kind>
+  friend class detail::file_changes;
 
  protected:
   basic_file_transaction() = default;

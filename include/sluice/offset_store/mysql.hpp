@@ -165,6 +165,7 @@ class mysql_offset_store {
     if (std::exchange(tx_.state_is_wanted_, false)) tables_.prepare_state(by);
     db_.must("set transaction isolation level repeatable read; start transaction; savepoint sluice_begin", "begin", by);
     in_transaction_ = tx_.open_ = true;
+    tx_.states_.clear();
     all_applied_ = tx_.savepoint_ = tx_.undone_ = false;
     return tx_;
   }

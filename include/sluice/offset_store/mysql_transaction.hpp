@@ -1,6 +1,7 @@
 /// \file offset_store/mysql_transaction.hpp  What a transactional handler writes its results with, beside the offsets.
 #pragma once
 #include <sluice/offset_store/mysql_columns.hpp>
+#include <sluice/state/in_use.hpp>
 #include <sluice/state/store.hpp>
 
 #include <ranges>
@@ -47,6 +48,7 @@ class mysql_transaction {
   bool undone_ = false;  // by the server: its savepoints are gone with it
   bool savepoint_ = false;
   detail::sql_home home_{};
+  detail::states_in_use states_{};
   bool state_is_there_ = false;   // its table
   bool state_is_wanted_ = false;  // by a handler: it is made before the next transaction
 
@@ -103,6 +105,9 @@ class mysql_transaction {
 
   /// Where the library's own state lies in this database.
   detail::sql_home const& home() const { return home_; }
+
+  /// For the library's own states and windows.
+  detail::states_in_use& states_in_use() { return states_; }
 
   /// What follows can be undone alone; one at a time. Used around each record where only the failing one may be left out.
   void savepoint() {

@@ -153,6 +153,7 @@ class postgres_offset_store {
     if (std::exchange(tx_.state_is_wanted_, false)) tables_.prepare_state(by);
     db_.must_one({"begin isolation level repeatable read"}, "begin", by);
     in_transaction_ = tx_.open_ = true;
+    tx_.states_.clear();
     all_applied_ = tx_.savepoint_ = false;
     return tx_;
   }

@@ -2,6 +2,7 @@
 #pragma once
 #include <sluice/offset_store/postgres_columns.hpp>
 #include <sluice/offset_store/postgres_rows.hpp>
+#include <sluice/state/in_use.hpp>
 #include <sluice/state/store.hpp>
 
 #include <ranges>
@@ -50,6 +51,7 @@ class postgres_transaction {
   bool open_ = false;
   bool savepoint_ = false;
   detail::sql_home home_{};
+  detail::states_in_use states_{};
   bool state_is_there_ = false;   // its table
   bool state_is_wanted_ = false;  // by a handler: it is made before the next transaction
 
@@ -136,6 +138,9 @@ class postgres_transaction {
 
   /// Where the library's own state lies in this database.
   detail::sql_home const& home() const { return home_; }
+
+  /// For the library's own states and windows.
+  detail::states_in_use& states_in_use() { return states_; }
 
   /// What follows can be undone alone; one at a time. Used around each record where only the failing one may be left out.
   void savepoint() {

@@ -129,16 +129,16 @@ class basic_redis_offset_store {
   }
 
   /// After advance: the same again. After a commit without an answer: that commit again, which does nothing where it was
-  /// done; after one with an answer: where the partitions stand.
+  /// done; after one with an answer: where the partitions stand. Where no position moved it stays unknown whether it was done:
+  /// nobody else has the partitions, and yet they are to be claimed again.
   std::span<outcome const> settle(std::span<move const> moves, time_point by) {
     try {
       if (!was_transaction_) return advance(moves, by);
       outcomes_.assign(moves.size(), outcome::unknown);
-      if (!doubtful_.empty()) commit_again(by);
+      auto const otherwise = doubtful_.empty() || commit_again(by) ? outcome::refused : outcome::unknown;
       auto const a = run(look_at(moves), by);
       for (std::size_t i = 0; i < moves.size(); ++i)
-        outcomes_[i] =
-            letter(a, i) == (moves[i].from == moves[i].until ? 'a' : 'b') ? outcome::applied : outcome::refused;
+        outcomes_[i] = letter(a, i) == (moves[i].from == moves[i].until ? 'a' : 'b') ? outcome::applied : otherwise;
     } catch (store_error const& e) {
       log(e);
       outcomes_.assign(moves.size(), outcome::unknown);
@@ -281,8 +281,9 @@ class basic_redis_offset_store {
   }
 
   /// Once more the commit that had no answer: it is done now, was done before, or never will be. Where no position moves
-  /// nothing would tell that it was done, and a second time must not be: then it was done, or never will be.
-  void commit_again(time_point by) {
+  /// nothing would tell that it was done, and a second time must not be: then it was done, or never will be. Answers whether
+  /// it is known which.
+  bool commit_again(time_point by) {
     bool const tells = std::any_of(doubtful_.begin(), doubtful_.end(), [](move const& m) { return m.from != m.until; });
     if (!tells || run(tx_.call("commit", doubtful_), by).kind() == "bad") {
       // The fence goes: a late request must find none.
@@ -293,6 +294,7 @@ class basic_redis_offset_store {
       run(c, by);
     }
     forget();
+    return tells;
   }
   void forget() {
     doubtful_.clear();

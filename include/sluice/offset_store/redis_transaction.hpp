@@ -3,6 +3,7 @@
 #include <sluice/detail/hand.hpp>
 #include <sluice/offset_store/redis_positions.hpp>
 #include <sluice/record.hpp>
+#include <sluice/state/in_use.hpp>
 #include <sluice/state/store.hpp>
 
 #include <cmath>
@@ -74,6 +75,7 @@ class redis_transaction {
   std::vector<command> commands_{};
   std::vector<std::string> keys_{};
   std::unordered_map<std::string, std::size_t> numbers_{};
+  detail::states_in_use states_{};
   std::size_t words_ = 0;
   detail::cursor const* at_ = nullptr;
   std::optional<detail::cursor> failed_{};
@@ -116,6 +118,9 @@ class redis_transaction {
   /// MULTI, SELECT, SUBSCRIBE, RESET, and no reply that was not fetched; don't free it.
   redisContext* native_handle() const { return db_.get(); }
 
+  /// For the library's own states and windows.
+  detail::states_in_use& states_in_use() { return states_; }
+
   /// For the consumer: which record the commands belong to that come next.
   void follow(detail::cursor const& at) { at_ = &at; }
 
@@ -135,6 +140,7 @@ class redis_transaction {
     keys_.clear();
     numbers_.clear();
     state_.clear();
+    states_.clear();
     words_ = 0;
   }
 

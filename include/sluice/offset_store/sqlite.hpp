@@ -149,6 +149,7 @@ class sqlite_offset_store {
     db_.wait_until(by);
     ready();
     db_.begin(by);
+    tx_.states_.clear();
     in_transaction_ = true;
     all_applied_ = false;
     db_.handlers_turn = true;

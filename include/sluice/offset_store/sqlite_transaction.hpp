@@ -2,6 +2,7 @@
 #pragma once
 #include <sluice/offset_store/sqlite_refusal.hpp>
 #include <sluice/offset_store/sqlite_values.hpp>
+#include <sluice/state/in_use.hpp>
 
 #include <iterator>
 #include <memory>
@@ -100,6 +101,7 @@ class sqlite_transaction {
   std::uint64_t clock_ = 0;
   bool savepoint_ = false;
   detail::sql_home home_{};
+  detail::states_in_use states_{};
 
   static constexpr std::size_t most_cached = 64;
 
@@ -135,6 +137,9 @@ class sqlite_transaction {
 
   /// Where the library's own state lies in this file.
   detail::sql_home const& home() const { return home_; }
+
+  /// For the library's own states and windows.
+  detail::states_in_use& states_in_use() { return states_; }
 
   /// What follows can be undone alone; one at a time. Used around each record where only the failing one may be left out.
   void savepoint() {

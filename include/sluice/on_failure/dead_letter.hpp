@@ -10,6 +10,11 @@ namespace sluice { inline namespace v0 {
 /// it is not there: topic, partition, offset, incarnation, timestamp, key, value, headers (JSON:
 /// `[["name","base64"],…]`; null where there are none), error, attempts, first. `sluice-letters` puts them back.
 /// With at_most_once it is written after the fact, with the next advance of its partition: best effort.
+///
+///     sl::stream_consumer consumer{sl::transactional{}, sl::sqlite_offsets{"/var/lib/app/app.db"},
+///                                  sl::dead_letter_table{.table = "dead_orders"}, sl::kafka{…}};
+///
+/// For sqlite_offsets, postgres_offsets and mysql_offsets. With `each` one record is set aside, else the whole batch.
 struct dead_letter_table {
   using slot = on_failure_slot;
   static constexpr bool into_table = true;

@@ -19,6 +19,12 @@ namespace sluice { inline namespace v0 {
 /// The file is made where it isn't there, mode 0600, and never shrinks but for a last line that was cut short by a crash.
 /// Several consumers may share it. With file_offsets and transactional the letters go into the store's own text file of
 /// this name instead: read_text(directory, path).
+///
+///     sl::stream_consumer consumer{sl::at_least_once{}, sl::zookeeper_offsets{…},
+///                                  sl::dead_letter_file{.path = "/var/lib/app/dead.jsonl"}, sl::kafka{…}};
+///
+/// With `each` one record is set aside, else the whole batch. Where a letter can't be kept, step() throws
+/// error(dead_letter_failed), and the record comes again: nothing is advanced over it.
 struct dead_letter_file {
   using slot = on_failure_slot;
   using must_be_configured = void;

@@ -9,6 +9,13 @@ namespace sluice { inline namespace v0 {
 /// The record's key, value and headers as they were, with headers that say where it came from and why (`sluice.topic`,
 /// `sluice.partition`, `sluice.offset`, `sluice.timestamp`, `sluice.error`, `sluice.attempts`, `sluice.first`); `sluice-letters` puts them back. The topic is
 /// on the source's brokers and must exist there, or be created by them. A repeated batch may repeat its letters.
+///
+///     sl::stream_consumer consumer{sl::at_least_once{}, sl::kafka_offsets{}, sl::dead_letter_topic{.topic = "orders.dead"},
+///                                  sl::kafka{…}};
+///
+/// With `each` one record is set aside, else the whole batch. Where the brokers do not acknowledge a letter in time, step() throws
+/// error(dead_letter_failed), and the record comes again: nothing is advanced over it. With transactional the letter is part of the
+/// transaction.
 struct dead_letter_topic {
   using slot = on_failure_slot;
   using must_be_configured = void;

@@ -3,6 +3,7 @@
 #include <sluice/source/rdkafka_producer.hpp>
 
 #include <memory>
+#include <utility>
 
 namespace sluice { inline namespace v0 {
 
@@ -32,6 +33,7 @@ class basic_kafka_output {
   using producer = detail::basic_rdkafka_producer<Late>;
   settings settings_;
   std::unique_ptr<producer> producer_{};
+  detail::delivery_failure lost_{};  // what an earlier producer took with it, and nobody was told of
 
  public:
   /// Reaches for the brokers in the background. Throws error(unknown_property, owned_property, bad_configuration).
@@ -42,16 +44,20 @@ class basic_kafka_output {
                std::int32_t partition = any_partition) {
     if (!producer_) make();
     auto const by = std::chrono::steady_clock::now() + settings_.timeout;
-    raise(producer_->produce(topic, key, value, headers, partition, by));
+    auto const failure = producer_->produce(topic, key, value, headers, partition, by);
+    if (failure && producer_->fatal() && (producer_->not_reported() > 0 || producer_->take_failure())) lost_ = failure;
+    raise(failure);
   }
   void produce(std::string_view topic, payload key, payload value, std::int32_t partition) {
     produce(topic, key, value, {}, partition);
   }
 
   /// Returns when all that was produced has been acknowledged by all in-sync replicas; throws for the first that was
-  /// not, or when the time is over.
+  /// not, or when the time is over. After a fatal error in produce() it throws once more, whatever the handler did with that:
+  /// what was produced before is gone too.
   void flush() { flush(settings_.timeout); }
   void flush(std::chrono::milliseconds timeout) {
+    raise(std::exchange(lost_, {}));
     if (!producer_) return;
     bool const all = producer_->flush(std::chrono::steady_clock::now() + timeout);
     raise(producer_->take_failure());
@@ -81,7 +87,7 @@ class basic_kafka_output {
   }
   void raise(detail::delivery_failure const& failure) {
     if (!failure) return;
-    if (producer_->fatal()) producer_.reset();
+    if (producer_ && producer_->fatal()) producer_.reset();
     auto const text = "not delivered to " + failure.why;
     if (detail::is_the_records_fault(failure.code)) throw error(errc::client_failed, text);
     throw store_error(detail::is_denied(failure.code) ? errc::access_denied : errc::client_failed, text);

@@ -132,6 +132,10 @@ class socket_receiver {
 ///
 /// A line longer than `max_record` is left out, told, and costs no memory. Where the connection is refused or lost it is
 /// tried again, after growing waits, for ever.
+///
+/// Closing the consumer ends a wait for the server at once, but not one for the host's name (getaddrinfo can't be interrupted): that
+/// takes as long as the system's resolver allows (resolv.conf: timeout × attempts × servers, usually up to 10 to 30 s), behind the
+/// deadline of close() and drain() too. Where that matters give an address, or a name from /etc/hosts.
 struct socket_source {
   using slot = source_slot;
   using must_be_configured = void;

@@ -1,7 +1,7 @@
 /// \file state/codec.hpp  How keys and values of state become bytes, and bytes of an older program become values.
 ///
 /// Fixed little-endian: integers, enumerations, bool, float, double and durations as wide as their type; texts, vectors
-/// and optionals with their length in front (32 bits). These never change. A type of the user's has a version, which is
+/// and optionals with their length in front (32 bits); what a vector holds takes at least a byte each. These never change. A type of the user's has a version, which is
 /// written in front of it:
 ///
 ///     struct visit { std::int64_t count = 0; std::string last{}; };
@@ -49,6 +49,22 @@ class unreadable : public error {
   unreadable(errc code, std::string const& why) : error(code, why) {}
 };
 
+namespace detail {
+template <auto F>
+struct function_of;
+/// False: it inherits the decode of members_of, which reads version 1 only, and writes another one.
+template <class Codec>
+consteval bool reads_what_it_writes() {
+  if constexpr (requires {
+                  typename Codec::members;
+                  typename function_of<&Codec::decode>;
+                })
+    return Codec::version == 1 || !std::is_same_v<function_of<&Codec::decode>, function_of<&Codec::members::decode>>;
+  else
+    return true;
+}
+}  // namespace detail
+
 class encoder {
   std::string& to_;
 
@@ -57,6 +73,7 @@ class encoder {
   explicit encoder(std::string& to) : to_(to) {}
 
   void raw(std::string_view data) { to_.append(data); }
+  std::size_t written() const { return to_.size(); }
   template <std::unsigned_integral N>
   void number(N n) {
     char data[sizeof(N)];
@@ -77,6 +94,9 @@ class encoder {
                   "sluice: there is no codec for this type; give it one: template <> struct sluice::codec<T> : "
                   "sluice::members_of<&T::a, &T::b> {};");
     if constexpr (encodable<T>) {
+      static_assert(detail::reads_what_it_writes<codec<T>>(),
+                    "sluice: a codec with a raised version needs a decode of its own, or nothing that it writes can be "
+                    "read: static T decode(sluice::decoder&, std::uint32_t written); state/codec.hpp shows one");
       if constexpr (requires { codec<T>::version; }) number(static_cast<std::uint32_t>(codec<T>::version));
       codec<T>::encode(*this, value);
     }
@@ -105,10 +125,10 @@ class decoder {
       n = static_cast<N>((sizeof(N) > 1 ? n << 8 : 0) | static_cast<unsigned char>(data[i]));
     return n;
   }
-  /// Of elements that take at least a byte each, unless `least` says more.
+  /// Of elements that take at least a byte each, unless `least` says more: so that no number that was made up makes work.
   std::size_t length(std::size_t least = 1) {
     auto const n = number<std::uint32_t>();
-    if (n > left_.size() / least)
+    if (n > left_.size() / std::max<std::size_t>(least, 1))
       throw unreadable("it says that it holds " + std::to_string(n) + " elements, and has " +
                        std::to_string(left_.size()) + " bytes left");
     return n;
@@ -211,7 +231,12 @@ template <class T>
 struct codec<std::vector<T>> {
   static void encode(encoder& to, std::vector<T> const& v) {
     to.length(v.size());
+    auto const begun = to.written();
     for (T const& one : v) to.put(one);
+    if (to.written() - begun < v.size())
+      throw error(errc::bad_statement,
+                  "a state's value holds a vector of elements that take no bytes, which can't be read back: keep their "
+                  "number instead, or let their codec write something");
   }
   static std::vector<T> decode(decoder& from) {
     auto const n = from.length();
@@ -268,6 +293,7 @@ struct member_of<Member> {
 template <auto First, auto... Rest>
 struct members_of {
   using whole = typename detail::member_of<First>::whole;
+  using members = members_of;
   static constexpr std::uint32_t version = 1;
 
   static void encode(encoder& to, whole const& v) {

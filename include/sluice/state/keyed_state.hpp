@@ -29,16 +29,19 @@ class keyed_update;
 ///     });
 ///
 /// Needs <sluice/state/STORE.hpp>, which also names the store's table. Keys and values have a codec; changing that of a key
-/// changes the keys. An object belongs to one consumer and its thread; it may be made anew at each start, and two of one name
-/// disturb each other's memory, not their truth.
+/// changes the keys. An object belongs to one consumer and its thread, and is kept from batch to batch. Two states or windows of
+/// one name that meet in a batch throw store_error(bad_configuration); inside all_of when that is made.
 template <class Key, class Value>
 struct keyed_state {
   using key_type = Key;
   using value_type = Value;
 
-  std::string name{};                    ///< letters, digits, underscores: tells states of one group apart
-  std::size_t max_bytes = 64 << 20;      ///< of memory for rows that were read or written; the others stay in the store
-  std::chrono::milliseconds timeout{0};  ///< a key without news for this long (of batch time) expires; 0: never
+  std::string name{};                ///< letters, digits, underscores: tells states of one group apart
+  std::size_t max_bytes = 64 << 20;  ///< of memory for rows that were read or written; the others stay in the store
+  /// A key without news for this long (of batch time) expires; 0: never. It does so in the next batch that its partition is in:
+  /// where nothing arrives, that is the next interval's for handlers that want empty batches and micro_batch{.interval}; without
+  /// an interval there are no empty batches, and the key waits for its partition's next record.
+  std::chrono::milliseconds timeout{0};
   partition_growth when_partitions_grow = partition_growth::error;
   detail::state_cache memory{};  ///< the library's own
 
@@ -109,8 +112,7 @@ class keyed_update {
         memory_(state.memory),
         batch_(b),
         now_(b.time().time_since_epoch().count()),
-        store_(
-            (check_state_name(state.name), as_store_failure([&] { return state_store<Transaction>{tx, state.name}; }))),
+        store_((check_state_name(state.name), store_of(tx, state.name, &state))),
         parts_(state.name, state.when_partitions_grow, b, state_kind::values) {}
 
   template <class KeyOf, class Change, class Expired>

@@ -1,7 +1,7 @@
 /// \file state/operators.hpp  Handlers made of a keyed_state and a function: update_state_by_key, map_with_state.
 ///
 /// They borrow the state, which must outlive them. With a .timeout they want empty batches, so that keys expire where nothing
-/// arrives; that needs micro_batch{.interval}.
+/// arrives. Those come with micro_batch{.interval} only: without it a key waits for its partition's next record.
 #pragma once
 #include <sluice/state/keyed_state.hpp>
 
@@ -36,6 +36,11 @@ class state_updater {
         change_(std::move(change)),
         expired_(std::move(expired)),
         wants_empty_batches(state.timeout.count() > 0) {}
+
+  template <class F>
+  void for_each_state(F f) const {
+    f(std::string_view{state_->name}, static_cast<void const*>(state_));
+  }
 
   template <class Transaction>
   void operator()(batch const& b, Transaction& tx) {
@@ -88,6 +93,11 @@ class state_mapper {
         map_(std::move(map)),
         emit_(std::move(emit)),
         wants_empty_batches(state.timeout.count() > 0) {}
+
+  template <class F>
+  void for_each_state(F f) const {
+    f(std::string_view{state_->name}, static_cast<void const*>(state_));
+  }
 
   template <class Transaction>
   void operator()(batch const& b, Transaction& tx) {

@@ -13,7 +13,10 @@
 namespace sluice { inline namespace v0 {
 
 /// A topic that has more partitions than when a state was begun: a key's records may go to another partition from there on,
-/// where its state is not.
+/// where its state is not. How many there were is written with a state's first rows, as the store knew it then. Where that was while
+/// the topic grew, it may be the number from before: then the partition that was added is told, as it should be, since records
+/// from before lie in the others. What had grown before a state was begun is not told: where old records are still to be read,
+/// begin it behind them.
 enum class partition_growth {
   error,  ///< store_error(bad_configuration), with the remedy
   accept  ///< keys begin anew where they turn up; what they had stays behind in the partition that they came from
@@ -77,6 +80,13 @@ T read_stored(std::string const& name, std::string_view what, std::size_t key_si
   } catch (error const& e) {
     unreadable_row(name, which, of, e.code() == errc::store_newer ? errc::store_newer : errc::store_damaged, e.what());
   } catch (std::exception const& e) { unreadable_row(name, which, of, errc::store_damaged, e.what()); }
+}
+
+/// `who`, an operator, is going to read and write the rows of this name. Throws store_error where another one has, in the same transaction.
+template <class Transaction>
+state_store<Transaction> store_of(Transaction& tx, std::string const& name, void const* who) {
+  if constexpr (requires { tx.states_in_use(); }) tx.states_in_use().add(name, who);
+  return as_store_failure([&] { return state_store<Transaction>{tx, name}; });
 }
 
 inline void check_state_name(std::string const& name) {

@@ -31,6 +31,7 @@ struct window_part {
   std::int64_t shift = 0;                                        // times in the store are less by this
   std::uint64_t stamp = 0;
   bool holds = false;
+  std::int64_t seen = 0;  // the time of the last batch that it was in
 
   std::int64_t newest() const { return at.empty() ? given : std::max(given, at.rbegin()->first); }
 };
@@ -76,11 +77,19 @@ class windowed_reducer {
         queue_(std::move(queue)),
         emit_(std::move(emit)) {}
 
+  /// Whose panes are in memory: those of the batches of a window's time.
+  std::size_t partitions_in_memory() const { return parts_.size(); }
+
+  template <class F>
+  void for_each_state(F f) const {
+    f(std::string_view{window_.name}, static_cast<void const*>(this));
+  }
+
   template <class Transaction>
   void operator()(batch const& b, Transaction& tx) {
     check_interval(b);
     auto const now = b.time().time_since_epoch().count();
-    auto store = as_store_failure([&] { return state_store<Transaction>{tx, window_.name}; });
+    auto store = store_of(tx, window_.name, this);
     state_parts<Transaction> marks{window_.name, window_.when_partitions_grow, b, state_kind::batch_window};
     open(store, marks, now);
     left_ = most_leaving<Transaction>();
@@ -102,7 +111,9 @@ class windowed_reducer {
     for (std::size_t i = 0; i < here_.size(); ++i) {
       here_[i]->stamp = marks.stamp(i);
       here_[i]->holds = true;
+      here_[i]->seen = now;
     }
+    forget_others(now);
   }
 
  private:
@@ -114,6 +125,12 @@ class windowed_reducer {
         "batch_window \"" + window_.name + "\": .size (" + std::to_string(size_) + " ms) and .slide (" +
             std::to_string(slide_) + " ms) must be multiples of micro_batch.interval, which is " +
             (interval > 0 ? std::to_string(interval) + " ms: change one of them" : "0: set it, to the slide at most"));
+  }
+
+  /// A partition that was in no batch for a window's time is another consumer's, or has nothing: its panes are in the store.
+  void forget_others(std::int64_t now) {
+    auto const far = size_ + slide_;
+    std::erase_if(parts_, [&](auto const& p) { return p.second.seen <= now - far || p.second.seen > now + far; });
   }
 
   /// Reads what is not known, or was changed by another.
@@ -283,10 +300,12 @@ class windowed_reducer {
     if (!any) return;
     window_span const span{wall_time{std::chrono::milliseconds{end - size_}},
                            wall_time{std::chrono::milliseconds{end}}};
-    if constexpr (std::is_invocable_v<Emit&, window_span const&, results const&, Transaction&>)
-      std::invoke(emit_, span, std::as_const(all), tx);
-    else
-      std::invoke(emit_, span, std::as_const(all));
+    emit_window("batch_window", window_.name, end, [&] {
+      if constexpr (std::is_invocable_v<Emit&, window_span const&, results const&, Transaction&>)
+        std::invoke(emit_, span, std::as_const(all), tx);
+      else
+        std::invoke(emit_, span, std::as_const(all));
+    });
   }
   /// Panes of `until` and before leave, here and in the store.
   void leave(part& p, topic_partition const& of, std::int64_t until) {
@@ -316,8 +335,13 @@ class windowed_reducer {
 /// the window is. It is called within the transaction: what it writes is there exactly once.
 ///
 /// Nothing is computed again when a window moves (two stacks); all panes of all keys are in memory, and in the store, so that
-/// they outlive the process. `consumer.run` must be given the same object from batch to batch, or the panes are read anew each
+/// they outlive the process. Those of a partition that another consumer has are forgotten a window later. `consumer.run` must be given the same object from batch to batch, or the panes are read anew each
 /// time. Windows that no batch came for (a late batch, a pause) are given with the next one, as long as they hold anything.
+///
+/// What `emit` throws is thrown as error(handler_failed), which names the window; the exception itself is nested in it
+/// (std::rethrow_if_nested). The window is still to be given, so the next batch fails on it too: with `skip` or dead letters all
+/// records are set aside until `emit` works again, and count for no window. Where that is not wanted use `stop`, or `retry`,
+/// or let `emit` catch what it can. A store_error passes as it is.
 ///
 /// The constructor throws error(bad_configuration); a size or slide that is no multiple of the interval throws store_error from the first
 /// batch, since no record is to blame.

@@ -108,10 +108,15 @@ class event_reducer {
     return n;
   }
 
+  template <class F>
+  void for_each_state(F f) const {
+    f(std::string_view{window_.name}, static_cast<void const*>(this));
+  }
+
   template <class Transaction>
   void operator()(batch const& b, Transaction& tx) {
     if (b.size() == 0) return;
-    auto store = as_store_failure([&] { return state_store<Transaction>{tx, window_.name}; });
+    auto store = store_of(tx, window_.name, this);
     state_parts<Transaction> marks{window_.name, window_.when_partitions_grow, b, state_kind::event_window};
     auto now = standings(store, marks);
     std::deque<slot> slots;
@@ -254,7 +259,8 @@ class event_reducer {
         auto row = row_in(values[i], keys[i].size(), of);
         auto const [begin, key] = read_stored<std::pair<std::int64_t, Key>>(window_.name, "the key", keys[i].size(), of,
                                                                             std::string_view{keys[i]}.substr(1));
-        if (!row.given) tell(begin, key, row.value, tx);
+        if (!row.given)
+          emit_window("event_window", window_.name, begin + size_, [&] { tell(begin, key, row.value, tx); });
         auto const leaves = begin + size_ + lateness_;
         bool const stays = !row.given && leaves > until;
         row.given = true;
@@ -310,6 +316,11 @@ class event_reducer {
 /// late records for it. What is too late for all of its windows goes to `late(record, tx)` or `late(record)`, and is counted.
 ///
 /// Redis takes no more than 20,000 windows and keys that end in one batch; the others are given in the next ones.
+///
+/// What `emit` throws of a window that ends is thrown as error(handler_failed), which names the window; the exception itself is nested in it
+/// (std::rethrow_if_nested). It is still to be given, so the next batch fails on it too: with `skip` or dead letters all
+/// records are set aside until `emit` works again, and count for no window. Where that is not wanted use `stop`, or `retry`,
+/// or let `emit` catch what it can. A store_error passes as it is.
 ///
 /// What is open lies in the store, and not in memory. The times of the years 1 to 9999 are as good as any. One record with a time far off
 /// in the future ends all windows before it: `.ahead` is for that. Throws error(bad_configuration) when it is made.

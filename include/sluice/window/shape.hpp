@@ -5,8 +5,11 @@
 #include <sluice/state/parts.hpp>
 
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -93,6 +96,22 @@ struct whole_count {
       emit(span, n);
   }
 };
+
+/// Calls `emit`. What it throws is told as the window's, since the window comes again in the next batch: no record is to blame.
+template <class Call>
+void emit_window(char const* kind, std::string const& name, std::int64_t end, Call call) {
+  auto const failed = [&](std::string_view why) {
+    return error(errc::handler_failed, std::string{kind} + " \"" + name +
+                                           "\": its emit threw for the window that ends at " + std::to_string(end) +
+                                           " ms since 1970: " + std::string{why} +
+                                           "; every batch fails until that window can be given");
+  };
+  try {
+    call();
+  } catch (store_error const&) { throw; } catch (std::exception const& e) {
+    std::throw_with_nested(failed(e.what()));
+  } catch (...) { std::throw_with_nested(failed("something that is no std::exception")); }
+}
 
 template <class KeyOf>
 using key_from = std::decay_t<std::invoke_result_t<KeyOf&, record>>;

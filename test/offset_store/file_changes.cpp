@@ -1,0 +1,114 @@
+#include <sluice/offset_store/file.hpp>
+#include <sluice/offset_store/file_changes.hpp>
+
+#include "catch.hpp"
+#include "detail/simulated_files.hpp"
+#include "offset_store/contract.hpp"
+
+// Two stores on one simulated folder: what becomes of a change when another one comes in between.
+namespace {
+
+namespace sl = sluice;
+using contract::resolver;
+using contract::soon;
+using sl::offset;
+using sl::outcome;
+using store = sl::basic_file_store<simulated::files>;
+
+struct two_stores {
+  std::shared_ptr<simulated::disk> disk = std::make_shared<simulated::disk>();
+  store a{simulated::files{disk}, sl::file_offsets{.directory = "d"}, "billing"};
+  store b{simulated::files{disk}, sl::file_offsets{.directory = "d"}, "billing"};
+
+  static sl::claimed claim(store& by, std::int32_t partition) {
+    resolver r{{{"orders", {offset{0}, offset{0}}}}};
+    return by.claim("billing", {{"orders", partition}}, r, soon()).at(0);
+  }
+  std::string lines() const { return sl::detail::read_text(simulated::files{disk}, "d", "lines", ""); }
+  auto newest() const { return sl::detail::generation_folder<simulated::files>{simulated::files{disk}, "d"}.newest(); }
+};
+
+sl::move forward(sl::claimed& c, std::int64_t by) {
+  sl::move const m{c.of, c.next, offset{c.next.value() + by}, c.mine, c.log};
+  c.next = m.until;
+  return m;
+}
+
+}  // namespace
+
+TEST_CASE("a transaction whose moves go nowhere is published, though another is faster") {
+  two_stores two;
+  auto ours = two.claim(two.a, 0), theirs = two.claim(two.b, 1);
+  auto const still = forward(ours, 0);
+  auto& tx = two.a.begin({&still, 1}, soon());
+  tx.put("what", "kept");
+  bool const with_text = GENERATE(false, true);
+  if (with_text) tx.append("lines", still.of, "one\n");
+  CHECK(two.a.advance(tx, {&still, 1}, soon())[0] == outcome::applied);
+  int published = 0;
+  two.disk->fail = [&](std::string const& operation, std::string const&) {
+    if (operation == "publish" && ++published == 1) {
+      auto const next = forward(theirs, 5);
+      CHECK(two.b.advance({&next, 1}, soon())[0] == outcome::applied);
+    }
+    return 0;
+  };
+  CHECK(two.a.commit(tx, soon()) == outcome::applied);
+  CHECK(published == 3);
+  auto const state = two.newest();
+  REQUIRE(state.values.contains("what"));
+  CHECK(state.texts.size() == (with_text ? 1 : 0));
+}
+
+TEST_CASE("a transaction whose moves go nowhere is there once, though another has stored on top of it at once") {
+  two_stores two;
+  auto ours = two.claim(two.a, 0), theirs = two.claim(two.b, 1);
+  auto const still = forward(ours, 0);
+  auto& tx = two.a.begin({&still, 1}, soon());
+  bool const with_value = GENERATE(false, true);
+  if (with_value) tx.put("what", "kept");
+  tx.append("lines", still.of, "one\n");
+  CHECK(two.a.advance(tx, {&still, 1}, soon())[0] == outcome::applied);
+  bool published = false;
+  int stored = 0;
+  two.disk->fail = [&](std::string const& operation, std::string const&) {
+    if (operation == "publish" && stored == 0) published = true;
+    if (operation == "list" && std::exchange(published, false)) {
+      ++stored;
+      auto const next = forward(theirs, 5);
+      CHECK(two.b.advance({&next, 1}, soon())[0] == outcome::applied);
+    }
+    return 0;
+  };
+  CHECK(two.a.commit(tx, soon()) == outcome::applied);
+  CHECK(stored == 1);
+  CHECK(two.lines() == "one\n");
+}
+
+TEST_CASE("a claim or rewind that was built upon before it was answered is made once") {
+  two_stores two;
+  auto theirs = two.claim(two.b, 1);
+  auto const behind_the_name = [&] {
+    two.disk->fail = [&, done = false](std::string const& op, std::string const&) mutable {
+      if (op != "sync_folder" || std::exchange(done, true)) return 0;
+      auto const m = forward(theirs, 10);
+      CHECK(two.b.advance({&m, 1}, soon())[0] == outcome::applied);
+      return 0;
+    };
+  };
+  behind_the_name();
+  auto mine = two.claim(two.a, 0);
+  CHECK(mine.mine.turn == 1);
+  behind_the_name();
+  auto const back = two.a.record({{mine.of, offset{3}, mine.mine, "seek"}}, soon()).at(0);
+  CHECK(back.what == sl::claimed::stored);
+  CHECK(back.mine.turn == 2);
+  behind_the_name();
+  sl::move const m{back.of, back.next, offset{9}, back.mine, back.log};
+  auto& tx = two.a.begin({&m, 1}, soon());
+  tx.append("lines", m.of, "once\n");
+  two.a.advance(tx, {&m, 1}, soon());
+  CHECK(two.a.commit(tx, soon()) == outcome::applied);
+  CHECK(two.lines() == "once\n");
+  CHECK(two.newest().jumps.size() == 1);
+}
