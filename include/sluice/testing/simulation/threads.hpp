@@ -31,7 +31,7 @@ F* next_in_libraries(char const* name) {
 
 /// Whether it is held stands in the mutex itself, and goes with its process.
 inline void lock(world& w, pthread_mutex_t* m) {
-  w.perhaps_others();
+  w.at_lock();
   while (m->__data.__lock != 0) w.wait_on(m, never);
   m->__data.__lock = 1;
 }
@@ -174,7 +174,7 @@ int ppoll(pollfd* all, nfds_t n, timespec const* left, sigset_t const* signals) 
 ssize_t getrandom(void* to, size_t n, unsigned flags) {
   auto* const w = sluice::testing::simulated::world_of_thread();
   if (!w) return ::syscall(SYS_getrandom, to, n, flags);
-  for (size_t i = 0; i < n; ++i) static_cast<unsigned char*>(to)[i] = static_cast<unsigned char>(w->luck.next());
+  for (size_t i = 0; i < n; ++i) static_cast<unsigned char*>(to)[i] = static_cast<unsigned char>(w->bits.next());
   return static_cast<ssize_t>(n);
 }
 }

@@ -100,8 +100,8 @@ class world {
 
  public:
   schedule plan{};
-  chance luck{}, ill{};
-  std::int64_t now = 0;  ///< µs
+  chance luck{}, ill{}, bits{};  // bits: what processes ask the machine for
+  std::int64_t now = 0;          ///< µs
   simulated::phase phase = phase::faulting;
   std::uint32_t points = 0;
   list<decision> decisions{};
@@ -124,6 +124,7 @@ class world {
     plan = s;
     luck = chance{s.seed};
     ill = chance{s.seed ^ 0x5bf0363512a4c9d7u};
+    bits = chance{s.seed ^ 0x3c6ef372fe94f82bu};
     now = 3600 * seconds;
     phase = phase::faulting;
     points = own_calls_ = 0;
@@ -257,6 +258,11 @@ class world {
     auto which = all ? 0 : luck.below(waiting);
     for (auto& t : threads_)
       if (waits(t, what) && (all || which-- == 0)) t.wake_at = now;
+  }
+  /// Others of this process may run at a lock.
+  void at_lock() {
+    for (auto i = static_cast<std::size_t>(plan.processes); i < threads_.size(); ++i)
+      if (threads_[i].of == current_ && threads_[i].state != thread::ended) return perhaps_others();
   }
   /// Others may run here.
   void perhaps_others() {
