@@ -20,7 +20,8 @@
 /// transaction has left: the texts that it emitted, and all rows with their due times.
 ///
 /// A process that is killed runs no destructor: its stack is left, and its memory goes as a whole. So the program must let
-/// operator new ask which process runs; what it takes by malloc is not given back.
+/// operator new ask which process runs; what it takes by malloc is not given back. Threads that a process starts are scheduled as
+/// processes are, and go with it (not under the thread sanitizer).
 #pragma once
 #include <sluice/testing/simulation/process.hpp>
 #include <sluice/testing/simulation/replay.hpp>
