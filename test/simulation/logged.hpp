@@ -15,7 +15,9 @@ namespace simulated_consumers {
 /// All that outlives processes.
 class log_bench final : disk::watcher {
   st::simulation& sim_;
-  std::vector<bool> done_{};  // messages that were acknowledged
+  std::vector<bool> done_{};               // messages that were acknowledged
+  std::vector<std::size_t> message_of_{};  // by record
+  std::vector<bool> there_{};              // messages that were synced
   std::size_t acknowledged_ = 0;
   std::vector<std::int64_t> segment_of_{};  // by number: the first record of the one where it was synced
 
@@ -36,6 +38,8 @@ class log_bench final : disk::watcher {
     done_.assign(static_cast<std::size_t>(w.plan.records), false);
     acknowledged_ = 0;
     segment_of_.clear();
+    message_of_.clear();
+    there_.assign(done_.size(), false);
     bounds.segment_bytes = 150 + w.luck.below(500);
     bounds.max_record = 200;
     bounds.max_bytes = std::max<std::uint64_t>(bounds.segment_bytes, bounds.max_record) * (4 + w.luck.below(4));
@@ -57,10 +61,20 @@ class log_bench final : disk::watcher {
 
   std::size_t acknowledged() const { return acknowledged_; }
   std::size_t messages() const { return done_.size(); }
-  void acknowledge(std::uint32_t id, std::size_t message) {
+  bool sends_once = false;
+  std::uint32_t make(std::size_t message) {
+    auto const id = topic().make();
+    if (!id) return none;
+    outside const o;
+    message_of_.push_back(message);
+    return *id;
+  }
+  static constexpr std::uint32_t none = ~std::uint32_t{};
+  std::size_t message_of(std::uint32_t id) const { return message_of_[id]; }
+  void acknowledge(std::uint32_t id) {
     if (topic().record(id).at < 0)
       files.w.violated("acknowledged", "record " + std::to_string(id) + " is said to be durable, and was not synced");
-    done_[message] = true;
+    done_[message_of_[id]] = true;
     while (acknowledged_ < done_.size() && done_[acknowledged_]) ++acknowledged_;
   }
 
@@ -100,6 +114,9 @@ class log_bench final : disk::watcher {
       auto const high = t.log(0).high;
       if (number == high && t.record(id).at < 0) {
         segment_of_.push_back(first_of(name));
+        if (there_[message_of_[id]] && sends_once)
+          files.w.violated("doubled", "message " + std::to_string(message_of_[id]) + " is in the log twice");
+        there_[message_of_[id]] = true;
         return t.place(0, id);
       }
       if (number < high && t.log(0).entries[static_cast<std::size_t>(number)] == id) return;
@@ -131,47 +148,98 @@ inline thread_local log_bench* bench = nullptr;  // of the schedule that runs
 
 /// Sends what was not acknowledged; now and then it fails, or has no patience.
 class simulated_receiver {
-  st::process& p_;
-  struct sending {
-    std::uint32_t id;
-    std::size_t message;
-  };
-  std::vector<sending> sent_{};
+  std::vector<std::uint32_t> sent_{};
   std::size_t durable_ = 0;
+
+ protected:
+  st::process& p_;
 
  public:
   explicit simulated_receiver(st::process& p) : p_(p) {}
 
   void start(sl::receiving& to) {
-    for (auto next = bench->acknowledged(); !to.stop_requested();) {
+    auto next = bench->acknowledged();
+    send(to, [&]() -> std::size_t& { return next; });
+  }
+  void durable(std::uint64_t n) {
+    durable(n, [](std::size_t) {});
+  }
+
+ protected:
+  template <class Seen>
+  void durable(std::uint64_t n, Seen seen) {
+    for (; durable_ < n; ++durable_) {
+      bench->acknowledge(sent_[durable_]);
+      seen(bench->message_of(sent_[durable_]));
+    }
+    if (p_.choose(50) == 0) throw std::runtime_error("nobody hears it");
+  }
+  /// next(): the message to be sent, to be counted up.
+  template <class Next>
+  void send(sl::receiving& to, Next next) {
+    while (!to.stop_requested()) {
       if (p_.choose(80) == 0) throw std::runtime_error("the line is dead");
-      auto const id = next < bench->messages() ? p_.around()->cluster.topic.make() : std::nullopt;
-      if (!id) {
+      std::size_t& message = next();
+      auto const id = message < bench->messages() ? bench->make(message) : log_bench::none;
+      if (id == log_bench::none) {
         p_.rest(std::chrono::milliseconds{20});
-        next = std::min(next, bench->messages());
         continue;
       }
-      sent_.push_back({*id, next});  // it may be durable before store() comes back
-      auto const value = log_bench::value_of(*id);
+      sent_.push_back(id);  // it may be durable before store() comes back
+      auto const value = log_bench::value_of(id);
       sl::received const r{.value = std::string_view{value}, .key = "k"};
       if (p_.choose(4) == 0 ? to.try_store(r) : to.store(r))
-        ++next;
+        ++message;
       else
         sent_.pop_back();
       if (p_.choose(3) == 0) p_.rest(std::chrono::milliseconds{1 + p_.choose(30)});
     }
   }
+};
+
+/// Two lines, the first of which soon has no more to say. It knows from the log and its note what it has sent: each message is
+/// there once.
+class remembering_receiver : public simulated_receiver {
+  std::array<std::size_t, 2> known_{0, middle()}, next_{known_};  // by line: durable, and sent
+  bool recalled_ = false;
+
+  static std::size_t middle() { return bench->messages() / 2; }
+  void knows(std::size_t message) {
+    auto& known = known_[message < middle() ? 0 : 1];
+    known = std::max(known, message + 1);
+  }
+
+ public:
+  using simulated_receiver::simulated_receiver;
+
+  void start(sl::receiving& to) {
+    if (!std::exchange(recalled_, true)) next_ = known_;
+    send(to, [&]() -> std::size_t& { return next_[next_[0] < middle() && p_.choose(4) != 0 ? 0 : 1]; });
+  }
   void durable(std::uint64_t n) {
-    for (; durable_ < n; ++durable_) bench->acknowledge(sent_[durable_].id, sent_[durable_].message);
-    if (p_.choose(50) == 0) throw std::runtime_error("nobody hears it");
+    simulated_receiver::durable(n, [this](std::size_t message) { knows(message); });
+  }
+  std::string note() {
+    if (p_.choose(20) == 0) throw std::runtime_error("no paper");
+    return std::to_string(known_[0]) + " " + std::to_string(known_[1]);
+  }
+  void recall(std::optional<std::string> const& note) {
+    char* second = nullptr;
+    if (note) known_[0] = std::strtoul(note->c_str(), &second, 10), known_[1] = std::strtoul(second, nullptr, 10);
+  }
+  void recall(sl::record const& r) {
+    auto const id = static_cast<std::uint32_t>(std::strtoul(std::string{r.text()}.c_str(), nullptr, 10));
+    bench->acknowledge(id);
+    knows(bench->message_of(id));
   }
 };
 
 /// In the place of write_ahead_log: over a simulated disk.
+template <class Receiver>
 struct simulated_log {
   using slot = sl::source_slot;
   using must_be_configured = void;
-  using runtime = sl::local_source<sl::logged_log<simulated_receiver, disk_files>>;
+  using runtime = sl::local_source<sl::logged_log<Receiver, disk_files>>;
   static constexpr bool has_group = false;
   static constexpr bool assigned_by_hand = true;
   static constexpr bool discards_what_is_stored = true;
@@ -182,7 +250,7 @@ struct simulated_log {
   template <class Context>
   static sl::detail::late<runtime, Context> open(simulated_log const& self, Context const&) {
     return sl::detail::late<runtime, Context>{sl::local_plan{},
-                                              std::make_shared<simulated_receiver>(*self.in),
+                                              std::make_shared<Receiver>(*self.in),
                                               std::string{st::process::topic()},
                                               std::string{"log"},
                                               bench->bounds,
@@ -195,12 +263,12 @@ inline bool is_damage(sl::store_error const& e) {
   return e.code() == sl::errc::store_damaged || e.code() == sl::errc::store_newer;
 }
 
-template <class Delivery>
+template <class Delivery, class Receiver = simulated_receiver>
 void logged(st::process& p) {
   p.around()->cluster.presence_of(p.number()).owned.push_back(0);
   try {
-    sl::stream_consumer<Delivery, st::simulated_offsets, simulated_log, st::simulated_clock> c{
-        simulated_log{&p}, p.offsets(), p.clock(), sl::micro_batch{.max_records = 1 + p.choose(8)}};
+    sl::stream_consumer<Delivery, st::simulated_offsets, simulated_log<Receiver>, st::simulated_clock> c{
+        simulated_log<Receiver>{&p}, p.offsets(), p.clock(), sl::micro_batch{.max_records = 1 + p.choose(8)}};
     auto const step = [&](auto const& handler) {
       while (p.running()) {
         try {
@@ -232,8 +300,10 @@ void logged(st::process& p) {
   }
 }
 
-inline void on_a_disk(st::simulation& sim) {
+template <bool Once = false>
+void on_a_disk(st::simulation& sim) {
   auto const mine = std::make_shared<log_bench>(sim);
+  mine->sends_once = Once;
   sim.possible = st::all_faults & ~(st::log_faults | st::only(fault::rebalance) | st::only(fault::outage));
   sim.on_begin = [mine] {
     bench = mine.get();

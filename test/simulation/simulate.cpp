@@ -34,9 +34,11 @@ constexpr subject subjects[] = {
     {"transactional", "stateful", as<st::promise::transactional, stateful>, with_reference},
     {"at_least_once", "by_hand", as<st::promise::at_least_once, by_hand>},
 #ifdef SLUICE_SIMULATION_THREADS
-    {"at_most_once", "log", as<st::promise::at_most_once, logged<sl::at_most_once>>, on_a_disk},
-    {"at_least_once", "log", as<st::promise::at_least_once, logged<sl::at_least_once>>, on_a_disk},
-    {"transactional", "log", as<st::promise::transactional, logged<sl::transactional>>, on_a_disk},
+    {"at_most_once", "log", as<st::promise::at_most_once, logged<sl::at_most_once>>, on_a_disk<>},
+    {"at_least_once", "log", as<st::promise::at_least_once, logged<sl::at_least_once>>, on_a_disk<>},
+    {"transactional", "log", as<st::promise::transactional, logged<sl::transactional>>, on_a_disk<>},
+    {"transactional", "noted_log", as<st::promise::transactional, logged<sl::transactional, remembering_receiver>>,
+     on_a_disk<true>},
 #endif
 };
 

@@ -344,6 +344,21 @@ TEST_CASE("a process is killed before the log's folder has its name on the disk:
   CHECK(calls > 2);
 }
 
+TEST_CASE("a note is any text") {
+  writer w;
+  for (std::string const text : {"", "no end of line", "a line\n", "crc 5\n", "crc "}) {
+    {
+      sim_folder f{simulated::files{w.disk}, "d"};
+      f.open();
+      (void)f.note();
+      f.keep_note(text);
+    }
+    sim_folder f{simulated::files{w.disk}, "d"};
+    f.open();
+    CHECK(f.note() == text);
+  }
+}
+
 TEST_CASE("a header that was torn behind its name is no later version's") {
   temporary_folder const t;
   std::filesystem::create_directory(t.path / "log");
