@@ -1,6 +1,7 @@
 // simulate: runs schedules from a seed on, counts what went wrong in them, and tells of the first that broke a promise.
 #define SLUICE_SIMULATION_PROGRAM
 #include "consumers.hpp"
+#include "logged.hpp"
 #include "options.hpp"
 #include "stateful.hpp"
 
@@ -32,6 +33,13 @@ constexpr subject subjects[] = {
     {"transactional", "ticking", as<st::promise::transactional, ticking>},
     {"transactional", "stateful", as<st::promise::transactional, stateful>, with_reference},
     {"at_least_once", "by_hand", as<st::promise::at_least_once, by_hand>},
+#ifdef SLUICE_SIMULATION_THREADS
+    {"at_most_once", "log", as<st::promise::at_most_once, logged<sl::at_most_once>>, on_a_disk<>},
+    {"at_least_once", "log", as<st::promise::at_least_once, logged<sl::at_least_once>>, on_a_disk<>},
+    {"transactional", "log", as<st::promise::transactional, logged<sl::transactional>>, on_a_disk<>},
+    {"transactional", "noted_log", as<st::promise::transactional, logged<sl::transactional, remembering_receiver>>,
+     on_a_disk<true>},
+#endif
 };
 
 struct figures {

@@ -188,6 +188,20 @@ TEST_CASE("what is stored goes, but for the record before the position: reading 
   }
 }
 
+TEST_CASE("segments go one after the other: none is there again without those behind it") {
+  writer w;
+  sim_folder f{simulated::files{w.disk}, "d"};
+  f.open();
+  for (std::uint64_t n = 0; n < 4; ++n) f.append(frames_of({"a"}, n), 1, 1);
+  std::vector<std::string> calls;
+  w.disk->fail = [&](std::string const& operation, std::string const&) {
+    calls.push_back(operation);
+    return 0;
+  };
+  CHECK(f.trim(3));
+  CHECK(calls == std::vector<std::string>{"sync_folder", "remove", "sync_folder", "remove"});
+}
+
 TEST_CASE("every call may fail: what was acknowledged stays, and the log goes on") {
   std::set<std::string> seen;
   for (auto const* what : {"create", "write", "sync", "sync_folder", "truncate", "remove"})
@@ -236,6 +250,127 @@ TEST_CASE("every call may fail: what was acknowledged stays, and the log goes on
       w.check(again);
     }
   CHECK(seen.size() >= 5);
+}
+
+namespace {
+int no_sync(std::string const& operation, std::string const&) { return operation == "sync" ? EIO : 0; }
+}  // namespace
+
+TEST_CASE("a process ends where a sync fails: the next one writes what it reads once more, since no sync would") {
+  for (bool const twice : {false, true}) {
+    writer w;
+    std::mt19937 random{1};
+    {
+      sim_folder f{simulated::files{w.disk}, "d"};
+      f.open();
+      f.append(frames_of({"a", "b"}, 0), 2, 1000);
+      w.disk->fail = no_sync;
+      CHECK_THROWS_AS(f.append(frames_of({"c"}, 2), 1, 1000), sl::store_error);
+      w.disk->fail = {};
+    }
+    {
+      sim_folder f{simulated::files{w.disk}, "d"};
+      if (twice) {
+        w.disk->fail = no_sync;
+        CHECK_THROWS_AS(f.open(), sl::store_error);
+        w.disk->fail = {};
+      }
+    }
+    {
+      sim_folder f{simulated::files{w.disk}, "d"};
+      f.open();
+      REQUIRE(f.end() == 3);
+      f.append(frames_of({"d"}, 3), 1, 1000);
+    }
+    w.disk->crashed(survives::nothing, random);
+    sim_folder f{simulated::files{w.disk}, "d"};
+    f.open();
+    CHECK(all_of(f) == std::map<std::uint64_t, std::string>{{0, "a"}, {1, "b"}, {2, "c"}, {3, "d"}});
+  }
+}
+
+TEST_CASE("a segment of which only the header is there is begun anew: it or its name may stand in memory alone") {
+  for (std::string const what : {"sync", "sync_folder"}) {
+    writer w;
+    std::mt19937 random{1};
+    {
+      sim_folder f{simulated::files{w.disk}, "d"};
+      f.open();
+      f.append(frames_of({"a"}, 0), 1, 1);
+      w.disk->fail = [&](std::string const& operation, std::string const&) { return operation == what ? EIO : 0; };
+      CHECK_THROWS_AS(f.append(frames_of({"b"}, 1), 1, 1), sl::store_error);
+      w.disk->fail = {};
+    }
+    {
+      sim_folder f{simulated::files{w.disk}, "d"};
+      f.open();
+      f.append(frames_of({"b"}, 1), 1, 1000);
+    }
+    w.disk->crashed(survives::nothing, random);
+    sim_folder f{simulated::files{w.disk}, "d"};
+    f.open();
+    CHECK(all_of(f) == std::map<std::uint64_t, std::string>{{0, "a"}, {1, "b"}});
+  }
+}
+
+namespace {
+/// With folders in the root, which the path names.
+struct files_below : simulated::files {
+  using simulated::files::open_directory;
+  int open_directory(std::string const& path, handle& out) {
+    if (path == ".") return simulated::files::open_directory(path, out);
+    return find(on->root, path, true, out);
+  }
+};
+}  // namespace
+
+TEST_CASE("a process is killed before the log's folder has its name on the disk: the next one sees to that") {
+  using folder = d::log_folder<files_below>;
+  std::mt19937 random{1};
+  long calls = 0;
+  for (long at = 0; at == 0 || at < calls; ++at) {
+    auto const disk = std::make_shared<simulated::disk>();
+    if (at > 0) disk->crash_at = at;
+    try {
+      folder f{{disk}, "log"};
+      f.open();
+      calls = disk->operations;
+    } catch (simulated::crash const&) { disk->crash_at = -1; }
+    {
+      folder f{{disk}, "log"};
+      f.open();
+      f.append(frames_of({"a"}, 0), 1, 100);
+    }
+    disk->crashed(survives::nothing, random);
+    folder f{{disk}, "log"};
+    f.open();
+    CHECK(f.end() == 1);
+  }
+  CHECK(calls > 2);
+}
+
+TEST_CASE("a note is any text") {
+  writer w;
+  for (std::string const text : {"", "no end of line", "a line\n", "crc 5\n", "crc "}) {
+    {
+      sim_folder f{simulated::files{w.disk}, "d"};
+      f.open();
+      (void)f.note();
+      f.keep_note(text);
+    }
+    sim_folder f{simulated::files{w.disk}, "d"};
+    f.open();
+    CHECK(f.note() == text);
+  }
+}
+
+TEST_CASE("a header that was torn behind its name is no later version's") {
+  temporary_folder const t;
+  std::filesystem::create_directory(t.path / "log");
+  write_file(t.path / "log" / d::log_segment_name(0), "sluiceW" + std::string(33, '\0'));
+  d::log_folder<d::posix_files> f{{}, t.name() + "/log"};
+  f.open();
+  CHECK(f.end() == 0);
 }
 
 TEST_CASE("on a real disk: modes, lock, damage with its place, newer formats") {

@@ -17,7 +17,7 @@ inline std::string sealed(std::string text) {
 }
 inline std::optional<std::string_view> unsealed(std::string_view text) {
   auto const last = text.rfind("crc ");
-  if (last == text.npos || (last != 0 && text[last - 1] != '\n')) return {};
+  if (last == text.npos) return {};
   std::uint32_t crc = 0;
   auto const [end, wrong] = std::from_chars(text.data() + last + 4, text.data() + text.size(), crc);
   if (wrong != std::errc{} ||

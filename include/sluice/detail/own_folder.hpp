@@ -17,16 +17,15 @@ class own_folder {
   void open(Files& files, std::string& path, std::string const& setting) {
     if (path.empty()) throw error(errc::bad_configuration, setting + " is empty; name a folder for it alone");
     while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    auto const slash = path.rfind('/');
+    auto const within = slash == path.npos ? std::string{"."} : path.substr(0, slash + 1);
+    auto const name = path.substr(slash == path.npos ? 0 : slash + 1);
+    typename Files::handle parent;
     int e = files.open_directory(path, folder_);
     if (e == ENOENT) {
-      auto const slash = path.rfind('/');
-      auto const within = slash == path.npos ? std::string{"."} : path.substr(0, slash + 1);
-      auto const name = path.substr(slash == path.npos ? 0 : slash + 1);
-      typename Files::handle parent;
       e = files.open_directory(within, parent);
       if (!e) e = files.make_directory(parent, name);
-      if (!e || e == EEXIST) e = files.sync(parent);
-      if (!e) e = files.open_directory(parent, name, folder_);
+      if (!e || e == EEXIST) e = files.open_directory(parent, name, folder_);
     }
     if (e)
       throw error(errc::bad_configuration, setting + ": can't open the folder '" + path + "' (" + errno_text(e) +
@@ -36,8 +35,14 @@ class own_folder {
         throw error(errc::bad_configuration,
                     setting + ": '" + path + "' lies on " + network +
                         ", where locks and syncs can't be relied on; name a folder on a local disk");
-    e = files.create(folder_, "lock", lock_);
-    if (e == EEXIST) e = files.open_to_write(folder_, "lock", lock_);
+    e = files.open_to_write(folder_, "lock", lock_);
+    if (e == ENOENT) {  // new, and whoever made it may not have come to sync its name
+      e = files.open_directory(within, parent);
+      if (!e) e = files.sync(parent);
+      if (e && e != EACCES) throw_file_error(e, "sync the folder's name", within);
+      e = files.create(folder_, "lock", lock_);
+      if (e == EEXIST) e = files.open_to_write(folder_, "lock", lock_);
+    }
     if (e) throw_file_error(e, "open the file lock", path);
     if (!files.lock(lock_))
       throw store_error(errc::store_unavailable,

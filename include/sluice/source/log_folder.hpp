@@ -2,7 +2,8 @@
 ///
 /// segment.NUMBER holds the records from NUMBER on, up to where the next segment begins. A new one has its header and its
 /// name on the disk before a record is written into it. After a sync that failed nobody knows what of its file is on the disk:
-/// it is appended to no more, and the next segment begins behind the last record that was synced.
+/// it is appended to no more, and the next segment begins behind the last record that was synced. Nor does the next process
+/// know, which still reads it: what no mark says to be on the disk is written once more before it counts.
 ///
 /// Segments before a gap were removed, and are there again since the disk forgot it; they are left out. Where it is the one
 /// in the gap that was lost, the position lies before low(), which is an error of the position.
@@ -38,7 +39,8 @@ class log_folder {
   std::deque<log_segment> segments_{};  // guarded
   typename Files::handle active_{};
   std::vector<std::uint64_t> left_out_{};
-  bool broken_ = true;  // nothing may be appended to the last segment
+  bool broken_ = true;           // nothing may be appended to the last segment
+  bool removal_synced_ = false;  // of the segment before the first one
 
   void check(int code, char const* doing) const {
     if (code) throw_file_error(code, doing, path_);
@@ -110,8 +112,8 @@ class log_folder {
     segments_.back().end += count;
   }
 
-  /// Removes segments all of whose records lie before the one before `stored`, which stays to be compared. False: one could
-  /// not be removed now.
+  /// Removes segments all of whose records lie before the one before `stored`, which stays to be compared; one after the other,
+  /// so that after a loss of power none stands there again without those behind it. False: one could not be removed now.
   bool trim(std::uint64_t stored) {
     std::erase_if(left_out_, [&](auto first) {
       return first < stored && files_.remove(folder_.handle(), log_segment_name(first)) == 0;
@@ -123,8 +125,11 @@ class log_folder {
         if (segments_.size() < 2 || segments_[1].first >= stored) return true;
         oldest = segments_.front();
       }
+      if (!removal_synced_ && files_.sync(folder_.handle())) return false;
+      removal_synced_ = true;
       int const e = files_.remove(folder_.handle(), log_segment_name(oldest.first));
       if (e && e != ENOENT) return false;
+      removal_synced_ = false;
       std::lock_guard const lock{guard_};
       segments_.pop_front();
     }
@@ -204,24 +209,25 @@ class log_folder {
     check(files_.size(file, size), "measure a segment");
     check(files_.read(file, 0, log_header_size, text), "read a segment");
     auto const header = read_log_header(text);
-    if (!header && is_newer_log(text))
+    if (!header && is_newer_log(text) && text[7] != '\0')  // a zero is what a loss of power leaves
       throw store_error(errc::store_newer,
                         path_ + "/" + name + " was written by a later version of the library: use that one");
-    if (!header && !next && size <= log_header_size) {
-      check(files_.remove(folder_.handle(), name), "remove a segment that was never begun");
-      return {};
-    }
+    if (!header && !next && size <= log_header_size) return never_begun(name);
     if (!header || header->first != first || (!is_first && header->id != id_))
       damaged(name, 0, "its header is not what this log writes");
     id_ = header->id;
 
     log_segment s{first, first, log_header_size};
+    std::uint64_t last_mark = 0;
     std::size_t in_text = 0;
     text.clear();
     while (!next || s.end < *next) {
       auto const piece = look_at(std::string_view{text}.substr(in_text), s.end, id_, s.bytes);
       if (piece.what == log_piece::record || piece.what == log_piece::mark) {
-        if (piece.what == log_piece::record) ++s.end;
+        if (piece.what == log_piece::record)
+          ++s.end;
+        else
+          last_mark = s.bytes;
         in_text += piece.size;
         s.bytes += piece.size;
         continue;
@@ -238,7 +244,8 @@ class log_folder {
       break;
     }
     if (!next && s.bytes < size) must_be_torn(name, file, s, size);
-    if (!next) adopt(name, s);
+    if (!next && size == log_header_size) return never_begun(name);
+    if (!next) adopt(name, s, last_mark, file);
     return s;
   }
 
@@ -257,10 +264,20 @@ class log_folder {
     }
   }
 
-  /// The last segment is appended to, from its last good record on.
-  void adopt(std::string const& name, log_segment const& s) {
+  std::nullopt_t never_begun(std::string const& name) {
+    check(files_.remove(folder_.handle(), name), "remove a segment that was never begun");
+    return std::nullopt;
+  }
+
+  /// The last segment is appended to, from its last good record on. Up to its last mark it is on the disk. What follows was
+  /// perhaps left by a sync that failed: then no other sync would write it.
+  void adopt(std::string const& name, log_segment const& s, std::uint64_t last_mark,
+             typename Files::handle const& file) {
+    std::string text;
+    check(files_.read(file, last_mark, static_cast<std::size_t>(s.bytes - last_mark), text), "read a segment");
     check(files_.open_to_write(folder_.handle(), name, active_), "open a segment");
     check(files_.truncate(active_, s.bytes), "cut the torn end of a segment");
+    check(files_.write(active_, text, last_mark), "write a segment");
     check(files_.sync(active_), "sync a segment");
     check(files_.sync(folder_.handle()), "sync the folder");
     broken_ = false;

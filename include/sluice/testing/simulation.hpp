@@ -20,7 +20,8 @@
 /// transaction has left: the texts that it emitted, and all rows with their due times.
 ///
 /// A process that is killed runs no destructor: its stack is left, and its memory goes as a whole. So the program must let
-/// operator new ask which process runs; what it takes by malloc is not given back.
+/// operator new ask which process runs; what it takes by malloc is not given back. Threads that a process starts are scheduled as
+/// processes are, and go with it (not under the thread sanitizer).
 #pragma once
 #include <sluice/testing/simulation/process.hpp>
 #include <sluice/testing/simulation/replay.hpp>
@@ -88,6 +89,12 @@ class simulation final : simulated::surroundings {
   /// After each commit of a transaction to simulated_offsets: what is wrong with its outputs or with the rows of state that are there
   /// now, or nothing.
   std::function<std::string(simulated_commit const&)> on_commit{};
+  /// For a source of the program's own, which places what it has into the topic: all of it was sent.
+  std::function<bool()> sent{};
+  /// What becomes of a fault of disks; whether it hit anything. None of them comes where this is empty.
+  std::function<bool(decision const&)> on_disk_fault{};
+  /// Those that can come at all.
+  fault_set possible = all_faults;
   /// The longest time between two sends of a producer's.
   std::chrono::milliseconds sends_within{12};
   /// For an offset store of the program's own (see watched.hpp): what it has durable, if anything.
@@ -107,11 +114,17 @@ class simulation final : simulated::surroundings {
   /// By its number, which is also its value; for on_commit.
   simulated::produced_record const& record(std::uint32_t number) const { return around_.cluster.topic.record(number); }
 
+  /// The parts of the world, for sources of a program's own.
+  simulated::surrounding& around() { return around_; }
+
   result run(schedule const& plan) {
-    world_.reset(plan, *this);
+    auto wanted = plan;
+    wanted.faults &= on_disk_fault ? possible : possible & ~disk_faults;
+    if (sent) wanted.partitions = 1;
+    world_.reset(wanted, *this);
     if (offsets_in_group_) world_.plan.faults &= ~only(fault::store_down);  // nobody asks that store
     around_.cluster.sends_within = sends_within.count();
-    around_.cluster.reset(kept_, offsets_in_group_);
+    around_.cluster.reset(kept_, offsets_in_group_, static_cast<bool>(sent));
     around_.store.reset();
     around_.store.on_commit = &on_commit;
     around_.output.reset();
@@ -200,6 +213,7 @@ class simulation final : simulated::surroundings {
   }
   void speaks(int number) override { around_.cluster.group.speaks(number); }
   bool happen(decision const& d) override {
+    if (has(disk_faults, d.what)) return on_disk_fault(d);
     if (d.what != fault::store_down) return around_.cluster.happen(d);
     around_.store.go_down_until(world_.now + d.amount);
     return false;
@@ -215,7 +229,7 @@ class simulation final : simulated::surroundings {
     switch (w.phase) {
       case phase::faulting: {
         bool const enough = w.decisions.size() >= w.plan.most_faults;
-        if (around_.cluster.topic.all_produced() &&
+        if ((sent ? enough || sent() : around_.cluster.topic.all_produced()) &&
             (enough || around_.cluster.witness.at_end() || w.now > 3600 * simulated::seconds + faults_for)) {
           w.phase = phase::healing;
           healed_at_ = w.now;
@@ -224,7 +238,7 @@ class simulation final : simulated::surroundings {
         return;
       }
       case phase::healing:
-        if (around_.cluster.witness.at_end()) {
+        if ((!sent || sent()) && around_.cluster.witness.at_end()) {
           around_.cluster.witness.all_read();
           if (kept_ == promise::idempotent) around_.output.all_read();
           if (on_end)

@@ -31,15 +31,15 @@ struct cluster {
 
   explicit cluster(simulated::world& w) : world(w) {}
 
-  void reset(promise kept, bool offsets_in_group) {
-    topic.reset();
+  void reset(promise kept, bool offsets_in_group, bool empty) {
+    topic.reset(empty);
     group.reset();
     group.authoritative = offsets_in_group;
     group.cooperative = world.plan.cooperative;
     witness.reset(kept);
     unreachable_until = 0;
     wire.clear();
-    produce_later();
+    if (!empty) produce_later();
   }
   /// A process begins, without anything.
   void boots(int process) {

@@ -38,13 +38,17 @@ enum class call : std::uint8_t {
   request,
   rest,   // the program
   state,  // rows of a state, in a transaction
-  world   // no process: what happens by itself
+  look,
+  put,
+  change,
+  sync,  // files
+  world  // no process: what happens by itself
 };
 inline constexpr std::size_t calls = static_cast<std::size_t>(call::world) + 1;
 inline constexpr std::array<char const*, calls> call_names{
-    "boot",     "wait",   "poll",   "assign",  "take",    "count",  "ends",    "read",  "commit", "leave",
-    "renew",    "claim",  "create", "advance", "settle",  "record", "give_up", "begin", "weigh",  "finish",
-    "rollback", "handle", "effect", "write",   "request", "rest",   "state",   "world"};
+    "boot",   "wait",   "poll",    "assign", "take",   "count",   "ends",  "read",   "commit", "leave",    "renew",
+    "claim",  "create", "advance", "settle", "record", "give_up", "begin", "weigh",  "finish", "rollback", "handle",
+    "effect", "write",  "request", "rest",   "state",  "look",    "put",   "change", "sync",   "world"};
 
 enum class fault : std::uint8_t {
   none,
@@ -80,14 +84,19 @@ enum class fault : std::uint8_t {
   recreation,
   added,
   outage,
-  store_down
+  store_down,
+  // of a disk
+  full,        ///< there is no room: a part may have been written
+  power_loss,  ///< all processes are gone, and any part of what was not synced
+  bit_flip     ///< what was synced, and others behind it, is read otherwise
 };
-inline constexpr std::size_t faults = static_cast<std::size_t>(fault::store_down) + 1;
+inline constexpr std::size_t faults = static_cast<std::size_t>(fault::bit_flip) + 1;
 inline constexpr std::array<char const*, faults> fault_names{
-    "none",       "crash_before", "crash_after", "pause_before", "pause_after", "unavailable", "lost",      "unheard",
-    "late",       "twice",        "refused",     "partly",       "busy",        "held",        "postponed", "no_broker",
-    "leaderless", "again",        "trouble",     "throws",       "slow",        "rebalance",   "wall_jump", "retention",
-    "truncation", "recreation",   "added",       "outage",       "store_down"};
+    "none",       "crash_before", "crash_after", "pause_before", "pause_after", "unavailable", "lost",
+    "unheard",    "late",         "twice",       "refused",      "partly",      "busy",        "held",
+    "postponed",  "no_broker",    "leaderless",  "again",        "trouble",     "throws",      "slow",
+    "rebalance",  "wall_jump",    "retention",   "truncation",   "recreation",  "added",       "outage",
+    "store_down", "full",         "power_loss",  "bit_flip"};
 
 /// Sets of faults are bits.
 using fault_set = std::uint32_t;
@@ -98,6 +107,8 @@ inline constexpr fault_set all_faults = ~only(fault::none);
 /// After these the log is not what it was: promises hold as far as position_error and out_of_range say.
 inline constexpr fault_set log_faults =
     only(fault::retention) | only(fault::truncation) | only(fault::recreation) | only(fault::added);
+/// Of programs with files on a simulated disk alone.
+inline constexpr fault_set disk_faults = only(fault::full) | only(fault::power_loss) | only(fault::bit_flip);
 
 /// What may go wrong at a call.
 constexpr fault_set faults_of(call c) {
@@ -149,9 +160,17 @@ constexpr fault_set faults_of(call c) {
       return process | only(throws) | only(late);
     case call::request:
       return process | only(lost) | only(unheard) | only(late) | only(twice);
+    case call::look:
+      return process | only(unavailable);
+    case call::put:
+      return process | only(unavailable) | only(full);
+    case call::change:
+      return process | only(unavailable) | only(full);
+    case call::sync:
+      return process | only(unavailable);
     case call::world:
-      return only(rebalance) | only(wall_jump) | only(retention) | only(truncation) | only(recreation) | only(added) |
-             only(outage) | only(store_down);
+      return only(power_loss) | only(bit_flip) | only(rebalance) | only(wall_jump) | only(retention) |
+             only(truncation) | only(recreation) | only(added) | only(outage) | only(store_down);
   }
   return 0;
 }

@@ -3,8 +3,10 @@
 /// Included by testing/simulation.hpp in the one source file that defines SLUICE_SIMULATION_PROGRAM. For libstdc++: it
 /// replaces operator new and delete, as every program may, and steady_clock, system_clock, random_device, nanosleep and
 /// __cxa_allocate_exception, which the dynamic linker then finds here first. So whatever asks for time or chance in a
-/// simulated process gets the simulation's, and a killed process leaves nothing behind.
+/// simulated process gets the simulation's, and a killed process leaves nothing behind. Its threads are the simulation's, too
+/// (threads.hpp).
 #pragma once
+#include <sluice/testing/simulation/threads.hpp>
 #include <sluice/testing/simulation/world.hpp>
 
 #ifdef SLUICE_SIMULATION_PROGRAM

@@ -3,6 +3,7 @@
 #include <sluice/testing/simulation/world.hpp>
 
 #include <limits>
+#include <optional>
 
 namespace sluice { inline namespace v0 { namespace testing { namespace simulated {
 
@@ -49,10 +50,13 @@ class topic {
 
   explicit topic(world& w) : world_(w) { records_.reserve(most); }
 
-  void reset() {
+  /// `empty`: what is in it will be placed there.
+  void reset(bool empty = false) {
     records_.clear();
     logs.clear();
     logs.resize(static_cast<std::size_t>(world_.plan.partitions));
+    left_ = 0;
+    if (empty) return;
     left_ = world_.plan.records;
     for (auto& l : logs)
       if (world_.luck.one_in(3)) l.low = l.high = world_.luck.between(1, 30);
@@ -176,6 +180,25 @@ class topic {
     }
     if (aborted) ++log(p).high;  // the marker
     log(p).highest = std::max(log(p).highest, log(p).high);
+    world_.news();
+  }
+  /// One that stands nowhere yet, for sources of a program's own; nothing where there is no room for more.
+  std::optional<std::uint32_t> make() {
+    if (records_.size() == most) return {};
+    auto& r = records_.emplace_back();
+    r.at = -1;
+    r.id = static_cast<std::uint32_t>(records_.size() - 1);
+    std::snprintf(r.value, sizeof r.value, "%u", r.id);
+    return r.id;
+  }
+  /// At the end of a partition.
+  void place(int p, std::uint32_t id) {
+    auto& l = log(p);
+    auto& r = record(id);
+    r.partition = p;
+    r.at = l.high++;
+    l.highest = l.high;
+    l.entries.push_back(id);
     world_.news();
   }
   void recreate(int p) {

@@ -6,6 +6,7 @@
 #include <sluice/testing/simulation/trace.hpp>
 
 #include <deque>
+#include <limits>
 #include <memory>
 
 namespace sluice { inline namespace v0 { namespace testing {
@@ -45,20 +46,36 @@ class surroundings {
 };
 
 inline constexpr std::int64_t ms = 1000, seconds = 1000 * ms;
+inline constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+
+/// An eventfd of a process.
+struct descriptor {
+  int process = -1;  ///< -1: free
+  std::int32_t life = 0;
+  std::uint64_t count = 0;
+};
 
 class world {
   struct process {
-    enum state_t { ready, asleep, dead, ended } state = ended;
-    std::array<fibre, 2> stacks{};  // in turn: the one that it died on is in use until something else runs
-    std::size_t turn = 0;
     arena* memory = nullptr;
     std::int32_t life = 0;
     std::uint32_t calls = 0;
-    std::int64_t wake_at = 0;
-    bool listening = false;  // news wake it
     bool in_call = false;
-    std::int64_t silent_since = -1;
+    std::int64_t silent_since = -1, still_until = 0;
     std::int64_t wall_off = 0;
+  };
+  /// A thread of a process: its first one has the process's number.
+  struct thread {
+    enum state_t { ready, asleep, dead, ended } state = ended;
+    std::array<fibre, 2> stacks{};  // in turn: the one that it died on is in use until something else runs
+    std::size_t turn = 0;
+    int of = -1;
+    std::int64_t wake_at = 0;
+    bool listening = false;          // news wake it
+    void const* waits_on = nullptr;  // what wakes it
+    bool to_be_joined = false;
+    void* (*run)(void*) = nullptr;
+    void* argument = nullptr;
   };
   struct event {
     std::int64_t at;
@@ -70,19 +87,21 @@ class world {
 
   surroundings* around_ = nullptr;
   std::deque<process> processes_{};
+  std::deque<thread> threads_{};
   list<event> events_{};
   std::uint64_t events_made_ = 0;
   list<int> choice_{};
   fibre main_{};
   fibre* running_ = &main_;
-  int current_ = -1;
+  int current_ = -1;        // process
+  std::size_t thread_ = 0;  // that runs, or ran last
   std::uint32_t own_calls_ = 0;
   std::uint64_t yields_ = 0;
 
  public:
   schedule plan{};
-  chance luck{}, ill{};
-  std::int64_t now = 0;  ///< µs
+  chance luck{}, ill{}, bits{};  // bits: what processes ask the machine for
+  std::int64_t now = 0;          ///< µs
   simulated::phase phase = phase::faulting;
   std::uint32_t points = 0;
   list<decision> decisions{};
@@ -90,6 +109,7 @@ class world {
   fault_set reached = 0;  ///< by calls at which they could have come
   trace seen{};
   text broken{}, sentence{};  ///< which promise, and how; empty: none
+  list<descriptor> descriptors{};
 
   world() = default;
   world(world const&) = delete;
@@ -104,6 +124,7 @@ class world {
     plan = s;
     luck = chance{s.seed};
     ill = chance{s.seed ^ 0x5bf0363512a4c9d7u};
+    bits = chance{s.seed ^ 0x3c6ef372fe94f82bu};
     now = 3600 * seconds;
     phase = phase::faulting;
     points = own_calls_ = 0;
@@ -115,19 +136,25 @@ class world {
     sentence.clear();
     events_.clear();
     events_made_ = yields_ = 0;
+    descriptors.clear();
     while (processes_.size() < static_cast<std::size_t>(s.processes)) processes_.emplace_back().memory = arena::take();
-    for (auto& p : processes_) p.state = process::ended;
+    while (threads_.size() < static_cast<std::size_t>(s.processes)) threads_.emplace_back();
+    for (auto& t : threads_) end(t);
     // Not all of them in each schedule: some are only dangerous where others don't get in between.
     for (std::size_t f = 1; f < faults; ++f)
-      if (ill.one_in(4)) plan.faults &= ~only(static_cast<fault>(f));
+      if (!has(disk_faults & ~s.faults, static_cast<fault>(f)) && ill.one_in(4))
+        plan.faults &= ~only(static_cast<fault>(f));
     for (int i = 0; i < s.processes; ++i) {
       auto& p = processes_[static_cast<std::size_t>(i)];
-      p.state = process::dead;
       p.life = 0;
       p.calls = 0;
       p.silent_since = -1;
+      p.still_until = 0;
       p.wall_off = 0;
-      p.wake_at = now + luck.between(0, i == 0 ? 1 : 300) * ms;
+      auto& t = threads_[static_cast<std::size_t>(i)];
+      t.state = thread::dead;
+      t.of = i;
+      t.wake_at = now + luck.between(0, i == 0 ? 1 : 300) * ms;
     }
   }
 
@@ -143,8 +170,8 @@ class world {
   int life() const { return processes_[index()].life; }
   int life_of(int i) const { return processes_[static_cast<std::size_t>(i)].life; }
   bool is_dead(int i) const {
-    auto const s = processes_[static_cast<std::size_t>(i)].state;
-    return s == process::dead || s == process::ended;
+    auto const s = threads_[static_cast<std::size_t>(i)].state;
+    return s == thread::dead || s == thread::ended;
   }
   std::int64_t silent_since(int i) const { return processes_[static_cast<std::size_t>(i)].silent_since; }
   bool failed() const { return !broken.empty(); }
@@ -183,17 +210,71 @@ class world {
 
   /// Waits; `listening`: until news() at the latest.
   void sleep_until(std::int64_t at, bool listening = false) {
-    auto& p = processes_[index()];
+    auto& t = threads_[thread_];
     auto const amount = amount_;
-    p.wake_at = std::max(at, now);
-    p.listening = listening;
-    p.state = process::asleep;
+    t.wake_at = std::max(at, now);
+    t.listening = listening;
+    t.state = thread::asleep;
     give_way();
     amount_ = amount;
   }
   void news() {
-    for (auto& p : processes_)
-      if (p.state == process::asleep && p.listening) p.wake_at = std::min(p.wake_at, now);
+    for (auto& t : threads_)
+      if (t.state == thread::asleep && t.listening) t.wake_at = std::min(t.wake_at, now);
+  }
+
+  // ---- threads of a process
+
+  /// Its number. It runs `body(argument)` when it is its turn, and goes with the process.
+  std::size_t start_thread(void* (*body)(void*), void* argument) {
+    auto i = static_cast<std::size_t>(plan.processes);
+    while (i < threads_.size() && (threads_[i].state != thread::ended || threads_[i].to_be_joined)) ++i;
+    auto* const mine = std::exchange(arena_in_use, nullptr);  // it stays when the process has gone
+    if (i == threads_.size()) threads_.emplace_back();
+    arena_in_use = mine;
+    auto& t = threads_[i];
+    t.of = current_;
+    t.run = body;
+    t.argument = argument;
+    t.to_be_joined = true;
+    t.state = thread::ready;
+    t.stacks[t.turn].start([](void* self) { static_cast<world*>(self)->live_as_thread(); }, this);
+    return i;
+  }
+  void join_thread(std::size_t i) {
+    while (threads_[i].state != thread::ended) wait_on(&threads_[i], never);
+    threads_[i].to_be_joined = false;
+  }
+  /// Until wake(what), or `at`, or for no reason.
+  void wait_on(void const* what, std::int64_t at) {
+    threads_[thread_].waits_on = what;
+    sleep_until(at);
+    threads_[thread_].waits_on = nullptr;
+  }
+  void wake(void const* what, bool all = true) {
+    std::uint32_t waiting = 0;
+    for (auto const& t : threads_) waiting += waits(t, what);
+    if (waiting == 0) return;
+    auto which = all ? 0 : luck.below(waiting);
+    for (auto& t : threads_)
+      if (waits(t, what) && (all || which-- == 0)) t.wake_at = now;
+  }
+  /// Others of this process may run at a lock.
+  void at_lock() {
+    for (auto i = static_cast<std::size_t>(plan.processes); i < threads_.size(); ++i)
+      if (threads_[i].of == current_ && threads_[i].state != thread::ended) return perhaps_others();
+  }
+  /// Others may run here.
+  void perhaps_others() {
+    if (luck.one_in(3)) give_way();
+  }
+
+  /// Killed from outside; it is started again `us` later.
+  void kill(int i, std::int64_t us) {
+    if (is_dead(i)) return;
+    around_->silent(i);
+    processes_[static_cast<std::size_t>(i)].silent_since = now;
+    put_out(i, us);
   }
 
   // ---- for everybody
@@ -207,8 +288,8 @@ class world {
   }
   void wall_jump(int i, std::int64_t us) { processes_[static_cast<std::size_t>(i)].wall_off += us; }
   bool all_ended() const {
-    for (auto const& p : processes_)
-      if (p.state != process::ended) return false;
+    for (auto const& t : threads_)
+      if (t.state != thread::ended) return false;
     return true;
   }
 
@@ -302,6 +383,7 @@ class world {
   void stand_still(std::int64_t us) {
     note("stands still", -1, us / ms);
     fall_silent();
+    processes_[index()].still_until = now + us;
     sleep_until(now + us);
     auto& p = processes_[index()];
     p.silent_since = -1;
@@ -315,18 +397,34 @@ class world {
     gone(us);
   }
   [[noreturn]] void gone(std::int64_t us) {
-    auto& p = processes_[index()];
     arena_in_use = nullptr;
-    p.memory->reset();
-    p.state = phase == phase::stopping ? process::ended : process::dead;
-    p.wake_at = now + us;
+    put_out(current_, us);
     for (;;) give_way();
   }
-
-  void perhaps_others() {
-    if (luck.one_in(3)) give_way();
+  void put_out(int i, std::int64_t us) {
+    for (auto& t : threads_)
+      if (t.of == i) end(t);
+    auto& p = processes_[static_cast<std::size_t>(i)];
+    p.memory->reset();
+    p.still_until = 0;
+    for (auto& d : descriptors)
+      if (d.process == i) d.process = -1;
+    auto& first = threads_[static_cast<std::size_t>(i)];
+    first.of = i;
+    first.state = phase == phase::stopping ? thread::ended : thread::dead;
+    first.wake_at = now + us;
   }
-  /// Another process, or this one, goes on.
+  static void end(thread& t) {
+    t.state = thread::ended;
+    t.of = -1;
+    t.listening = t.to_be_joined = false;
+    t.waits_on = nullptr;
+  }
+  bool waits(thread const& t, void const* what) const {
+    return t.of == current_ && t.state == thread::asleep && t.waits_on == what && t.wake_at > now;
+  }
+
+  /// Another thread, or this one, goes on.
   void give_way() {
     arena_in_use = nullptr;
     switch_to(pick());
@@ -334,9 +432,13 @@ class world {
   }
 
   void switch_to(int next) {
-    current_ = next;
     auto* to = &main_;
-    if (next >= 0) to = &processes_[index()].stacks[processes_[index()].turn];
+    if (next >= 0) {
+      thread_ = static_cast<std::size_t>(next);
+      auto& t = threads_[thread_];
+      to = &t.stacks[t.turn];
+    }
+    current_ = next < 0 ? -1 : threads_[thread_].of;
     if (to != running_) fibre::go(*std::exchange(running_, to), *to);
   }
 
@@ -349,17 +451,23 @@ class world {
       world_faults();
       if (failed() || all_ended()) return -1;
       choice_.clear();
-      auto soonest = std::numeric_limits<std::int64_t>::max();
-      for (std::size_t i = 0; i < processes_.size(); ++i) {
-        auto const& p = processes_[i];
-        if (p.state == process::ended) continue;
-        if (p.state == process::ready || p.wake_at <= now)
+      auto soonest = never;
+      for (std::size_t i = 0; i < threads_.size(); ++i) {
+        auto const& t = threads_[i];
+        if (t.state == thread::ended) continue;
+        auto const at = std::max(t.state == thread::ready ? now : t.wake_at,
+                                 processes_[static_cast<std::size_t>(t.of)].still_until);
+        if (at <= now)
           choice_.push_back(static_cast<int>(i));
         else
-          soonest = std::min(soonest, p.wake_at);
+          soonest = std::min(soonest, at);
       }
       if (choice_.empty()) {
         for (auto const& e : events_) soonest = std::min(soonest, e.at);
+        if (soonest == never) {
+          violated("liveness", "each thread waits for another one");
+          return -1;
+        }
         now = std::max(now, soonest);
         continue;
       }
@@ -370,16 +478,17 @@ class world {
   }
 
   void wake(int next) {
-    auto& p = processes_[static_cast<std::size_t>(next)];
-    if (p.state == process::dead) {
+    auto& t = threads_[static_cast<std::size_t>(next)];
+    if (t.state == thread::dead) {
+      auto& p = processes_[static_cast<std::size_t>(next)];
       ++p.life;
       p.silent_since = -1;
       p.memory->reset();
-      p.turn ^= 1;
-      p.stacks[p.turn].start([](void* self) { static_cast<world*>(self)->live(); }, this);
+      t.turn ^= 1;
+      t.stacks[t.turn].start([](void* self) { static_cast<world*>(self)->live(); }, this);
     }
-    p.state = process::ready;
-    p.listening = false;
+    t.state = thread::ready;
+    t.listening = false;
   }
 
   void live() {
@@ -390,6 +499,15 @@ class world {
     if (phase != phase::stopping) rest = luck.between(1, 2000) * ms;
     note("ended");
     gone(rest);
+  }
+
+  void live_as_thread() {
+    arena_in_use = processes_[index()].memory;
+    auto& t = threads_[thread_];
+    t.run(t.argument);
+    t.state = thread::ended;
+    wake(&t);
+    for (;;) give_way();
   }
 
   void fire() {
