@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <random>
 
 namespace {
 
@@ -74,29 +75,38 @@ struct appends {
 /// The same through the log's writer, whose groups are bounded to as many and wait until they are full.
 struct logged {
   std::int64_t records, next = 0;
+  std::atomic<std::uint64_t> durable{0};
   d::log_folder<d::posix_files> files;
-  std::uint64_t max_group, before = 0, groups = 0;
+  std::uint64_t before = 0, groups = 0;
+  d::log_writer<d::posix_files> writer;
 
+  static d::log_bounds bounds(std::size_t bytes) {
+    auto const size = d::image_size(record(0));
+    return {.max_bytes = std::uint64_t{16} << 30,
+            .max_group = bytes + d::most_frame(size) - (size + 5),
+            .sync_every = std::chrono::hours{1}};
+  }
   logged(std::filesystem::path const& path, std::int64_t n, std::size_t bytes)
       : records(n),
         files({}, path.string()),
-        max_group(bytes + d::most_frame(d::image_size(record(0))) - (d::image_size(record(0)) + 5)) {
+        writer(
+            files, bounds(bytes),
+            [this](std::uint64_t all) {
+              ++groups;
+              durable = all;
+              durable.notify_one();
+            },
+            [](std::string const&) { std::abort(); }) {
     files.open();
     auto first = group_of(1);
     files.append(first, 1, 64 << 20);  // the first segment is there
     before = files.bytes();
-  }
-  double turn(int how_many) {
-    d::log_writer<d::posix_files> writer{
-        files,
-        d::log_bounds{
-            .max_bytes = std::uint64_t{16} << 30, .max_group = max_group, .sync_every = std::chrono::hours{1}},
-        [&](std::uint64_t) { ++groups; }, [](std::string const&) { std::abort(); }};
     writer.start();
-    return seconds_of([&] {
-      for (auto left = how_many * records; left > 0; --left) writer.store(record(next++), true);
-      writer.close();  // all is synced then
-    });
+  }
+  void turn(int how_many) {
+    for (auto left = how_many * records; left > 0; --left) writer.store(record(next++), true);
+    if (writer.store(record(next), false)) std::abort();  // there is no room, so that the last group is written too
+    for (auto seen = durable.load(); seen < static_cast<std::uint64_t>(next); seen = durable.load()) durable.wait(seen);
   }
 };
 
@@ -109,19 +119,22 @@ void log(benchmark::State& state) {
   appends by_hand{in.path / "by_hand", n, 0},
       as_many{in.path / "as_many", n, bytes - static_cast<std::size_t>(n) * 100};
   logged log{in.path / "log", n, bytes};
+  std::mt19937 random{1};
   std::vector<double> times, beside_hand, beside_as_many;
   for (auto _ : state) {
-    for (int round = 0; round < 21; ++round) {
+    for (int round = 0; round < 31; ++round) {
       double hand = 0, same = 0, ours = 0;
-      for (int side = 0; side < 3; ++side) switch ((side + round) % 3) {
+      int order[] = {0, 1, 2};
+      std::shuffle(std::begin(order), std::end(order), random);
+      for (int const side : order) switch (side) {
           case 0:
             hand = seconds_of([&] { by_hand.turn(groups); });
             break;
           case 1:
-            ours = log.turn(groups);
+            same = seconds_of([&] { as_many.turn(groups); });
             break;
           default:
-            same = seconds_of([&] { as_many.turn(groups); });
+            ours = seconds_of([&] { log.turn(groups); });
         }
       times.push_back(ours / groups);
       beside_hand.push_back(hand / ours);
