@@ -175,6 +175,31 @@ constexpr fault_set faults_of(call c) {
   return 0;
 }
 
+/// How much more often something goes wrong there than elsewhere.
+constexpr std::uint32_t weight_of(call c) {
+  switch (c) {
+    case call::advance:
+    case call::commit:
+    case call::finish:
+    case call::claim:
+    case call::record:
+      return 30;
+    case call::settle:
+    case call::create:
+    case call::begin:
+    case call::weigh:
+    case call::handle:
+    case call::assign:
+    case call::read:
+    case call::request:
+      return 15;
+    case call::world:
+      return 1;
+    default:
+      return 5;
+  }
+}
+
 /// One fault of a schedule: at which call of which process (counted from the schedule's beginning; -1: the world), what,
 /// and how much of it.
 struct decision {
