@@ -133,6 +133,8 @@ constexpr fault_set faults_of(call c) {
     case call::ends:
       return process | only(no_broker) | only(leaderless);
     case call::read:
+    case call::look:
+    case call::sync:
       return process | only(unavailable);
     case call::commit:
       return process | only(lost) | only(unheard) | only(late) | only(held) | only(postponed) | only(partly);
@@ -160,14 +162,9 @@ constexpr fault_set faults_of(call c) {
       return process | only(throws) | only(late);
     case call::request:
       return process | only(lost) | only(unheard) | only(late) | only(twice);
-    case call::look:
-      return process | only(unavailable);
     case call::put:
-      return process | only(unavailable) | only(full);
     case call::change:
       return process | only(unavailable) | only(full);
-    case call::sync:
-      return process | only(unavailable);
     case call::world:
       return only(power_loss) | only(bit_flip) | only(rebalance) | only(wall_jump) | only(retention) |
              only(truncation) | only(recreation) | only(added) | only(outage) | only(store_down);
