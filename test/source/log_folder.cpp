@@ -55,6 +55,12 @@ std::map<std::uint64_t, std::string> all_of(d::log_folder<Files>& f) {
   return all;
 }
 
+template <class Files>
+void put(d::log_folder<Files>& f, std::vector<std::string> const& values, std::uint64_t number, std::uint64_t bytes) {
+  auto group = frames_of(values, number);
+  f.append(group, values.size(), bytes);
+}
+
 using sim_folder = d::log_folder<simulated::files>;
 
 /// What one life of the log does with its disk: groups of one to three records, in segments of 90 bytes; trimmed at times.
@@ -192,7 +198,7 @@ TEST_CASE("segments go one after the other: none is there again without those be
   writer w;
   sim_folder f{simulated::files{w.disk}, "d"};
   f.open();
-  for (std::uint64_t n = 0; n < 4; ++n) f.append(frames_of({"a"}, n), 1, 1);
+  for (std::uint64_t n = 0; n < 4; ++n) put(f, {"a"}, n, 1);
   std::vector<std::string> calls;
   w.disk->fail = [&](std::string const& operation, std::string const&) {
     calls.push_back(operation);
@@ -263,9 +269,9 @@ TEST_CASE("a process ends where a sync fails: the next one writes what it reads 
     {
       sim_folder f{simulated::files{w.disk}, "d"};
       f.open();
-      f.append(frames_of({"a", "b"}, 0), 2, 1000);
+      put(f, {"a", "b"}, 0, 1000);
       w.disk->fail = no_sync;
-      CHECK_THROWS_AS(f.append(frames_of({"c"}, 2), 1, 1000), sl::store_error);
+      CHECK_THROWS_AS(put(f, {"c"}, 2, 1000), sl::store_error);
       w.disk->fail = {};
     }
     {
@@ -280,7 +286,7 @@ TEST_CASE("a process ends where a sync fails: the next one writes what it reads 
       sim_folder f{simulated::files{w.disk}, "d"};
       f.open();
       REQUIRE(f.end() == 3);
-      f.append(frames_of({"d"}, 3), 1, 1000);
+      put(f, {"d"}, 3, 1000);
     }
     w.disk->crashed(survives::nothing, random);
     sim_folder f{simulated::files{w.disk}, "d"};
@@ -296,15 +302,15 @@ TEST_CASE("a segment of which only the header is there is begun anew: it or its 
     {
       sim_folder f{simulated::files{w.disk}, "d"};
       f.open();
-      f.append(frames_of({"a"}, 0), 1, 1);
+      put(f, {"a"}, 0, 1);
       w.disk->fail = [&](std::string const& operation, std::string const&) { return operation == what ? EIO : 0; };
-      CHECK_THROWS_AS(f.append(frames_of({"b"}, 1), 1, 1), sl::store_error);
+      CHECK_THROWS_AS(put(f, {"b"}, 1, 1), sl::store_error);
       w.disk->fail = {};
     }
     {
       sim_folder f{simulated::files{w.disk}, "d"};
       f.open();
-      f.append(frames_of({"b"}, 1), 1, 1000);
+      put(f, {"b"}, 1, 1000);
     }
     w.disk->crashed(survives::nothing, random);
     sim_folder f{simulated::files{w.disk}, "d"};
@@ -339,7 +345,7 @@ TEST_CASE("a process is killed before the log's folder has its name on the disk:
     {
       folder f{{disk}, "log"};
       f.open();
-      f.append(frames_of({"a"}, 0), 1, 100);
+      put(f, {"a"}, 0, 100);
     }
     disk->crashed(survives::nothing, random);
     folder f{{disk}, "log"};

@@ -22,7 +22,8 @@ class own_folder {
     auto const name = path.substr(slash == path.npos ? 0 : slash + 1);
     typename Files::handle parent;
     int e = files.open_directory(path, folder_);
-    if (e == ENOENT) {
+    bool const made = e == ENOENT;
+    if (made) {
       e = files.open_directory(within, parent);
       if (!e) e = files.make_directory(parent, name);
       if (!e || e == EEXIST) e = files.open_directory(parent, name, folder_);
@@ -39,7 +40,8 @@ class own_folder {
     if (e == ENOENT) {  // new, and whoever made it may not have come to sync its name
       e = files.open_directory(within, parent);
       if (!e) e = files.sync(parent);
-      if (e && e != EACCES) throw_file_error(e, "sync the folder's name", within);
+      bool const not_ours = !made && (e == EACCES || e == EINVAL || e == EROFS);  // as where another disk begins
+      if (e && !not_ours) throw_file_error(e, "sync the folder's name", within);
       e = files.create(folder_, "lock", lock_);
       if (e == EEXIST) e = files.open_to_write(folder_, "lock", lock_);
     }

@@ -133,6 +133,8 @@ constexpr fault_set faults_of(call c) {
     case call::ends:
       return process | only(no_broker) | only(leaderless);
     case call::read:
+    case call::look:
+    case call::sync:
       return process | only(unavailable);
     case call::commit:
       return process | only(lost) | only(unheard) | only(late) | only(held) | only(postponed) | only(partly);
@@ -160,19 +162,39 @@ constexpr fault_set faults_of(call c) {
       return process | only(throws) | only(late);
     case call::request:
       return process | only(lost) | only(unheard) | only(late) | only(twice);
-    case call::look:
-      return process | only(unavailable);
     case call::put:
-      return process | only(unavailable) | only(full);
     case call::change:
       return process | only(unavailable) | only(full);
-    case call::sync:
-      return process | only(unavailable);
     case call::world:
       return only(power_loss) | only(bit_flip) | only(rebalance) | only(wall_jump) | only(retention) |
              only(truncation) | only(recreation) | only(added) | only(outage) | only(store_down);
   }
   return 0;
+}
+
+/// How much more often something goes wrong there than elsewhere.
+constexpr std::uint32_t weight_of(call c) {
+  switch (c) {
+    case call::advance:
+    case call::commit:
+    case call::finish:
+    case call::claim:
+    case call::record:
+      return 30;
+    case call::settle:
+    case call::create:
+    case call::begin:
+    case call::weigh:
+    case call::handle:
+    case call::assign:
+    case call::read:
+    case call::request:
+      return 15;
+    case call::world:
+      return 1;
+    default:
+      return 5;
+  }
 }
 
 /// One fault of a schedule: at which call of which process (counted from the schedule's beginning; -1: the world), what,

@@ -1,89 +1,16 @@
 /// \file testing/simulation/world.hpp  One schedule: time, processes, which of them runs next, and what goes wrong at a call.
 #pragma once
-#include <sluice/offset.hpp>
-#include <sluice/testing/simulation/fibre.hpp>
-#include <sluice/testing/simulation/random.hpp>
+#include <sluice/testing/simulation/schedule.hpp>
 #include <sluice/testing/simulation/trace.hpp>
 
-#include <deque>
-#include <limits>
 #include <memory>
 
-namespace sluice { inline namespace v0 { namespace testing {
-
-/// What is to be tried. The same plan always gives the same trace.
-struct schedule {
-  std::uint64_t seed = 1;
-  int processes = 2;
-  int partitions = 2;
-  int records = 50;
-  fault_set faults = all_faults & ~log_faults;
-  std::uint32_t most_faults = 10;  ///< then they stop
-  std::uint32_t rate = 30;         ///< how often something goes wrong; 30 is usual
-  bool replay = false;             ///< only `decisions` go wrong, whatever the seed would have had
-  std::vector<decision> decisions{};
-  bool cooperative = false;  ///< how the group rebalances
-  std::uint32_t most_points = 50'000;
-  std::uint32_t lines = 80;  ///< of the trace, where something is broken
-};
-
-namespace simulated {
-
-enum class phase { faulting, healing, stopping };
-
-/// What lives around the scheduler: brokers, stores, the program that processes run.
-class surroundings {
- public:
-  virtual void main(int process) = 0;
-  virtual void silent(int process) = 0;        ///< stands still, or is dead
-  virtual void speaks(int process) = 0;        ///< goes on
-  virtual bool happen(decision const& d) = 0;  ///< a fault of the world: whether it hit anything
-  virtual bool busy(int process) const = 0;    ///< has records in hand
-  virtual void look_around() = 0;              ///< between two steps of processes
-
- protected:
-  ~surroundings() = default;
-};
-
-inline constexpr std::int64_t ms = 1000, seconds = 1000 * ms;
-inline constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
-
-/// An eventfd of a process.
-struct descriptor {
-  int process = -1;  ///< -1: free
-  std::int32_t life = 0;
-  std::uint64_t count = 0;
-};
+namespace sluice { inline namespace v0 { namespace testing { namespace simulated {
 
 class world {
-  struct process {
-    arena* memory = nullptr;
-    std::int32_t life = 0;
-    std::uint32_t calls = 0;
-    bool in_call = false;
-    std::int64_t silent_since = -1, still_until = 0;
-    std::int64_t wall_off = 0;
-  };
-  /// A thread of a process: its first one has the process's number.
-  struct thread {
-    enum state_t { ready, asleep, dead, ended } state = ended;
-    std::array<fibre, 2> stacks{};  // in turn: the one that it died on is in use until something else runs
-    std::size_t turn = 0;
-    int of = -1;
-    std::int64_t wake_at = 0;
-    bool listening = false;          // news wake it
-    void const* waits_on = nullptr;  // what wakes it
-    bool to_be_joined = false;
-    void* (*run)(void*) = nullptr;
-    void* argument = nullptr;
-  };
-  struct event {
-    std::int64_t at;
-    std::uint64_t order;
-    void (*run)(void*, std::int64_t);
-    void* of;
-    std::int64_t what;
-  };
+  using process = scheduled_process;
+  using thread = scheduled_thread;
+  using event = scheduled_event;
 
   surroundings* around_ = nullptr;
   std::deque<process> processes_{};
@@ -312,45 +239,6 @@ class world {
 
   std::size_t index() const { return static_cast<std::size_t>(current_); }
 
-  static std::uint32_t weight(call c) {
-    switch (c) {
-      case call::advance:
-      case call::commit:
-      case call::finish:
-      case call::claim:
-      case call::record:
-        return 30;
-      case call::settle:
-      case call::create:
-      case call::begin:
-      case call::weigh:
-      case call::handle:
-      case call::assign:
-      case call::read:
-      case call::request:
-        return 15;
-      case call::world:
-        return 1;
-      default:
-        return 5;
-    }
-  }
-
-  /// With some µs, so that it will do for other choices, too.
-  std::int64_t some_time() { return some_ms() + ill.below(1000); }
-  std::int64_t some_ms() {
-    switch (ill.below(4)) {
-      case 0:
-        return ill.between(1, 40) * ms;
-      case 1:
-        return ill.between(50, 4000) * ms;
-      case 2:
-        return ill.between(4, 13) * seconds;
-      default:
-        return ill.between(11, 45) * seconds;
-    }
-  }
-
   decision decide(int who, std::uint32_t at, call c) {
     decision d{who, at, fault::none, 0};
     if (plan.replay) {
@@ -360,12 +248,12 @@ class world {
       if (phase != phase::faulting || decisions.size() >= plan.most_faults) return d;
       auto const could = faults_of(c) & plan.faults;
       reached |= could;
-      if (could == 0 || !(ill.below(10'000) < plan.rate * weight(c))) return d;
+      if (could == 0 || !(ill.below(10'000) < plan.rate * weight_of(c))) return d;
       auto n = ill.below(static_cast<std::uint32_t>(std::popcount(could)));
       auto set = could;
       while (n-- > 0) set &= set - 1;
       d.what = static_cast<fault>(std::countr_zero(set));
-      d.amount = some_time();
+      d.amount = some_time(ill);
     }
     if (d.what == fault::none) return d;
     decisions.push_back(d);
@@ -544,5 +432,4 @@ class world {
 /// The one that runs on this thread now, or null: whom the clocks of program.hpp ask.
 inline constinit thread_local world* world_running = nullptr;
 
-}  // namespace simulated
-}}}  // namespace sluice::v0::testing
+}}}}  // namespace sluice::v0::testing::simulated
