@@ -8,8 +8,16 @@
 
 namespace servers {
 
+/// Java must find the file system of Elasticsearch's data among those that are mounted: below the root of a chroot it does not.
+inline std::filesystem::path mounted_folder() {
+  std::ifstream mounts{"/proc/self/mounts"};
+  for (std::string device, at, rest; mounts >> device >> at && std::getline(mounts, rest);)
+    if (at == "/") return std::filesystem::temp_directory_path();
+  return "/dev/shm";
+}
+
 class elasticsearch {
-  temporary_folder folder_{};
+  temporary_folder folder_{mounted_folder()};
   int port_ = free_port(), transport_ = free_port();
   process process_{};
 

@@ -40,7 +40,7 @@ TEST_CASE("a leader that is away is waited for", "[client]") {
   broker().produce("leaderless", 0, "k", "v");
   broker().move_leader("leaderless", 0, -1);
   rdkafka_client client{by_hand()};
-  auto const ends = client.ends({{"leaderless", 0}, {"leaderless", 1}}, in(1500ms));
+  auto const ends = client.ends({{"leaderless", 0}, {"leaderless", 1}}, in(4s));
   CHECK_FALSE(ends[0].known);
   CHECK(ends[1].known);
   std::thread mended{[] { broker().move_leader("leaderless", 0, 1); }};
