@@ -14,8 +14,9 @@
 namespace sluice { inline namespace v0 {
 
 /// For each key of `records` (a batch, a part of it, or any range): its values, `value_of(record)`, combined from the left by
-/// `combine(sum, value)`. `key_of(record)` gives a key, or `many` of them. Keys stand in the order in which they turn up. A key or value that is a view is one of the
-/// record's bytes, and valid as long; pieces of a text that `many` brings along are std::string.
+/// `combine(sum, value)`. `key_of(record)` gives a key, or `many` of them. Keys stand in the order in which they turn up. A key
+/// or value that is a view is one of the record's bytes, and valid as long; pieces of a text that `many` brings along are
+/// std::string.
 ///
 ///     for (auto const& [client, hits] : sl::reduce_by_key(batch, client_of, [](sl::record) { return 1; }, std::plus{})) …
 template <class Records, class KeyOf, class ValueOf, class Combine>

@@ -15,15 +15,17 @@ enum class on_damage {
 struct checkpoint_kind;
 
 /// Keeps offsets, keyed state, windows, and what file_offsets keeps (values, texts, what was skipped), in `directory`, which
-/// must be there, on a local file system. It begins anew in an empty one, and goes on from what is there otherwise: there is nothing to ask.
+/// must be there, on a local file system. It begins anew in an empty one, and goes on from what is there otherwise: there is
+/// nothing to ask.
 ///
 ///     sl::stream_consumer<sl::transactional, sl::checkpoint> consumer{
 ///         sl::checkpoint{.directory = "/var/lib/counts"}, sl::kafka{…}};
 ///
 /// Each batch makes one generation: a segment with the rows that it changed, and a numbered file that names all segments and
-/// holds the positions, under one checksum. So a small change of a large state is a small write (segments are merged a little with each
-/// batch: each row is written about once for every 16-fold growth), and state and offsets are of one moment after any crash. A batch costs three syncs.
-/// Memory: `max_cache`, and the first key of every 4,096 rows; the rest is read from the files.
+/// holds the positions, under one checksum. So a small change of a large state is a small write (segments are merged a little
+/// with each batch: each row is written about once for every 16-fold growth), and state and offsets are of one moment after any
+/// crash. A batch costs three syncs. Memory: `max_cache`, and the first key of every 4,096 rows; the rest is read from the
+/// files.
 ///
 /// All members of a group on this host may share the folder. State needs <sluice/state/checkpoint.hpp> and `transactional`.
 ///

@@ -94,8 +94,9 @@ class hosted_checkpoint_store
 /// folder, or prefix, is for this alone. Values are kept, texts are not (`append`), so `skip` and dead_letter_file do not go with it.
 ///
 /// A batch costs eight to ten requests, so it suits batches of seconds (micro_batch{.interval}). What a process reads of the
-/// state it fetches once, a mebibyte at a time, and what it wrote it does not fetch; both lie in files without a name in $TMPDIR, or /tmp: room for the
-/// state is needed there. Nothing that goes wrong in between is seen by others; what was left behind is removed by the next ones.
+/// state it fetches once, a mebibyte at a time, and what it wrote it does not fetch; both lie in files without a name in
+/// $TMPDIR, or /tmp: room for the state is needed there. Nothing that goes wrong in between is seen by others; what was left
+/// behind is removed by the next ones.
 template <class Place>
 struct checkpoint_in {
   using slot = offset_store_slot;

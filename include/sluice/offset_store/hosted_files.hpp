@@ -29,8 +29,9 @@ enum class naming {
 };
 
 /// A server on which files are. list: the names in a folder, absent where it is not there. size: in bytes, absent likewise.
-/// create: a new file with that content, whole or not at all once it has its name. `renames`: a file that is there can get another name
-/// (rename), and what create() makes may be seen before it is whole. path_of: of a folder's name as people see it. All throw store_error; `remove` where it is not certain that nothing is there.
+/// create: a new file with that content, whole or not at all once it has its name. `renames`: a file that is there can get
+/// another name (rename), and what create() makes may be seen before it is whole. path_of: of a folder's name as people see it.
+/// All throw store_error; `remove` where it is not certain that nothing is there.
 template <class S>
 concept file_server = requires(S& s, std::string const& path, std::string_view content, time_point by) {
   { S::renames } -> std::convertible_to<bool>;

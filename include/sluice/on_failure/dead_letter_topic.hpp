@@ -7,8 +7,9 @@
 namespace sluice { inline namespace v0 {
 
 /// The record's key, value and headers as they were, with headers that say where it came from and why (`sluice.topic`,
-/// `sluice.partition`, `sluice.offset`, `sluice.timestamp`, `sluice.error`, `sluice.attempts`, `sluice.first`); `sluice-letters` puts them back. The topic is
-/// on the source's brokers and must exist there, or be created by them. A repeated batch may repeat its letters.
+/// `sluice.partition`, `sluice.offset`, `sluice.timestamp`, `sluice.error`, `sluice.attempts`, `sluice.first`);
+/// `sluice-letters` puts them back. The topic is on the source's brokers and must exist there, or be created by them. A
+/// repeated batch may repeat its letters.
 ///
 ///     sl::stream_consumer consumer{sl::at_least_once{}, sl::kafka_offsets{}, sl::dead_letter_topic{.topic = "orders.dead"},
 ///                                  sl::kafka{…}};

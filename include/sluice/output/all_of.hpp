@@ -2,14 +2,12 @@
 #pragma once
 #include <sluice/batch.hpp>
 #include <sluice/delivery/idempotent.hpp>
-#include <sluice/error.hpp>
+#include <sluice/state/in_use.hpp>
 
-#include <string>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 namespace sluice { inline namespace v0 {
 
@@ -36,25 +34,12 @@ constexpr bool wants_empty(Output const& output) {
     return false;
 }
 
-/// States and windows among the outputs, by name and which one it is.
-class states_of_outputs {
-  std::vector<std::pair<std::string, void const*>> known_{};
-
- public:
-  template <class Output>
-  void add(Output const& output) {
-    if constexpr (requires { output.for_each_state([](std::string_view, void const*) {}); })
-      output.for_each_state([&](std::string_view name, void const* which) {
-        for (auto const& [other, its] : known_)
-          if (other == name && its != which)
-            throw error(errc::bad_configuration,
-                        "all_of: two states or windows are named \"" + other +
-                            "\", and would read each other's rows: give each a .name of its own. Where they are meant "
-                            "to be one, use one object");
-        known_.emplace_back(name, which);
-      });
-  }
-};
+/// Throws where two states or windows among the outputs have one name.
+template <class Output>
+void add_states(states_in_use& known, Output const& output) {
+  if constexpr (requires { output.for_each_state([](std::string_view, void const*) {}); })
+    output.for_each_state([&](std::string_view name, void const* which) { known.add(name, which); });
+}
 
 }  // namespace detail
 
@@ -66,8 +51,9 @@ class states_of_outputs {
 /// What is given as a variable is borrowed, and outlives it; what is given as a value is kept. For at_most_once and
 /// at_least_once; for `idempotent` where all of them are; for `transactional` where all of them take the transaction. What one
 /// throws ends the batch for those behind it; where the batch is handled again, it comes to the first ones again, too. One
-/// advance follows the last of them. Where one wants empty batches (a window does) they come to all. A handler of records (`each`) is one among them as for any batch, so a record that fails
-/// is not known by itself. Throws error(bad_configuration) where two states or windows among them have one name.
+/// advance follows the last of them. Where one wants empty batches (a window does) they come to all. A handler of records
+/// (`each`) is one among them as for any batch, so a record that fails is not known by itself. Throws
+/// error(bad_configuration) where two states or windows among them have one name.
 template <class... Outputs>
 class all_of : public detail::idempotent_if<(idempotent_output<Outputs> && ...)>,
                public detail::keeps_state_if<(requires {
@@ -87,8 +73,8 @@ class all_of : public detail::idempotent_if<(idempotent_output<Outputs> && ...)>
       : outputs_(std::forward<Given>(outputs)...),
         wants_empty_batches(
             std::apply([](auto const&... output) { return (detail::wants_empty(output) || ...); }, outputs_)) {
-    detail::states_of_outputs known;
-    std::apply([&](auto const&... output) { (known.add(output), ...); }, outputs_);
+    detail::states_in_use known;
+    std::apply([&](auto const&... output) { (detail::add_states(known, output), ...); }, outputs_);
   }
 
   template <class F>

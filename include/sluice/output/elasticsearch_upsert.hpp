@@ -367,11 +367,12 @@ using elasticsearch_upsert_row = basic_elasticsearch_upsert_row<void>;
 ///                                  [](sl::record r, auto& row) { row(r.key_text(), r.text()); }};
 ///     consumer.run(stop, out);
 ///
-/// Each document's field `sluice` keeps where its record stood (version, incarnation, offset, deleted, partition); it is replaced
-/// under the sequence number that was read with it (or created, where there is none), and only if the record is newer: so repeated, late
-/// and reordered batches end the same. Elasticsearch's own external versions would not do: a version is one number, and that of a
-/// deleted document is forgotten after index.gc_deletes. Within a partition newer means (incarnation, offset); a key that comes from two partitions is
-/// an error(bad_statement), unless `.version` tells which is newer (then ties go by partition, incarnation, offset).
+/// Each document's field `sluice` keeps where its record stood (version, incarnation, offset, deleted, partition); it is
+/// replaced under the sequence number that was read with it (or created, where there is none), and only if the record is newer:
+/// so repeated, late and reordered batches end the same. Elasticsearch's own external versions would not do: a version is one
+/// number, and that of a deleted document is forgotten after index.gc_deletes. Within a partition newer means (incarnation,
+/// offset); a key that comes from two partitions is an error(bad_statement), unless `.version` tells which is newer (then ties
+/// go by partition, incarnation, offset).
 ///
 /// Deleted documents stay, without their fields, `sluice_deleted` true: leave them out of searches. A batch is an _mget and a _bulk for
 /// each 1,000 keys or 8 MiB; one that fails may be there in part, until it is handled again. What the mapping throws, and what does not

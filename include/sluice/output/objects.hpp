@@ -1,8 +1,8 @@
 /// \file output/objects.hpp  Records as binary files named by their offset range, versioned and checked; and a reader.
 ///
-/// The files lie as files_by_range's do. A file is: magic (8 bytes), version of this format (u32), version of the codec
-/// (u32), CRC-32C of these 16 bytes (u32); then for each object its length (u32), its bytes, and their CRC-32C (u32); at the end the length 0xFFFFFFFF, the number of
-/// objects (u64), and the CRC-32C of the 8 bytes before it. Numbers are little-endian.
+/// The files lie as files_by_range's do. A file is: magic (8 bytes), version of this format (u32), version of the codec (u32),
+/// CRC-32C of these 16 bytes (u32); then for each object its length (u32), its bytes, and their CRC-32C (u32); at the end the
+/// length 0xFFFFFFFF, the number of objects (u64), and the CRC-32C of the 8 bytes before it. Numbers are little-endian.
 #pragma once
 #include <sluice/offset_store/file_generation.hpp>
 #include <sluice/output/files.hpp>

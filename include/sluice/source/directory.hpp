@@ -20,11 +20,12 @@ enum class lost_file {
 /// on the same file system, then rename). Names that begin with a dot are left out, and so are folders, links, and what does
 /// not end with `suffix`.
 ///
-/// What a file is, is told by its inode, size and time of change. A change after it was seen is told, and the file is
-/// not read again; renamed only, it is still itself. Renamed and then changed it is a new file, and is read whole: it can't be told
-/// from one that got the inode of a file that was removed, and that must not be left out. So leave alone what was handed over. Files that are older than `remember` when they are seen first are left out; those that were read and are
-/// older are forgotten, and what is no newer than one of them is left out too: so what is kept stays small. It is kept in
-/// `journal`, a folder for this consumer alone.
+/// What a file is, is told by its inode, size and time of change. A change after it was seen is told, and the file is not read
+/// again; renamed only, it is still itself. Renamed and then changed it is a new file, and is read whole: it can't be told from
+/// one that got the inode of a file that was removed, and that must not be left out. So leave alone what was handed over. Files
+/// that are older than `remember` when they are seen first are left out; those that were read and are older are forgotten, and
+/// what is no newer than one of them is left out too: so what is kept stays small. It is kept in `journal`, a folder for this
+/// consumer alone.
 ///
 /// The offset of a line is the sum of the sizes of all files before its own, and its first byte's place in that one. An
 /// offset within a line stands for the line behind it.

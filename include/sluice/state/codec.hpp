@@ -1,8 +1,8 @@
 /// \file state/codec.hpp  How keys and values of state become bytes, and bytes of an older program become values.
 ///
-/// Fixed little-endian: integers, enumerations, bool, float, double and durations as wide as their type; texts, vectors
-/// and optionals with their length in front (32 bits); what a vector holds takes at least a byte each. These never change. A type of the user's has a version, which is
-/// written in front of it:
+/// Fixed little-endian: integers, enumerations, bool, float, double and durations as wide as their type; texts, vectors and
+/// optionals with their length in front (32 bits); what a vector holds takes at least a byte each. These never change. A type
+/// of the user's has a version, which is written in front of it:
 ///
 ///     struct visit { std::int64_t count = 0; std::string last{}; };
 ///     template <> struct sluice::codec<visit> : sluice::members_of<&visit::count, &visit::last> {};

@@ -2,6 +2,7 @@
 #pragma once
 #include <sluice/error.hpp>
 
+#include <string>
 #include <string_view>
 #include <vector>
 

@@ -45,10 +45,10 @@ struct keyed_state {
   partition_growth when_partitions_grow = partition_growth::error;
   detail::state_cache memory{};  ///< the library's own
 
-  /// `key_of(record)` gives a key, or `many` of them. For each key that has records in this batch calls `change(key, records, value)`, or `change(records, value)`: the records
-  /// in their order, and a std::optional<Value>& to be changed, set or reset. Partitions in the batch's order, keys as they
-  /// turn up. Then what was changed is written. Reads and writes are one round trip each, unless a batch's keys take more than
-  /// a part of max_bytes.
+  /// `key_of(record)` gives a key, or `many` of them. For each key that has records in this batch calls `change(key, records,
+  /// value)`, or `change(records, value)`: the records in their order, and a std::optional<Value>& to be changed, set or reset.
+  /// Partitions in the batch's order, keys as they turn up. Then what was changed is written. Reads and writes are one round
+  /// trip each, unless a batch's keys take more than a part of max_bytes.
   ///
   /// Throws what `change` throws; error(bad_statement) for a key above 700 bytes; store_error, which no retry or dead letter
   /// sees, for a value that its codec can't read, a topic that has grown, and failures of the store.

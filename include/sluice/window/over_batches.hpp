@@ -335,8 +335,9 @@ class windowed_reducer {
 /// the window is. It is called within the transaction: what it writes is there exactly once.
 ///
 /// Nothing is computed again when a window moves (two stacks); all panes of all keys are in memory, and in the store, so that
-/// they outlive the process. Those of a partition that another consumer has are forgotten a window later. `consumer.run` must be given the same object from batch to batch, or the panes are read anew each
-/// time. Windows that no batch came for (a late batch, a pause) are given with the next one, as long as they hold anything.
+/// they outlive the process. Those of a partition that another consumer has are forgotten a window later. `consumer.run` must
+/// be given the same object from batch to batch, or the panes are read anew each time. Windows that no batch came for (a late
+/// batch, a pause) are given with the next one, as long as they hold anything.
 ///
 /// What `emit` throws is thrown as error(handler_failed), which names the window; the exception itself is nested in it
 /// (std::rethrow_if_nested). The window is still to be given, so the next batch fails on it too: with `skip` or dead letters all

@@ -317,10 +317,10 @@ class event_reducer {
 ///
 /// Redis takes no more than 20,000 windows and keys that end in one batch; the others are given in the next ones.
 ///
-/// What `emit` throws of a window that ends is thrown as error(handler_failed), which names the window; the exception itself is nested in it
-/// (std::rethrow_if_nested). It is still to be given, so the next batch fails on it too: with `skip` or dead letters all
-/// records are set aside until `emit` works again, and count for no window. Where that is not wanted use `stop`, or `retry`,
-/// or let `emit` catch what it can. A store_error passes as it is.
+/// What `emit` throws of a window that ends is thrown as error(handler_failed), which names the window; the exception itself is
+/// nested in it (std::rethrow_if_nested). It is still to be given, so the next batch fails on it too: with `skip` or dead
+/// letters all records are set aside until `emit` works again, and count for no window. Where that is not wanted use `stop`, or
+/// `retry`, or let `emit` catch what it can. A store_error passes as it is.
 ///
 /// What is open lies in the store, and not in memory. The times of the years 1 to 9999 are as good as any. One record with a time far off
 /// in the future ends all windows before it: `.ahead` is for that. Throws error(bad_configuration) when it is made.
