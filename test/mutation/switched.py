@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import threading
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
@@ -79,19 +80,24 @@ class tests:
     def __init__(self, compiler, include, folder):
         self.compiler, self.include, self.folder = compiler, include, pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.built = {}
+        self.built, self.building = {}, {}
 
     def program(self, name):
-        if name not in self.built:
-            main, one = self.folder / "main.o", self.folder / (name.replace("/", ".") + ".o")
+        with self.building.setdefault(name, threading.Lock()):
+            if name not in self.built:
+                self.built[name] = self.build(name)
+            return self.built[name]
+
+    def build(self, name):
+        main, one = self.folder / "main.o", self.folder / (name.replace("/", ".") + ".o")
+        with self.building.setdefault("main", threading.Lock()):
             if not main.exists():
                 self.must(compile_one(self.compiler, TOP / "include", TOP / "test/main.cpp", main, []))
-            self.must(compile_one(self.compiler, self.include, TOP / "test" / f"{name}.cpp", one, []))
-            program = one.with_suffix(".test")
-            catch = ["-lCatch2"] if pathlib.Path("/usr/include/catch2/catch_all.hpp").exists() else []
-            link(self.compiler, [main, one], program, [*catch, "-lrdkafka", "-lsqlite3", "-ldl", "-pthread"])
-            self.built[name] = program
-        return self.built[name]
+        self.must(compile_one(self.compiler, self.include, TOP / "test" / f"{name}.cpp", one, []))
+        program = one.with_suffix(".test")
+        catch = ["-lCatch2"] if pathlib.Path("/usr/include/catch2/catch_all.hpp").exists() else []
+        link(self.compiler, [main, one], program, [*catch, "-lrdkafka", "-lsqlite3", "-ldl", "-pthread"])
+        return program
 
     @staticmethod
     def must(told):
