@@ -234,7 +234,7 @@ TEST_CASE("every call may fail: what was acknowledged stays, and the log goes on
         for (int tries = 0;; ++tries) {
           REQUIRE(tries < 3);
           try {
-            f.append(frames, 2, 90);
+            f.append(frames, 2, 200);
             break;
           } catch (sl::store_error const& e) {
             CHECK((e.code() == sl::errc::store_full) == (std::string{what} == "write"));
