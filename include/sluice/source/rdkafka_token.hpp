@@ -49,18 +49,18 @@ class basic_rdkafka_tokens {
     auto const now = clock::now();
     if (token.expires <= now)
       return "kafka{.token} gave a token that has expired, or that has no access_token::expires";
-    secrets_["token before"] = std::exchange(secrets_["token"], token.value);
     late<std::vector<char const*>, Late> extensions;
     for (auto const& [name, value] : token.extensions) {
       extensions.push_back(name.c_str());
       extensions.push_back(value.c_str());
-      secrets_["token extensions " + name] = value;
     }
     auto const expires = std::chrono::duration_cast<milliseconds>(token.expires.time_since_epoch()).count();
     char why[512] = "";
     if (rd_kafka_oauthbearer_set_token(&client, token.value.c_str(), expires, token.principal.c_str(),
                                        extensions.data(), extensions.size(), why, sizeof why))
       return "librdkafka does not take what kafka{.token} gave: names of extensions are letters, values can be printed";
+    secrets_["token before"] = std::exchange(secrets_["token"], token.value);
+    for (auto const& [name, value] : token.extensions) secrets_["token extensions " + name] = value;
     early_until_ = now + (token.expires - now) * 3 / 4;
     return {};
   }
