@@ -27,7 +27,6 @@ json parsed(sl::detail::http::answer const& a) {
 }
 
 struct fixture {
-  static constexpr auto who = "elasticsearch_upsert";
   sl::elasticsearch_upsert_into upsert{
       .address = the_elasticsearch().address(), .index = "upsert" + std::to_string(++fixtures), .columns = {"v"}};
 
@@ -124,8 +123,8 @@ TEST_CASE("keys and values of every kind, and many of them") {
   the_elasticsearch().ask("POST", "/" + f.upsert.index + "/_refresh");
   auto const count = parsed(the_elasticsearch().ask("GET", "/" + f.upsert.index + "/_count"));
   CHECK(count.find("count")->is == std::to_string(keys.size() + 1 + 1500));
-  auto const one = the_elasticsearch().ask("GET", "/" + f.upsert.index + "/_doc/a%2Fb").content;
-  CHECK_THAT(one, ContainsSubstring(R"("_source":{"text":"text \"a/b","number":1,"flag":false,"none":null,)"));
+  auto const there = the_elasticsearch().ask("GET", "/" + f.upsert.index + "/_doc/a%2Fb").content;
+  CHECK_THAT(there, ContainsSubstring(R"("_source":{"text":"text \"a/b","number":1,"flag":false,"none":null,)"));
 }
 
 TEST_CASE("what doesn't fit is an error, and no byte of a record is in it") {

@@ -11,7 +11,6 @@ using namespace upsert_cases;
 using namespace std::chrono_literals;
 
 struct fixture {
-  static constexpr auto who = "hbase_upsert";
   sl::hbase_upsert_into upsert{
       .address = the_hbase().address(), .table = "upsert" + std::to_string(++hbase_fixtures), .columns = {"v"}};
 

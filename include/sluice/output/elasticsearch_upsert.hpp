@@ -180,7 +180,7 @@ class basic_elasticsearch_upsert_row {
     out += ',';
   }
   version_of_row& add(std::optional<std::string> const& key, bool deleted) {
-    std::string_view left{key ? *key : ""};
+    auto left = key ? std::string_view{*key} : std::string_view{};
     while (auto const n = detail::utf8_length(left)) left.remove_prefix(n);
     if (!key || key->empty() || key->size() > 512 || !left.empty())
       throw error(errc::bad_statement, std::string(who) + ": a row's key must be UTF-8 of 1 to 512 bytes");

@@ -75,7 +75,7 @@ class basic_hbase_upsert_row {
 
  private:
   version_of_row& add(std::optional<std::string> const& key, bool deleted) {
-    std::string_view left{key ? *key : ""};
+    auto left = key ? std::string_view{*key} : std::string_view{};
     while (auto const n = detail::utf8_length(left)) left.remove_prefix(n);
     if (!key || key->empty() || key->size() > 32'767 || !left.empty())
       throw error(errc::bad_statement, std::string(who) + ": a row's key must be UTF-8 of 1 to 32767 bytes");
