@@ -23,6 +23,7 @@ using node_ptr = std::shared_ptr<node>;
 
 struct node {
   bool directory = false;
+  bool removed = false;  // a directory: nothing is made in it any more
   std::string data{}, durable{};
   std::vector<std::pair<std::size_t, std::size_t>> dirty{};  // from, size: written since the last sync
   std::map<std::string, node_ptr> names{}, durable_names{};
@@ -92,6 +93,7 @@ struct disk {
     }
     n.names = n.durable_names = names;
     n.changes.clear();
+    n.removed = false;
     for (auto& [name, inner] : n.names) lose(*inner, choose, seen);
   }
   void crashed(survives what, std::mt19937& random) {
@@ -138,6 +140,7 @@ struct files {
   int open_directory(handle const& in, std::string const& name, handle& out) { return find(in, name, true, out); }
   int make_directory(handle const& in, std::string const& name) {
     if (int const e = step("make_directory", name)) return e;
+    if (in->removed) return ENOENT;
     if (in->names.contains(name)) return EEXIST;
     did(*in, {{}, name, std::make_shared<node>(node{.directory = true})});
     return 0;
@@ -150,6 +153,7 @@ struct files {
   }
   int create(handle const& in, std::string const& name, handle& out) {
     if (int const e = step("create", name)) return e;
+    if (in->removed) return ENOENT;
     if (in->names.contains(name)) return EEXIST;
     out = std::make_shared<node>();
     did(*in, {{}, name, out});
@@ -224,7 +228,11 @@ struct files {
   }
   int remove_directory(handle const& in, std::string const& name) {
     auto const at = in->names.find(name);
-    return at != in->names.end() && !at->second->names.empty() ? ENOTEMPTY : remove(in, name);
+    if (at != in->names.end() && !at->second->names.empty()) return ENOTEMPTY;
+    auto const what = at == in->names.end() ? nullptr : at->second;
+    int const e = remove(in, name);
+    if (!e && what) what->removed = true;
+    return e;
   }
   /// Below the root, whatever the path.
   int open_or_make(std::string const& path, handle& out) {

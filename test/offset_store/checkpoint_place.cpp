@@ -1,5 +1,7 @@
 #include <sluice/offset_store/checkpoint_place.hpp>
 
+#include <functional>
+
 #include "detail/temporary_folder.hpp"
 #include "thrown.hpp"
 
@@ -15,6 +17,15 @@ struct on_disk {
   std::string path = in.name();
   on_disk() { files.open_directory(path, root); }
   local_segments<posix_files> place() { return {files, root, path}; }
+};
+
+/// Somebody else does something when the first file is about to be locked.
+struct interrupted_files : posix_files {
+  std::function<void()> before_lock{};
+  bool lock(handle const& of) {
+    if (before_lock) std::exchange(before_lock, {})();
+    return posix_files::lock(of);
+  }
 };
 
 }  // namespace
@@ -71,6 +82,35 @@ TEST_CASE("what dead processes left is taken away, but not what counts or is bei
   CHECK(p.open(counts));
   CHECK_FALSE(p.open(left));
   CHECK(p.open(writing->id()));
+}
+
+TEST_CASE("a name that another one removes, or looks at, before it is locked is not used") {
+  on_disk d;
+  interrupted_files files;
+  auto other = d.place();
+  std::vector<unique_fd> looking;
+  bool const removes = GENERATE(true, false);
+  std::size_t met = 0;
+  files.before_lock = [&] {
+    for (auto const id : other.all()) {
+      ++met;
+      if (!removes) {
+        d.files.open_to_write(other.folder(), segment_name(id), looking.emplace_back());
+        CHECK(d.files.lock(looking.back()));
+      }
+    }
+    if (removes) other.remove_left_behind([] { return [](std::uint64_t) { return false; }; });
+  };
+  local_segments<interrupted_files> p{files, d.root, d.path};
+  for (int i = 0; i < 20; ++i) {
+    auto const to = p.create();
+    to->append("x");
+    CHECK(to->finish());
+    CHECK(p.open(to->id()));
+    other.remove_left_behind([] { return [](std::uint64_t) { return false; }; });
+    CHECK(p.open(to->id()));
+  }
+  CHECK(met == 1);
 }
 
 TEST_CASE("a segment is not read through a symbolic link, and its folder must be one") {

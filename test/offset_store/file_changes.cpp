@@ -1,6 +1,8 @@
 #include <sluice/offset_store/file.hpp>
 #include <sluice/offset_store/file_changes.hpp>
 
+#include <random>
+
 #include "catch.hpp"
 #include "detail/simulated_files.hpp"
 #include "offset_store/contract.hpp"
@@ -111,4 +113,109 @@ TEST_CASE("a claim or rewind that was built upon before it was answered is made 
   CHECK(two.a.commit(tx, soon()) == outcome::applied);
   CHECK(two.lines() == "once\n");
   CHECK(two.newest().jumps.size() == 1);
+}
+
+TEST_CASE("what can't be read behind a commit is unknown until it can be") {
+  two_stores two;
+  auto ours = two.claim(two.a, 0);
+  auto const next = forward(ours, 5);
+  auto& tx = two.a.begin({&next, 1}, soon());
+  tx.append("lines", next.of, "one\n");
+  CHECK(two.a.advance(tx, {&next, 1}, soon())[0] == outcome::applied);
+  std::string const operation = GENERATE("list", "open");
+  int failed = 0;
+  two.disk->fail = [&, published = false](std::string const& op, std::string const&) mutable {
+    published = published || op == "publish";
+    return published && op == operation && ++failed > 0 ? EIO : 0;
+  };
+  CHECK(two.a.commit(tx, soon()) == (operation == "list" ? outcome::unknown : outcome::applied));
+  CHECK(two.a.settle({&next, 1}, soon())[0] == outcome::unknown);
+  CHECK(failed > 0);
+  two.disk->fail = {};
+  CHECK(two.a.settle({&next, 1}, soon())[0] == outcome::applied);
+  CHECK(two.lines() == "one\n");
+}
+
+TEST_CASE("what another has published over is unknown where it can't be read") {
+  two_stores two;
+  auto ours = two.claim(two.a, 0), theirs = two.claim(two.b, 1);
+  auto const next = forward(ours, 5);
+  auto& tx = two.a.begin({&next, 1}, soon());
+  tx.append("lines", next.of, "one\n");
+  CHECK(two.a.advance(tx, {&next, 1}, soon())[0] == outcome::applied);
+  bool published = false, others = false, overtaken = false;
+  two.disk->fail = [&](std::string const& operation, std::string const&) {
+    if (overtaken && operation == "open") return EIO;
+    if (operation == "publish" && !others) published = true;
+    if (operation == "list" && std::exchange(published, false)) {
+      others = true;
+      auto const further = forward(theirs, 5);
+      CHECK(two.b.advance({&further, 1}, soon())[0] == outcome::applied);
+      overtaken = true;
+    }
+    return 0;
+  };
+  CHECK(two.a.commit(tx, soon()) == outcome::unknown);
+  CHECK(overtaken);
+  two.disk->fail = {};
+  CHECK(two.a.settle({&next, 1}, soon())[0] == outcome::applied);
+  CHECK(two.lines() == "one\n");
+}
+
+TEST_CASE("a transaction is there, though another one has claimed a part of it before it was answered") {
+  two_stores two;
+  int const taken_over = GENERATE(1, 2);
+  bool const with_text = GENERATE(false, true);
+  auto first = two.claim(two.a, 0), second = two.claim(two.a, 1);
+  std::vector<sl::move> const moves{forward(first, 5), forward(second, 5)};
+  auto& tx = two.a.begin(moves, soon());
+  tx.put("what", "kept");
+  if (with_text) tx.append("lines", moves[0].of, "one\n");
+  two.a.advance(tx, moves, soon());
+  bool published = false;
+  int claimed = 0;
+  two.disk->fail = [&](std::string const& operation, std::string const&) {
+    if (operation == "publish" && claimed == 0) published = true;
+    if (operation == "list" && std::exchange(published, false))
+      for (claimed = 1; claimed <= taken_over; ++claimed) CHECK(two.claim(two.b, 2 - claimed).next == offset{5});
+    return 0;
+  };
+  // Where all is taken over and no text tells, nobody knows whether the one who did it has seen it.
+  bool const known = taken_over == 1 || with_text;
+  CHECK(two.a.commit(tx, soon()) == (known ? outcome::applied : outcome::unknown));
+  if (!known)
+    for (auto const o : two.a.settle(moves, soon())) CHECK(o == outcome::refused);
+  CHECK(claimed == taken_over + 1);
+  CHECK(two.lines() == (with_text ? "one\n" : ""));
+  CHECK(two.newest().values.at("what").content == "kept");
+}
+
+TEST_CASE("a text's folder that another one took back is made, and made durable, again") {
+  two_stores two;
+  auto ours = two.claim(two.a, 0), theirs = two.claim(two.b, 1);
+  auto const append = [](store& to, sl::move const& m, std::string_view line) {
+    auto& tx = to.begin({&m, 1}, soon());
+    tx.append("lines", m.of, line);
+    CHECK(to.advance(tx, {&m, 1}, soon())[0] == outcome::applied);
+    return to.commit(tx, soon());
+  };
+  auto const mine = forward(ours, 5), other = forward(theirs, 5);
+  two.disk->fail = [](std::string const& operation, std::string const& name) {
+    return operation == "create" && name.starts_with("lines") ? EIO : 0;
+  };
+  CHECK_THROWS_AS(append(two.a, mine, "one\n"), sl::store_error);
+  int syncs = 0;
+  two.disk->fail = [&](std::string const& operation, std::string const&) {
+    return operation == "sync_folder" && ++syncs == 2 ? EIO : 0;
+  };
+  CHECK_THROWS_AS(append(two.b, other, "two\n"), sl::store_error);
+  two.disk->fail = {};
+  for (auto done = outcome::unknown; done != outcome::applied;) {
+    try {
+      done = append(two.a, mine, "one\n");
+    } catch (sl::store_error const&) {}
+  }
+  std::mt19937 random{1};
+  two.disk->crashed(simulated::survives::nothing, random);
+  CHECK(two.lines() == "one\n");
 }

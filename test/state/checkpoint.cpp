@@ -11,7 +11,6 @@ using namespace scripted;
 using counts_by_key = std::map<std::string, std::int64_t>;
 using counter = sl::keyed_state<std::string, std::int64_t>;
 
-auto const key_of = [](sl::record r) { return r.key_text(); };
 auto const add = [](auto records, std::optional<std::int64_t>& n) { n = n.value_or(0) + std::ssize(records); };
 
 counts_by_key counts_in(std::string const& folder, std::string const& group) {

@@ -3,6 +3,7 @@
 #include <sluice/detail/files.hpp>
 #include <sluice/detail/made_folders.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -123,11 +124,18 @@ class local_segments final : public segment_place {
     std::vector<empty_file> made;
     for (int i = 0; i < names_at_once; ++i) {
       auto& one = made.emplace_back(empty_file{random_bits(), {}});
-      if (int const e = files_.create(folder(), segment_name(one.id), one.file))
+      if (int const e = files_.create(folder(), segment_name(one.id), one.file)) {
+        if (e == ENOENT) folder_ = handle{};
         throw_file_error(e, "make a segment", path_);
-      files_.lock(one.file);
+      }
+      if (!files_.lock(one.file)) made.pop_back();
     }
     if (int const e = files_.sync(folder_)) throw_file_error(e, "sync the folder of segments", path_);
+    if constexpr (!requires { Files::is_hosted; }) {
+      // Whoever started before one was locked may have taken it for a dead process's, and removed it.
+      auto const there = all();
+      std::erase_if(made, [&](empty_file const& one) { return std::count(there.begin(), there.end(), one.id) == 0; });
+    }
     free_ = std::move(made);
   }
 
@@ -145,7 +153,7 @@ class local_segments final : public segment_place {
   handle const& folder() {
     if (!folder_) {
       auto const end = path_.size() - segment_folder.size() - 1;
-      folder_ = folders_.open(files_, root_, {std::string{segment_folder}}, path_.substr(0, end));
+      folder_ = folders_.take(files_, root_, {std::string{segment_folder}}, path_.substr(0, end));
     }
     return folder_;
   }
@@ -153,7 +161,7 @@ class local_segments final : public segment_place {
   bool has_folder() { return folder_ || files_.open_directory(root_, std::string{segment_folder}, folder_) == 0; }
 
   std::unique_ptr<segment_sink> create() override {
-    if (free_.empty()) make_names();
+    while (free_.empty()) make_names();
     auto one = std::move(free_.back());
     free_.pop_back();
     return std::make_unique<sink>(files_, std::move(one), path_);

@@ -104,6 +104,26 @@ class basic_file_store {
     return outcomes_;
   }
 
+  std::span<outcome const> settle_transaction(std::span<move const> moves, time_point by) {
+    auto const how = disk_.change(by, [&](generation& state) -> std::optional<bool> {
+      bool holds = false;
+      outcomes_.assign(moves.size(), outcome::refused);
+      for (std::size_t i = 0; i < moves.size(); ++i) {
+        if (detail::check_move(groups_.find(state, moves[i]), moves[i]) != detail::cas::already) continue;
+        outcomes_[i] = outcome::applied;
+        holds = true;
+      }
+      return holds;
+    });
+    if (how == detail::publication::unknown) {
+      for (auto& o : outcomes_)
+        if (o == outcome::applied) o = outcome::unknown;
+    } else {
+      transaction_in_doubt_ = false;
+    }
+    return outcomes_;
+  }
+
   void end() {
     open_ = false;
     transaction_.clear();
@@ -132,7 +152,7 @@ class basic_file_store {
     disk_.publish_what_waits();
     detail::file_claim<generation> claim{group, set, resolve, by};
     if (disk_.change(by, std::ref(claim)) == detail::publication::yes) return std::move(claim.answers);
-    return claim.failed("a file could not be synced in " + disk_.folder().path() +
+    return claim.failed("a file could not be synced, or not be read again, in " + disk_.folder().path() +
                         "; whether the claim holds is not known");
   }
 
@@ -140,33 +160,23 @@ class basic_file_store {
 
   /// After `unknown` (a sync failed, so the system's memory of the files proves nothing): reads the newest file anew, tries
   /// again what isn't there, and answers `applied` only once a new file that says so is published and synced. For moves
-  /// of a transaction nothing is tried again: what isn't there is refused.
+  /// of a transaction nothing is tried again: what isn't there is refused. Never throws store_error: what can't be read stays
+  /// unknown, and the next claim tells why.
   std::span<outcome const> settle(std::span<move const> moves, time_point by) {
     disk_.folder().doubt();
-    if (!transaction_in_doubt_) return store(moves, by, true);
-    auto const how = disk_.change(by, [&](generation& state) -> std::optional<bool> {
-      bool holds = false;
-      outcomes_.assign(moves.size(), outcome::refused);
-      for (std::size_t i = 0; i < moves.size(); ++i) {
-        if (detail::check_move(groups_.find(state, moves[i]), moves[i]) != detail::cas::already) continue;
-        outcomes_[i] = outcome::applied;
-        holds = true;
-      }
-      return holds;
-    });
-    if (how == detail::publication::unknown) {
-      for (auto& o : outcomes_)
-        if (o == outcome::applied) o = outcome::unknown;
-    } else {
-      transaction_in_doubt_ = false;
+    try {
+      return transaction_in_doubt_ ? settle_transaction(moves, by) : store(moves, by, true);
+    } catch (store_error const&) {
+      disk_.folder().doubt();
+      outcomes_.assign(moves.size(), outcome::unknown);
+      return outcomes_;
     }
-    return outcomes_;
   }
 
   std::vector<claimed> record(std::vector<rewind> const& rewinds, time_point by) {
     detail::file_rewind<generation> rewinding{groups_, rewinds};
     if (disk_.change(by, std::ref(rewinding)) == detail::publication::yes) return std::move(rewinding.answers);
-    return rewinding.failed("a file could not be synced in " + disk_.folder().path() +
+    return rewinding.failed("a file could not be synced, or not be read again, in " + disk_.folder().path() +
                             "; whether it was recorded is not known");
   }
 
@@ -200,13 +210,17 @@ class basic_file_store {
   }
 
   outcome commit(transaction& tx, time_point by) {
-    bool refused = false, tried = false;
+    bool refused = false, tried = false, nothing_tells = false;
     detail::publication how{};
     try {
       how = disk_.change(
           by,
           [&](generation& state) -> std::optional<bool> {
-            if (tried && disk_.has(state, tx, groups_)) return false;
+            if (tried) {
+              auto const there = disk_.has(state, tx, groups_);
+              if (there && *there) return false;
+              nothing_tells = disk_.overtaken() && !there;
+            }
             auto fits = disk_.apply(state, tx, groups_);
             tried = true;
             refused = fits.has_value() && !*fits;
@@ -221,8 +235,8 @@ class basic_file_store {
     }
     disk_.beside().done(!refused && how == detail::publication::yes);
     end();
-    if (refused) return outcome::refused;
-    if (how == detail::publication::yes) return outcome::applied;
+    if (refused && !nothing_tells) return outcome::refused;
+    if (!refused && how == detail::publication::yes) return outcome::applied;
     transaction_in_doubt_ = true;
     return outcome::unknown;
   }

@@ -61,6 +61,7 @@ class file_changes {
   late<typename Kind::template beside<Files>, Files> beside_;
   text_writer<Files> texts_{};
   bool in_doubt_ = false;  // the newest file can be read, but its name may not be on the disk
+  bool overtaken_ = false;
 
   /// Nothing to do with a published state but to try again on top of it, for a while.
   void lost_a_race(unsigned& races, time_point by) const {
@@ -90,7 +91,8 @@ class file_changes {
       throw error{errc::bad_configuration, std::string{generation::kept_by} + ".directory: '" + folder_.path() +
                                                "' can't be written to; name a folder that can (" + e.what() + ")"};
     }
-    throw store_error{errc::store_unavailable, "a file could not be synced in " + folder_.path()};
+    throw store_error{errc::store_unavailable,
+                      "a file could not be synced, or not be read again, in " + folder_.path()};
   }
 
   static std::uint64_t valid_of(generation const& state, text_key const& key) {
@@ -111,6 +113,8 @@ class file_changes {
   auto& folder() { return folder_; }
   auto& beside() { return beside_; }
   bool in_doubt() const { return in_doubt_; }
+  /// The last change was published, and another one over it: that may have been built on it, or not.
+  bool overtaken() const { return overtaken_; }
 
   /// The newest state, to be looked at.
   generation const& newest(time_point by) {
@@ -120,27 +124,36 @@ class file_changes {
   }
 
   /// Edits the newest state and publishes, again while others are quicker. `edit(state)` says whether it changed it, and
-  /// is called anew on each state that turns out to be the newest; absent: it gave up half-way. Answers yes or unknown.
+  /// is called anew on each state that turns out to be the newest; absent: it gave up half-way. Answers yes or unknown, and
+  /// throws store_error only where nothing was published.
   template <class Edit>
   publication change(time_point by, Edit edit, bool may_wait = false) {
     folder_.limit(by);
-    for (unsigned races = 0;;) {
-      if (!folder_.current()) beside_.forget();
-      auto& state = folder_.newest();
-      folder_.doubt();
-      std::optional<bool> const changed = edit(state);
-      if (!changed) return publication::unknown;
-      if (!*changed || (may_wait && beside_.waits())) {
-        folder_.unchanged();
-        return publication::yes;
+    overtaken_ = false;
+    try {
+      for (unsigned races = 0;;) {
+        if (!folder_.current()) beside_.forget();
+        auto& state = folder_.newest();
+        folder_.doubt();
+        std::optional<bool> const changed = edit(state);
+        if (!changed) return publication::unknown;
+        if (!*changed || (may_wait && beside_.waits())) {
+          folder_.unchanged();
+          return publication::yes;
+        }
+        if (!beside_.before_publishing(state)) return publication::unknown;
+        auto const how = publish();
+        if (how == publication::yes) beside_.published(folder_);
+        if (how == publication::taken) lost_a_race(races, by);
+        overtaken_ = overtaken_ || how == publication::overtaken;
+        if (how == publication::taken || how == publication::overtaken) continue;
+        in_doubt_ = how == publication::unknown;
+        return how;
       }
-      if (!beside_.before_publishing(state)) return publication::unknown;
-      auto const how = publish();
-      if (how == publication::yes) beside_.published(folder_);
-      if (how == publication::taken) lost_a_race(races, by);
-      if (how == publication::taken || how == publication::overtaken) continue;
-      in_doubt_ = how == publication::unknown;
-      return how;
+    } catch (store_error const&) {
+      if (!overtaken_) throw;
+      in_doubt_ = true;
+      return publication::unknown;
     }
   }
 
@@ -156,25 +169,25 @@ class file_changes {
     return true;
   }
 
-  /// Whether the newest state has it all, where this very commit may have brought it.
-  bool has(generation const& state, transaction const& tx, known_groups<generation>& groups) {
-    bool proves = false;  // a move that goes nowhere stands where it wants to, whoever was there
+  /// Whether the newest state has it all, where this very commit may have brought it. Who has taken over one of its partitions
+  /// since has not undone it. Absent: nothing tells.
+  std::optional<bool> has(generation const& state, transaction const& tx, known_groups<generation>& groups) {
+    bool taken_over = false;
     for (auto const& m : tx.moves_) {
-      if (check_move(groups.find(state, m), m) != cas::already) return false;
-      proves = proves || m.from != m.until;
+      auto const fit = check_move(groups.find(state, m), m);
+      taken_over = taken_over || fit == cas::refused;
+      if (m.from == m.until) continue;  // it stands where it wants to, whoever was there
+      // None but us, under this fence, moves it.
+      if (fit != cas::refused) return fit == cas::already;
     }
-    for (auto const& t : tx.texts_) {
-      if (proves || t.added.empty()) continue;
-      // None but us, under this fence, makes it longer.
-      if (valid_of(state, t.key) < t.was + t.added.size()) return false;
-      proves = true;
-    }
+    for (auto const& t : tx.texts_)
+      if (!t.added.empty()) return valid_of(state, t.key) >= t.was + t.added.size();  // likewise
+    if (taken_over) return {};
     for (auto const& [name, v] : tx.values_) {
       auto const at = state.values.find(name);
-      if (v.written && !proves && (at == state.values.end() ? !!v.content : v.content != at->second.content))
-        return false;
+      if (v.written && (at == state.values.end() ? !!v.content : v.content != at->second.content)) return false;
     }
-    return proves || beside_.has(folder_, tx);
+    return beside_.has(folder_, tx);
   }
 
   /// The transaction on top of `state`. Absent: unknown; false: it doesn't fit any more.

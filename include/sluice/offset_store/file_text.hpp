@@ -80,7 +80,7 @@ class text_writer {
     auto const [at, fresh] = open_.try_emplace(key);
     if (!fresh) return at->second;
     try {
-      auto const in = folders_.open(files, root.handle(), text_folders(key), root.path());
+      auto const& in = folders_.open(files, root.handle(), text_folders(key), root.path());
       auto const name = text_file_name(key);
       // What was left there before anything was committed goes: its name may never have reached the disk.
       if (valid == 0) files.remove(in, name);
@@ -98,6 +98,7 @@ class text_writer {
             text_path(root.path(), key) + " is shorter than what was committed to it; put it back from a backup"};
     } catch (...) {
       open_.erase(at);
+      folders_.forget();
       throw;
     }
     return at->second;

@@ -191,8 +191,16 @@ class files_by_range {
   }
 
   void keep(detail::late<batch, Files> const& records, offset_range const& range) {
+    try {
+      keep(records, range, folders_.open(files_, root_, detail::range_folders(range.of), path_));
+    } catch (...) {
+      folders_.forget();
+      throw;
+    }
+  }
+  void keep(detail::late<batch, Files> const& records, offset_range const& range,
+            typename Files::handle const& folder) {
     auto& known = known_[range.of];
-    auto const folder = folders_.open(files_, root_, detail::range_folders(range.of), path_);
     // Only who goes on from where they were knows what is there: meanwhile another one may have been the owner.
     if (known.incarnation != range.incarnation || known.next != range.from) {
       known = {.incarnation = range.incarnation};
