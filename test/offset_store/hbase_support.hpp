@@ -48,7 +48,8 @@ struct hbase_fixture {
   }
   std::vector<std::string> causes() {
     std::vector<std::string> all;
-    for (auto const& j : state().newest(contract::soon()).jumps) all.push_back(j.cause);
+    auto const now = state().newest(contract::soon());
+    for (auto const& j : now.jumps) all.push_back(j.cause);
     return all;
   }
 };

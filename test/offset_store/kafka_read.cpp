@@ -19,13 +19,13 @@ sl::testing::embedded_broker& broker() {
   return one;
 }
 
-/// A store on a client whose partitions are assigned by hand.
+/// A store that claims as a member does, on a client that is none.
 struct bound {
   sl::rdkafka_client client;
   sl::kafka_offsets::runtime runtime;
   explicit bound(sl::context const& c)
       : client({.brokers = c.brokers, .group = c.group, .subscribe = false}), runtime(sl::kafka_offsets::open({}, c)) {
-    runtime.bind(client.positions(), false);
+    runtime.bind(client.positions());
   }
 };
 

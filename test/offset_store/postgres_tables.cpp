@@ -74,8 +74,8 @@ TEST_CASE("a table that is somebody else's is left alone") {
 
 TEST_CASE("another that makes the tables between any two looks at them disturbs nobody") {
   std::deque<fixture> fixtures;  // longer than the proxy: the good-bye of a session is a request too
-  servers::proxy between{server().port()};
   std::atomic<bool> called{true};
+  servers::proxy between{server().port()};
   for (unsigned after = 0; called; ++after) {
     auto& f = fixtures.emplace_back();
     called = false;

@@ -47,7 +47,8 @@ struct s3_fixture {
   }
   std::vector<std::string> causes() {
     std::vector<std::string> all;
-    for (auto const& j : object().newest(contract::soon()).jumps) all.push_back(j.cause);
+    auto const now = object().newest(contract::soon());
+    for (auto const& j : now.jumps) all.push_back(j.cause);
     return all;
   }
 };

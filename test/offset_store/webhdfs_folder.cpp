@@ -2,7 +2,7 @@
 
 #include "servers/http.hpp"
 #include "thrown.hpp"
-#include "webhdfs_support.hpp"
+#include "webhdfs_opening.hpp"
 
 namespace {
 
@@ -12,9 +12,6 @@ using contract::partitions;
 using contract::resolver;
 using contract::soon;
 using contract::to;
-using servers::http_answer;
-using servers::http_request;
-using servers::http_server;
 using sl::errc;
 using sl::offset;
 using sl::outcome;
@@ -24,16 +21,6 @@ using names = std::vector<std::string>;
 using namespace std::chrono_literals;
 
 resolver orders() { return resolver{{{"orders", {offset{10}, offset{20}}}}}; }
-
-thrown opening(sl::webhdfs_offsets const& p) {
-  return error_of([&] { auto const s = sl::webhdfs_offsets::open(p, sl::context{}); });
-}
-void refused(sl::webhdfs_offsets const& p, errc code, std::string const& part) {
-  auto const e = opening(p);
-  INFO(e.text);
-  CHECK(e.code == code);
-  CHECK_THAT(e.text, ContainsSubstring("webhdfs_offsets") && ContainsSubstring(part));
-}
 
 /// The names in a folder of the test's HDFS, sorted.
 names files(std::string const& path) {
@@ -46,10 +33,6 @@ std::string generation(int n) { return sl::detail::generation_name(static_cast<s
 void store_again(sl::detail::webhdfs::folder& f, std::string const& topic) {
   f.newest(soon()).topics[{"billing", topic}];
   CHECK(f.publish(soon()) == publication::yes);
-}
-
-std::string exception(std::string const& name) {
-  return R"({"RemoteException":{"exception":")" + name + R"(","message":"canary"}})";
 }
 
 }  // namespace
@@ -204,50 +187,6 @@ TEMPLATE_TEST_CASE("what is in the newest file and can't be read is told, and le
   auto const e = error_of([&] { s->claim("billing", set, r, soon()); });
   CHECK(e.code == errc::store_damaged);
   CHECK_THAT(e.text, ContainsSubstring("was not before"));
-}
-
-TEST_CASE("servers that are none of WebHDFS's are told, and nobody is sent elsewhere") {
-  sl::webhdfs_offsets p{.directory = "/a", .token = "canary", .timeout = 500ms};
-  p.address = "http://127.0.0.1:" + std::to_string(servers::free_port());
-  refused(p, errc::store_unavailable, "can't be reached");
-  http_server const elsewhere{[](http_request const&) { return http_answer{}; }};
-  http_answer say;
-  http_server const other{[&](http_request const& r) {
-    if (r.target.find("op=CHECKACCESS") != r.target.npos && say.status != 200 && say.status != 307) return say;
-    if (r.target.find("op=CHECKACCESS") != r.target.npos) return http_answer{};
-    if (r.target.find("op=LISTSTATUS") != r.target.npos)
-      return http_answer{.status = 404, .content = exception("FileNotFoundException")};
-    return say;
-  }};
-  p.address = other.url();
-  for (auto const& [status, word, code, part] : std::vector<std::tuple<int, char const*, errc, char const*>>{
-           {404, "", errc::store_unavailable, "none of WebHDFS's"},
-           {403, "", errc::store_unavailable, "none of WebHDFS's"},
-           {404, "FileNotFoundException", errc::bad_configuration, "make it"},
-           {403, "StandbyException", errc::store_unavailable, "active NameNode"},
-           {403, "InvalidToken", errc::bad_configuration, "token"},
-           {401, "", errc::bad_configuration, "token"},
-           {500, "", errc::store_unavailable, "500"}}) {
-    say = {.status = status, .content = *word ? exception(word) : "<html>canary"};
-    refused(p, code, part);
-  }
-  auto const claiming = [&] {
-    auto r = orders();
-    return error_of([&] {
-      auto s = sl::webhdfs_offsets::open(p, sl::context{});
-      s.claim("billing", partitions("orders", {0}), r, soon());
-    });
-  };
-  say = {.status = 200};
-  CHECK_THAT(claiming().text, ContainsSubstring("none of WebHDFS's"));
-  say = {.status = 307, .headers = {"Location: " + elsewhere.url() + "/canary"}};
-  CHECK_THAT(claiming().text, ContainsSubstring("names a place"));
-  say = {.status = 307, .headers = {"Location: file:///webhdfs/v1/canary"}};
-  CHECK_THAT(claiming().text, ContainsSubstring("names a place"));
-  say = {.status = 307};
-  CHECK_THAT(claiming().text, ContainsSubstring("names a place"));
-  CHECK(elsewhere.connections() == 0);
-  for (auto const& r : other.requests()) CHECK_THAT(r.target, ContainsSubstring("&delegation=canary"));
 }
 
 TEST_CASE("without a DataNode nothing is stored, and everything is there when it comes back") {

@@ -1,5 +1,6 @@
 #include <sluice/offset_store/zookeeper_operations.hpp>
 
+#include "sanitized.hpp"
 #include "servers/proxy.hpp"
 #include "zookeeper_support.hpp"
 
@@ -67,6 +68,7 @@ TEST_CASE_METHOD(fixture, "what a request takes is not underestimated") {
 TEST_CASE_METHOD(fixture, "what is refused as a whole names no operation") {
   zk::operations all;
   all.check(root, -1).create("no path", "");  // the client itself refuses such a text
+  sanitized::leaks_of_others const of_the_client;
   auto const e = error_of([&] { session.change_all(all, soon()); });
   CHECK(e.of_store);
   CHECK(e.code == sl::errc::store_unavailable);

@@ -9,7 +9,6 @@ using namespace upsert_cases;
 using namespace std::chrono_literals;
 
 struct fixture {
-  static constexpr auto who = "redis_upsert";
   sl::redis_upsert_into upsert{.host = "127.0.0.1",
                                .port = the_redis().port(),
                                .password = the_redis().password(),

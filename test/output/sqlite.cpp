@@ -4,11 +4,13 @@
 
 namespace {
 
-auto const row_of = [](sl::record r, auto& row) { row(r.key_text()); };
+struct key_alone {
+  void operator()(sl::record r, auto& row) const { row(r.key_text()); }
+};
 
 }  // namespace
 
 TEST_CASE("both outputs are what idempotent takes") {
-  STATIC_REQUIRE(sl::idempotent_output<sl::sqlite_insert<decltype(row_of)>>);
-  STATIC_REQUIRE(sl::idempotent_output<sl::sqlite_upsert<decltype(row_of)>>);
+  STATIC_REQUIRE(sl::idempotent_output<sl::sqlite_insert<key_alone>>);
+  STATIC_REQUIRE(sl::idempotent_output<sl::sqlite_upsert<key_alone>>);
 }

@@ -11,7 +11,6 @@ using namespace upsert_cases;
 using namespace std::chrono_literals;
 
 struct fixture {
-  static constexpr auto who = "sqlite_upsert";
   failing_disk disk{};
   folder in{};
   std::string file = in / "out.db";

@@ -194,6 +194,8 @@ TEST_CASE_METHOD(log_under_a_consumer,
   produce(30, 0, "w");
   handled.clear();
   step_until(*c, [&] { return !handled[0].empty() && handled[0].back() == 29; });
+  // They were written at once, so there was none of them or all when the log's end was asked for.
+  CHECK(handled[0] == range(0, 30));
   CHECK_FALSE(heard.positions.empty());
 }
 

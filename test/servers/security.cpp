@@ -1,5 +1,6 @@
 // Whole consumers over TLS and each way to log in, and what is said where a login fails: in time, with the remedy, and
 // without a secret.
+#include "sanitized.hpp"
 #include "servers/security_kafka.hpp"
 
 using namespace servers;
@@ -100,6 +101,7 @@ TEST_CASE("a listener with TLS, and no TLS here") {
 
 TEST_CASE("mutual TLS: with a certificate of our own, or an error that says so") {
   auto const& s = shared();
+  sanitized::leaks_of_others const of_keystores;  // librdkafka 2.0 loses what it read from them
   reads_all(read(
       from("mutual",
            s.tls({{"ssl.certificate.location", s.files("client.pem")}, {"ssl.key.location", s.files("client.key")}}),

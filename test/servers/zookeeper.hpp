@@ -163,8 +163,10 @@ class zookeeper {
   void expire(clientid_t const& session) {
     handle const twin{zookeeper_init2(address().c_str(), nullptr, 10'000, &session, nullptr, 0, silent)};
     for (auto const give_up = std::chrono::steady_clock::now() + 10s; zoo_state(twin.get()) != ZOO_CONNECTED_STATE;
-         std::this_thread::sleep_for(1ms))
+         std::this_thread::sleep_for(1ms)) {
+      if (zoo_state(twin.get()) == ZOO_EXPIRED_SESSION_STATE) return;
       if (std::chrono::steady_clock::now() > give_up) throw std::runtime_error("can't take the session over");
+    }
   }
 
  private:

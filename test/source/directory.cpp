@@ -1,44 +1,6 @@
 #include <sluice/source/directory.hpp>
 
-#include <sluice/offset_store/sqlite.hpp>
-
-#include "source/consuming.hpp"
-
-using namespace consuming;
-namespace fs = std::filesystem;
-using sl::directory_source;
-using sl::offset;
-
-namespace {
-
-struct place {
-  temporary_folder folder{};
-  std::ostringstream told{};
-  directory_source config{};
-
-  place() {
-    fs::create_directory(folder.path / "in");
-    fs::create_directory(folder.path / "elsewhere");
-    config.directory = (folder.path / "in").string();
-    config.group = "g";
-    config.settle = 0ms;
-    config.scan_every = 10ms;
-  }
-  fs::path in(std::string const& name) const { return folder.path / "in" / name; }
-  void put(std::string const& name, std::string const& content) const { write_file(in(name), content); }
-  void rename_in(std::string const& name, std::string const& content) const {
-    write_file(folder.path / "elsewhere" / name, content);
-    fs::rename(folder.path / "elsewhere" / name, in(name));
-  }
-  template <class Delivery = sl::at_least_once, class... More>
-  auto start(More const&... more) {
-    return sl::stream_consumer<Delivery, sl::sqlite_offsets, directory_source, sl::log_to, More...>{
-        config, sl::sqlite_offsets{folder.name() + "/offsets.db"}, sl::log_to{&told}, more...};
-  }
-  bool was_told(std::string const& what) const { return told.str().find(what) != std::string::npos; }
-};
-
-}  // namespace
+#include "source/watched_directory.hpp"
 
 TEST_CASE("each file once, each line a record; a restart goes on in the middle of a file") {
   place p;
@@ -66,68 +28,6 @@ TEST_CASE("each file once, each line a record; a restart goes on in the middle o
   p.put("d", "d1\n");
   REQUIRE(until(c, [&](sl::batch const& b, auto&) { seen.handler()(b); }, [&] { return seen.lines.size() == 8; }));
   CHECK(seen.lines.back() == "d1");
-}
-
-TEST_CASE("a file that still changes is waited for; one that is renamed in is not") {
-  place p;
-  p.config.settle = 1h;
-  auto c = p.start();
-  noted seen;
-  p.put("growing", "half a li");
-  for (int i = 0; i < 5; ++i) c.step(seen.handler(), 20ms);
-  CHECK(seen.lines.empty());
-  p.rename_in("whole", "w1\n");
-  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 1; }));
-  CHECK(seen.lines == texts{"w1"});
-}
-
-TEST_CASE("a file that does not change any more is read after settle") {
-  place p;
-  p.config.settle = 300ms;
-  auto c = p.start();
-  noted seen;
-  auto const begun = std::chrono::steady_clock::now();
-  p.put("a", "1\n");
-  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 1; }));
-  CHECK(std::chrono::steady_clock::now() - begun >= 250ms);
-}
-
-TEST_CASE("a change after a file was seen is told, and nothing of it is read twice") {
-  place p;
-  p.put("a", "a1\n");
-  auto c = p.start();
-  noted seen;
-  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 1; }));
-  std::ofstream{p.in("a"), std::ios::app} << "a2\n";
-  REQUIRE(until(c, seen.handler(), [&] { return p.was_told("a was changed after it was seen"); }));
-  p.put("b", "b1\n");
-  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 2; }));
-  CHECK(seen.lines == texts{"a1", "b1"});
-}
-
-TEST_CASE("a rename within the directory is no new file; a new file of an old name is") {
-  place p;
-  p.put("a", "a1\n");
-  auto c = p.start();
-  noted seen;
-  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 1; }));
-  fs::rename(p.in("a"), p.in("moved"));
-  p.rename_in("a", "second a\n");
-  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 2; }));
-  for (int i = 0; i < 5; ++i) c.step(seen.handler(), 20ms);
-  CHECK(seen.lines == texts{"a1", "second a"});
-}
-
-TEST_CASE("renamed and then changed it is a new file: it might have got the inode of one that was removed") {
-  place p;
-  p.put("a", "a1\n");
-  auto c = p.start();
-  noted seen;
-  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 1; }));
-  fs::rename(p.in("a"), p.in("b"));
-  std::ofstream{p.in("b"), std::ios::app} << "a2\n";
-  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 3; }));
-  CHECK(seen.lines == texts{"a1", "a1", "a2"});
 }
 
 TEST_CASE("a file that is lost before it was read: an error, or left out") {
@@ -198,77 +98,6 @@ TEST_CASE("a directory that vanishes is told and waited for") {
   p.put("a", "1\n");
   noted seen;
   REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 1; }));
-}
-
-TEST_CASE("what is older than remember is left out, and forgotten when it was read") {
-  place p;
-  p.config.remember = 3600s;
-  p.put("ancient", "no\n");
-  fs::last_write_time(p.in("ancient"), fs::file_time_type::clock::now() - 2h);
-  noted seen;
-  {
-    auto c = p.start();
-    p.put("new", "yes\n");
-    REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 1; }));
-    CHECK(p.was_told("1 files are older than .remember"));
-  }
-  auto const journal = [&] {
-    std::string newest;
-    for (auto const& f : fs::directory_iterator(p.folder.path / "in" / ".sluice.g"))
-      if (f.path().filename().string().starts_with("journal.")) newest = content_of(f.path());
-    return newest;
-  };
-  CHECK(journal().find(" new\n") != std::string::npos);
-  p.config.remember = 1s;
-  fs::last_write_time(p.in("new"), fs::file_time_type::clock::now() - 1h);
-  auto c = p.start();
-  p.put("third", "3\n");
-  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 2; }));
-  std::this_thread::sleep_for(1100ms);
-  REQUIRE(until(c, seen.handler(), [&] { return journal().find(" third\n") == std::string::npos; }));
-  CHECK(journal().find(" new\n") == std::string::npos);
-}
-
-TEST_CASE("what was read and forgotten is not new again when more is remembered, or the clock was set back") {
-  place p;
-  p.config.remember = 3600s;
-  p.put("a", "1\n");
-  fs::last_write_time(p.in("a"), fs::file_time_type::clock::now() - 30min);
-  noted seen;
-  for (auto const remember : {3600s, 60s, 3600s}) {
-    p.config.remember = remember;
-    auto c = p.start();
-    auto const before = seen.lines.size();
-    auto const name = "b" + std::to_string(before);
-    p.put(name, name + "\n");
-    REQUIRE(until(c, seen.handler(), [&] { return !seen.lines.empty() && seen.lines.back() == name; }));
-    for (int i = 0; i < 5; ++i) c.step(seen.handler(), 20ms);  // looks at it again, all of it stored
-  }
-  CHECK(std::count(seen.lines.begin(), seen.lines.end(), "1") == 1);
-  CHECK(seen.lines.size() == 4);
-}
-
-TEST_CASE("a device that has another number after a restart of the machine makes no file new") {
-  place p;
-  p.put("a", "a1\na2\n");
-  noted seen;
-  {
-    auto c = p.start(sl::micro_batch{.max_records = 1});
-    REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 1; }));
-  }
-  for (auto const& f : fs::directory_iterator(p.folder.path / "in" / ".sluice.g")) {
-    if (!f.path().filename().string().starts_with("journal.")) continue;
-    auto state = sl::detail::read_journal(content_of(f.path())).value();
-    REQUIRE(state.files.size() == 1);
-    ++state.files[0].device;
-    write_file(f.path(), sl::detail::to_text(state));
-  }
-  auto c = p.start();
-  p.put("b", "b1\n");
-  REQUIRE(until(c, seen.handler(), [&] { return std::count(seen.lines.begin(), seen.lines.end(), "b1") == 1; }));
-  std::ofstream{p.in("b"), std::ios::app} << "b2\n";
-  REQUIRE(until(c, seen.handler(), [&] { return p.was_told("b was changed after it was seen"); }));
-  CHECK(seen.lines == texts{"a1", "a2", "b1"});
 }
 
 TEST_CASE("a line that is too long is left out and told, the others are read, at the file's end too") {

@@ -91,7 +91,10 @@ TEST_CASE("who waits for a group's room hears of it when the log has become full
   // Room for three, as long as the segment's header is not counted.
   d::log_writer<simulated::files> writer{
       folder, d::log_bounds{.max_bytes = 2 * one.size() + most + d::log_header_size / 2, .max_group = one.size()},
-      [](std::uint64_t) {}, [&](std::string text) { told.set_value(std::move(text)); }};
+      [](std::uint64_t) {},
+      [&, once = false](std::string text) mutable {
+        if (!std::exchange(once, true)) told.set_value(std::move(text));
+      }};
   syncs.let(1);
   writer.start();
   writer.store(r, true);

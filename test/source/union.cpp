@@ -52,6 +52,8 @@ struct unlucky {
 struct nobody : sl::source_owner {
   std::vector<sl::claimed> claim(std::vector<sl::topic_partition> const&, sl::start_resolver&) override { return {}; }
   std::vector<sl::claimed> record(std::vector<sl::rewind> const&) override { return {}; }
+  sl::time_point by() override { return {}; }
+  bool in_hand(sl::topic_partition const&) const override { return false; }
   void giving_up(std::vector<sl::lane> const&, bool) override {}
   std::optional<offset> sought(sl::topic_partition const&) override { return {}; }
   void found(sl::position_event const&) override {}

@@ -109,7 +109,7 @@ TEST_CASE("records and their times come back out of groups larger than what is r
   log.open();
   auto const at = [](std::uint64_t n) {
     auto const ms = static_cast<std::int64_t>(n) * 977 % 5000 - 1'000'000'000;
-    return sl::wall_time{std::chrono::milliseconds{n % 100 == 7 ? INT64_MIN + ms + 2'000'000'000 : ms}};
+    return sl::wall_time{std::chrono::milliseconds{n % 100 == 7 ? INT64_MIN + (ms + 2'000'000'000) : ms}};
   };
   std::string const value(97, 'v');
   for (int g = 0; g < 3; ++g) {
