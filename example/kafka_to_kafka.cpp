@@ -32,11 +32,13 @@ std::string clean(std::string_view raw) {
 
 std::vector<demo::line> raw_lines() {
   std::vector<demo::line> lines;
-  for (int i = 0; auto const& l : demo::access_log(1'000))
-    lines.push_back({l.key, "gathertime=" + std::to_string(1'431'857'103 + i) + " srcip=" + l.key + " srcport=" +
-                                std::to_string(40'000 + i) + (i % 100 == 99 ? " destip=" : " destip=10.0.0.5") +
-                                " destport=80 houseid=" + std::to_string(i % 7) + " url=http://example.org/" +
-                                std::to_string(i++)});
+  for (int i = 0; auto const& l : demo::access_log(1'000)) {
+    lines.push_back(
+        {l.key, "gathertime=" + std::to_string(1'431'857'103 + i) + " srcip=" + l.key +
+                    " srcport=" + std::to_string(40'000 + i) + (i % 100 == 99 ? " destip=" : " destip=10.0.0.5") +
+                    " destport=80 houseid=" + std::to_string(i % 7) + " url=http://example.org/" + std::to_string(i)});
+    ++i;
+  }
   return lines;
 }
 

@@ -1,6 +1,9 @@
 #include <sluice/observer.hpp>
 
+#include <condition_variable>
+#include <mutex>
 #include <sstream>
+#include <thread>
 
 #include "catch.hpp"
 #include "scripted_consumer.hpp"
@@ -117,6 +120,74 @@ TEST_CASE("what an observer throws is kept, thrown at the end of step, and chang
   CHECK(c.step(recorder{seen}).what == sl::step_result::idle);
   c.close();
   CHECK(o.world.wrong() == "");
+}
+
+namespace {
+
+/// Told on another thread.
+struct hearer {
+  using slot = sl::observer_slot;
+  struct heard {
+    std::mutex guard{};
+    std::condition_variable news{};
+    std::vector<sl::slow_event> events{};
+    std::thread::id by{};
+  };
+  heard* to = nullptr;
+  void on_hanging_handler(sl::slow_event const& e) const {
+    std::lock_guard const lock{to->guard};
+    to->events.push_back(e);
+    to->by = std::this_thread::get_id();
+    to->news.notify_all();
+    throw std::runtime_error("nobody can catch it");
+  }
+};
+static_assert(sl::detail::watches_handler<hearer, sl::system_clock>);
+static_assert(!sl::detail::watches_handler<hearer, manual_clock> &&
+              !sl::detail::watches_handler<sl::log_to, sl::system_clock>);  // no thread where nobody asked for it
+
+}  // namespace
+
+TEST_CASE("a handler that hangs is told while it hangs, once, from another thread") {
+  outside o;
+  o.world.now = std::chrono::steady_clock::now();
+  hearer::heard heard;
+  auto from = o.reading();
+  from.properties["max.poll.interval.ms"] = "200";
+  sl::stream_consumer<sl::at_least_once, offsets, source, hearer> c{from, offsets{&o.disk}, hearer{&heard}};
+  o.world.assign({p0});
+  o.world.produce(p0, 1);
+  bool told = false;
+  c.step([&](sl::batch const&) {
+    std::unique_lock lock{heard.guard};
+    told = heard.news.wait_for(lock, 10s, [&] { return !heard.events.empty(); });
+    lock.unlock();
+    std::this_thread::sleep_for(400ms);  // would be time for more
+  });
+  CHECK(told);
+  std::lock_guard const lock{heard.guard};
+  REQUIRE(heard.events.size() == 1);
+  CHECK(heard.events[0].handling >= 100ms);
+  CHECK(heard.events[0].limit == 200ms);
+  CHECK_THAT(heard.events[0].text, Catch::Matchers::ContainsSubstring("max.poll.interval.ms (200 ms)"));
+  CHECK(heard.by != std::this_thread::get_id());
+}
+
+TEST_CASE("handlers that are quick are never told, however many one after another, nor is one that is done") {
+  outside o;
+  o.world.now = std::chrono::steady_clock::now();
+  hearer::heard heard;
+  auto from = o.reading();
+  from.properties["max.poll.interval.ms"] = "2000";
+  sl::stream_consumer<sl::at_least_once, offsets, source, hearer> c{from, offsets{&o.disk}, hearer{&heard},
+                                                                    sl::micro_batch{.max_records = 1}};
+  o.world.assign({p0});
+  o.world.produce(p0, 25);
+  for (int i = 0; i < 25; ++i) c.step([](sl::batch const&) { std::this_thread::sleep_for(50ms); });  // 1.25 s in all
+  CHECK(c.statistics().records == 25);
+  std::this_thread::sleep_for(1200ms);
+  std::lock_guard const lock{heard.guard};
+  CHECK(heard.events.empty());
 }
 
 TEST_CASE("lines for a person") {

@@ -44,9 +44,13 @@ struct cluster {
   std::map<of_t, std::string> trouble{};              // told once by take()
   sl::errc trouble_code = sl::errc::client_failed;
   std::set<of_t> leaderless{}, silent_about{};
+  std::set<of_t> refused{};          // every fetch is out of range
   std::vector<of_t> rejoins_with{};  // what a renewed client is assigned
   std::deque<sl::outcome> group_answers{};
+  std::string background_failure{};  // of what is stored later
   bool reachable = true, readable = true, cooperative = false, closes = true, real_time = false;
+  bool silent = false;           // with reachable = false: what is asked takes all its time
+  bool revocation_open = false;  // told, and not answered
   std::function<void()> while_waiting{};
 
   // what was seen
@@ -113,6 +117,7 @@ struct cluster {
   std::string wrong() const {
     std::string all;
     for (auto const& f : faults) all += f + "\n";
+    if (revocation_open) all += "a revocation was not answered\n";
     if (given != back) all += std::to_string(given) + " messages given, " + std::to_string(back) + " came back\n";
     return all;
   }
@@ -122,6 +127,7 @@ class group final : public sl::group_positions {
   cluster& world_;
   bool unanswered_ = false;
   bool gone_ = false;
+  std::string failed_{};  // with what the last that was stored later failed
 
  public:
   explicit group(cluster& world) : world_(world) {}
@@ -159,10 +165,11 @@ class group final : public sl::group_positions {
     if (unanswered_ && !gone_) world_.fault("stored later in the group after an unknown outcome, without abandon()");
     if (gone_) return;
     world_.mirrored += static_cast<int>(set.size());
-    put(set);
+    failed_ = world_.background_failure;
+    if (failed_.empty()) put(set);
   }
   bool settled(std::string& failed) override {
-    failed.clear();
+    failed = failed_;
     return true;
   }
   void abandon() override {
@@ -188,6 +195,7 @@ class client {
   bool by_hand_;
   group group_{world_};
   std::vector<queue> queues_{};
+  std::set<of_t> assigned_{};  // one by one
   bool closed_ = false;
 
   queue* find(of_t const& of) {
@@ -201,12 +209,14 @@ class client {
         world_.fault(to_string(p.of) + " was assigned before its queue was opened");
         continue;
       }
-      if (q->fetching && world_.cooperative) world_.fault(to_string(p.of) + " was assigned twice");
+      if (world_.cooperative && !assigned_.insert(p.of).second) world_.fault(to_string(p.of) + " was assigned twice");
       *q = {.of = p.of, .open = true, .fetching = true, .next = p.next.value()};
     }
   }
-  void reach() const {
-    if (!world_.reachable) throw sl::error(sl::errc::no_broker, "no broker answers");
+  void answer(sl::time_point by) {
+    if (world_.reachable) return;
+    if (world_.silent && by > world_.now) world_.pass(by - world_.now);
+    throw sl::error(sl::errc::no_broker, "no broker answers");
   }
 
   static std::int64_t stamp_of(void const* native) { return static_cast<entry const*>(native)->stamp; }
@@ -228,6 +238,8 @@ class client {
     if (world_.events.empty()) return std::nullopt;
     auto e = std::move(world_.events.front());
     world_.events.pop_front();
+    if (std::exchange(world_.revocation_open, std::holds_alternative<sl::client::revoked>(e)))
+      world_.fault("the group's news go on, though a revocation was not answered");
     return e;
   }
   void subscribe(std::vector<std::string> const&) {
@@ -237,6 +249,7 @@ class client {
   void assign(std::vector<sl::position> const& from) {
     ++world_.assigns;
     if (world_.cooperative) world_.fault("assign() with a cooperative protocol");
+    world_.revocation_open = false;
     for (auto& q : queues_) q.fetching = false;
     fetch(from);
   }
@@ -245,10 +258,17 @@ class client {
     if (!world_.cooperative) world_.fault("incremental_assign() with an eager protocol");
     fetch(from);
   }
+  /// Takes all of them or none, as librdkafka does.
   void incremental_unassign(std::vector<of_t> const& set) {
     if (!world_.cooperative) world_.fault("incremental_unassign() with an eager protocol");
     for (auto const& of : set)
+      if (!assigned_.contains(of))
+        throw sl::error(sl::errc::client_failed, to_string(of) + " is not in the current assignment");
+    for (auto const& of : set) {
+      assigned_.erase(of);
       if (auto* q = find(of)) q->fetching = false;
+    }
+    world_.revocation_open = false;
   }
   bool cooperative() const { return world_.cooperative; }
   sl::group_positions& positions() { return group_; }
@@ -280,7 +300,7 @@ class client {
         if (result.count < out.size()) out[result.count++] = hand_out(**l.at_or_after(at));
       world_.again.erase(old);
     }
-    if (q.next < l.low || q.next > l.high) {
+    if (q.next < l.low || q.next > l.high || world_.refused.contains(q.of)) {
       result.out_of_range = !std::exchange(q.told, true);
       return result;
     }
@@ -303,26 +323,29 @@ class client {
     static constexpr sl::detail::message_access how{stamp_of, header_of};
     return &how;
   }
-  std::int64_t end(std::size_t handle) const { return world_.logs[queues_.at(handle).of].high; }
+  sl::client::watermarks limits(std::size_t handle) const {
+    auto const& l = world_.logs[queues_.at(handle).of];
+    return {sl::offset{l.low}, sl::offset{l.high}, true};
+  }
 
   // the brokers
 
-  void reach(sl::time_point) { reach(); }
-  std::int32_t partition_count(std::string const& topic, sl::time_point) {
-    reach();
+  void reach(sl::time_point by) { answer(by); }
+  std::int32_t partition_count(std::string const& topic, sl::time_point by) {
+    answer(by);
     auto const n = std::ranges::count_if(world_.logs, [&](auto const& one) { return one.first.topic == topic; });
     if (n == 0) throw sl::error(sl::errc::unknown_topic, "there is no topic " + topic);
     return static_cast<std::int32_t>(n);
   }
-  std::vector<sl::client::watermarks> ends(std::vector<of_t> const& set, sl::time_point) {
-    reach();
+  std::vector<sl::client::watermarks> ends(std::vector<of_t> const& set, sl::time_point by) {
+    answer(by);
     std::vector<sl::client::watermarks> all;
     for (auto const& of : set)
       all.push_back({sl::offset{world_.low(of)}, sl::offset{world_.high(of)}, !world_.leaderless.contains(of)});
     return all;
   }
-  std::vector<sl::offset> offsets_at(std::vector<of_t> const& set, sl::wall_time t, sl::time_point) {
-    reach();
+  std::vector<sl::offset> offsets_at(std::vector<of_t> const& set, sl::wall_time t, sl::time_point by) {
+    answer(by);
     std::vector<sl::offset> all;
     for (auto const& of : set) {
       auto const& l = world_.logs[of];
@@ -351,6 +374,8 @@ class client {
     for (auto& q : queues_)
       if (q.open) world_.fault("a queue was open when its client was thrown away");
     queues_.clear();
+    assigned_.clear();
+    world_.revocation_open = false;
     world_.events.clear();
     group_.renew();
     if (!by_hand_ && !world_.rejoins_with.empty()) world_.assign(world_.rejoins_with);

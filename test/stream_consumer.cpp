@@ -76,6 +76,30 @@ TEST_CASE("drain with a handled batch whose partitions go meanwhile hands nothin
   CHECK(o.world.wrong() == "");
 }
 
+TEST_CASE(
+    "brokers that don't tell where a log ends hold a step up no longer than a claim, and drain no longer than it may") {
+  outside o{2};
+  o.world.produce(p0, 2);
+  std::vector<effect> seen;
+  auto c = o.start<sl::at_least_once>();
+  o.world.assign({p0});
+  bool const draining = GENERATE(true, false);
+  for (int i = 0; i < 1000 && draining; ++i) o.disk.advances.push_back({act::postpone});
+  c.step(recorder{seen});
+  o.world.assign({p0, p1});
+  o.world.reachable = false;
+  o.world.silent = true;
+  auto const begin = o.world.now;
+  if (draining) {
+    CHECK(c.drain(1s) == sl::close_result::abandoned);
+    CHECK(o.world.now - begin <= 1s);
+  } else {
+    c.step(recorder{seen});
+    CHECK(o.world.now - begin <= 5s);
+  }
+  CHECK(seen.size() == 2);
+}
+
 TEST_CASE("seek outlives a store that is down") {
   outside o;
   o.world.produce(p0, 10);
@@ -115,6 +139,13 @@ TEST_CASE("seek: takes effect at the next step, stored as a rewind; the batch in
     drain_log(c, recorder{seen});
     CHECK(offsets_of(p0, seen) == upto(15, 13));
     CHECK(o.disk.rewinds.size() == 1);
+  }
+  SECTION("with a batch in hand") {
+    o.world.produce(p0, 5);
+    CHECK_THROWS_AS(c.step([](sl::batch const&) { throw std::runtime_error("no"); }), std::runtime_error);
+    c.seek(p0, sl::offset{13});
+    drain_log(c, recorder{seen});
+    CHECK(offsets_of(p0, seen) == upto(15, 13));
   }
   SECTION("outside of the log: recorded, then as near as the policy allows") {
     c.seek(p0, sl::offset{99});
@@ -320,6 +351,29 @@ TEST_CASE("a batch that the clocks' difference makes early takes its interval's 
   for (std::size_t i = 1; i < times.size(); ++i) CHECK(times[i] - times[i - 1] == 1000ms);
 }
 
+TEST_CASE("put out of the group by a handler many times too slow: the second batch fits, by the rate of the first") {
+  auto const [too_slow, fits] = GENERATE(table<int, std::size_t>({{10, 32}, {100, 3}, {10'000, 1}}));
+  bool const throws = GENERATE(false, true);
+  outside o;
+  std::vector<std::size_t> sizes;
+  auto c = o.start<sl::at_least_once>(sl::micro_batch{.max_records = 640});
+  auto const handler = [&, each = 300'000ms * too_slow / 640](sl::batch const& b) {
+    sizes.push_back(b.size());
+    o.world.pass(each * b.size());
+    if (throws) throw std::runtime_error("too late, too");
+  };
+  o.world.assign({p0});
+  o.world.produce(p0, 2000);
+  try {
+    c.step(handler);
+  } catch (std::runtime_error const&) { CHECK(throws); }
+  o.world.tell(sl::client::poll_exceeded{"too slow"});
+  o.world.revoke({p0}, true);
+  o.world.assign({p0});
+  CHECK_NOTHROW(c.step([&](sl::batch const& b) { sizes.push_back(b.size()); }));
+  CHECK(sizes == std::vector<std::size_t>{640, fits});
+}
+
 TEST_CASE("put out of the group: smaller batches, until they fit; then they grow again") {
   outside o;
   std::size_t largest = 0;
@@ -489,6 +543,64 @@ TEST_CASE("a local store: the group knows of it before the claim holds; another 
           }) == sl::errc::bad_configuration);
   }
   CHECK(o.world.wrong() == "");
+}
+
+TEST_CASE("by hand a local store is noted again each day, mirrored or not: Kafka forgets it after a week") {
+  bool const mirror = GENERATE(true, false);
+  outside o{2};
+  o.disk.id = "here";
+  o.world.produce(p0, 3);
+  source_by_hand from{.world = &o.world, .partitions = {p0, p1}};
+  sl::stream_consumer<sl::at_least_once, offsets, source_by_hand, manual_clock> c{
+      from, offsets{.at = &o.disk, .mirror = mirror}, manual_clock{&o.world}};
+  drain_log(c, [](sl::batch const&) {});
+  auto const noted = [&](of_t const& of, std::int64_t next) {
+    auto const at = o.world.committed.find(of);
+    if (at == o.world.committed.end() || at->second.first != sl::offset{next}) return false;
+    auto const note = sl::read_note(at->second.second);
+    return note && note->store_id == "here";
+  };
+  auto const idle_for = [&](auto t) {
+    for (auto const until = o.world.now + t; o.world.now < until; o.world.pass(1h)) c.step([](sl::batch const&) {});
+  };
+  REQUIRE(noted(p1, 0));
+
+  o.world.committed.clear();  // as Kafka does
+  idle_for(22h);
+  CHECK(o.world.committed.empty());
+  idle_for(4h);
+  CHECK(noted(p0, 3));
+  CHECK(noted(p1, 0));
+
+  SECTION("and soon again where that failed") {
+    o.world.committed.clear();
+    o.world.background_failure = "no answer";
+    idle_for(25h);
+    CHECK(o.world.committed.empty());
+    o.world.background_failure.clear();
+    idle_for(2h);
+    CHECK(noted(p0, 3));
+  }
+  SECTION("what is in hand is not stored, and not noted") {
+    o.world.produce(p0, 1);
+    o.disk.advances.assign(50, {act::postpone});
+    o.world.committed.clear();
+    idle_for(25h);
+    CHECK(noted(p0, 3));
+    CHECK_FALSE(sl::read_note(o.world.committed.at(p0).second)->log.last);
+    CHECK(noted(p1, 0));
+  }
+}
+
+TEST_CASE("a member's local store is not noted again: Kafka keeps a living group's offsets") {
+  outside o;
+  o.disk.id = "here";
+  auto c = o.start<sl::at_least_once>();
+  o.world.assign({p0});
+  drain_log(c, [](sl::batch const&) {});
+  o.world.committed.clear();
+  for (int i = 0; i < 50; ++i, o.world.pass(1h)) c.step([](sl::batch const&) {});
+  CHECK(o.world.committed.empty());
 }
 
 TEST_CASE("a mirror is best effort, and can be left out") {

@@ -93,7 +93,7 @@ class client {
   }
   sl::detail::message_access const* access() const { return &sl::detail::rdkafka_access; }
   void reach(sl::time_point) {}
-  std::int64_t end(std::size_t) const { return std::int64_t{1} << 62; }
+  sl::client::watermarks limits(std::size_t) const { return {sl::offset{0}, sl::offset{std::int64_t{1} << 62}, true}; }
   std::int32_t partition_count(std::string const&, sl::time_point) { return 64; }
   std::vector<sl::client::watermarks> ends(std::vector<sl::topic_partition> const& set, sl::time_point) {
     return std::vector<sl::client::watermarks>(set.size(), {sl::offset{0}, sl::offset{std::int64_t{1} << 62}, true});

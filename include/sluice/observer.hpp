@@ -6,6 +6,11 @@
 /// on_dead_letter(dead_letter_event), on_slow_handler(slow_event), on_log(log_event). One that is not there costs nothing.
 /// What a callback throws is kept and thrown by step() at its end. Views in the arguments die with the call.
 ///
+/// One callback is not on that thread: on_hanging_handler(slow_event), when half of max.poll.interval.ms is over and the handler
+/// still runs, once for each call of it; on_slow_handler comes when the handler has returned. It is called by a thread that the
+/// consumer has only where the observer has this callback; it may run at the same time as the others and as the handler, and
+/// what it throws is dropped. Without it statistics().age shows a handler that hangs.
+///
 ///     struct counter { using slot = sl::observer_slot; std::size_t* n; void on_batch(sl::batch_event const& e) { *n += e.records; } };
 ///
 /// The consumer keeps a copy; with `runtime` and `open` of its own, what open() makes of it.
@@ -50,8 +55,8 @@ struct dead_letter_event {
 };
 
 struct slow_event {
-  std::chrono::nanoseconds handling{0};
-  std::chrono::milliseconds limit{0};  ///< max.poll.interval.ms
+  std::chrono::nanoseconds handling{0};  ///< so far, where the handler still runs
+  std::chrono::milliseconds limit{0};    ///< max.poll.interval.ms
   std::string text{};
 };
 

@@ -46,10 +46,10 @@ class stream_consumer {
   ~stream_consumer() = default;
 
   /// At most one batch: serves the group, takes what the rate limit allows, handles and stores it as the delivery says.
-  /// Waits for records no longer than `wait`; claims and advances block up to 5 s each (less with a small
-  /// max.poll.interval.ms). Throws what the handler threw where on_failure is stop, store_error where the store failed,
-  /// error for positions that policy says to stop at; the batch stays in hand and is offered again (with at_most_once it
-  /// is not). Call it more often than max.poll.interval.ms.
+  /// Waits for records no longer than `wait`; claims, checks of positions and advances block up to 5 s each (less with a
+  /// small max.poll.interval.ms). Throws what the handler threw where on_failure is stop, store_error where the store
+  /// failed, error for positions that policy says to stop at; the batch stays in hand and is offered again (with
+  /// at_most_once it is not). Call it more often than max.poll.interval.ms.
   template <class Handler>
   step_result step(Handler&& handler, std::chrono::milliseconds wait = {}) {
     return with(handler, [&](auto const& h) { return body_.step(h, wait); });

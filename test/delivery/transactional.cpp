@@ -17,6 +17,13 @@ void exactly_once(outside& o, of_t const& of, std::int64_t n) {
   CHECK(offsets_of(of, o.disk.effects) == upto(n));
   CHECK(o.disk.next(of) == n);
 }
+
+/// The answers to each advance, in order.
+struct answers {
+  using slot = sl::observer_slot;
+  std::vector<std::vector<sl::outcome>>* to;
+  void on_advanced(sl::advance_event const& e) const { to->emplace_back(e.outcomes.begin(), e.outcomes.end()); }
+};
 }  // namespace
 
 TEST_CASE("transactional: results and offset hold together") {
@@ -37,7 +44,8 @@ TEST_CASE("transactional: whatever the commit answers, each effect is there once
   auto const what = GENERATE(act::refuse, act::lose, act::unheard, act::postpone);
   bool const settles = GENERATE(true, false);
   outside o{2};
-  auto c = o.start<sl::transactional>();
+  std::vector<std::vector<sl::outcome>> told;
+  auto c = o.start<sl::transactional>(answers{&told});
   o.world.assign({p0, p1});
   o.world.produce(p0, 3);
   o.world.produce(p1, 3);
@@ -48,6 +56,9 @@ TEST_CASE("transactional: whatever the commit answers, each effect is there once
   steps(c, into_tx, 8);
   exactly_once(o, p0, 3);
   exactly_once(o, p1, 3);
+  REQUIRE_FALSE(told.empty());
+  if (what == act::refuse) CHECK(told[0] == std::vector{sl::outcome::refused, sl::outcome::refused});
+  if (what == act::postpone) CHECK(told[0] == std::vector{sl::outcome::postponed, sl::outcome::postponed});
   c.close();
   CHECK(o.world.wrong() == "");
 }

@@ -1,4 +1,6 @@
 """Reads planted.txt."""
+import re
+
 from switched import TOP
 
 
@@ -30,6 +32,15 @@ def read(path):
             bugs[-1].fault = text
         side = mark
     return bugs
+
+
+def unrevealed(path, bugs):
+    """The faults that no bug needs, and no line explains."""
+    header = (TOP / "include/sluice/testing/simulation/fault.hpp").read_text()
+    names = re.search(r"fault_names\{(.*?)\}", header, re.DOTALL).group(1)
+    explained = re.findall(r"^% (\w+):", path.read_text(), re.MULTILINE)
+    needed = {one for b in bugs for one in b.fault.split(",")}
+    return [f for f in re.findall(r"\w+", names) if f != "none" and f not in needed and f not in explained]
 
 
 def plant(bugs):

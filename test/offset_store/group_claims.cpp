@@ -13,7 +13,9 @@ struct member {
   scripted::positions positions;
   scripted::starts starts{};
   sl::detail::group_ledger ledger{};
-  explicit member(scripted::log_of_commits& group) : positions(group) { ledger.bind(positions); }
+  explicit member(scripted::log_of_commits& group, bool by_hand = false) : positions(group) {
+    ledger.bind(positions, !by_hand);
+  }
   std::vector<sl::claimed> claim(std::vector<sl::topic_partition> const& set) {
     return sl::detail::group_claim{ledger, starts, soon()}(set);
   }
@@ -236,6 +238,97 @@ TEST_CASE("what a later version wrote is refused, not read") {
     FAIL("claimed");
   } catch (sl::store_error const& e) { CHECK(e.code() == sl::errc::store_newer); }
   CHECK(one.positions.stores.empty());
+}
+
+TEST_CASE("by hand each makes the first claim of its own partitions, and of no others") {
+  scripted::log_of_commits group;
+  member one{group, true}, two{group, true};
+  auto const mine = one.claim(of("orders", {1, 3}));
+  CHECK(mine[0].what == sl::claimed::first);
+  CHECK(mine[0].next == sl::offset{101});
+  CHECK(mine[1].next == sl::offset{103});
+  REQUIRE(one.positions.stores.size() == 1);
+  CHECK(one.positions.stores[0].size() == 2);
+
+  group.at[{"orders", 1}].first = sl::offset{170};  // it goes on, while another process begins
+  auto const others = two.claim(of("orders", {0, 2}));
+  CHECK(others[0].what == sl::claimed::first);
+  CHECK(others[0].next == sl::offset{100});
+  CHECK(others[1].next == sl::offset{102});
+  CHECK(group.at.at({"orders", 1}).first == sl::offset{170});
+  CHECK(note_at(group, "orders", 0).partitions == 4);
+
+  member after{group, true};
+  auto const again = after.claim(of("orders", {3, 1}));
+  CHECK(again[0].what == sl::claimed::stored);
+  CHECK(again[1].next == sl::offset{170});
+  CHECK(after.positions.stores.empty());
+  CHECK(after.starts.asked == 0);
+}
+
+TEST_CASE("by hand a first claim that failed is tried again in pieces, and holds for all") {
+  auto const bad = GENERATE(sl::outcome::refused, sl::outcome::postponed);
+  scripted::log_of_commits group;
+  member one{group, true};
+  one.positions.next_outcomes = {bad};
+  for (auto const& c : one.claim(of("orders", {1, 3}))) CHECK(c.what == sl::claimed::failed);
+  CHECK(group.at.empty());
+  CHECK(one.claim(of("orders", {3}))[0].what == sl::claimed::first);
+  auto const c = one.claim(of("orders", {1}));
+  CHECK(c[0].what == sl::claimed::stored);
+  CHECK(c[0].next == sl::offset{101});
+}
+
+TEST_CASE("by hand a position that is gone is missing, never a start, whatever other processes have") {
+  scripted::log_of_commits group;
+  member one{group, true};
+  one.claim(of("orders", {1, 3}));
+  group.at[{"orders", 0}] = {sl::offset{7}, ""};  // another process's
+
+  SECTION("one of several") {
+    group.at.erase({"orders", 3});
+    auto const c = member{group, true}.claim(of("orders", {3, 1}));
+    CHECK(c[0].what == sl::claimed::missing);
+    CHECK(c[1].what == sl::claimed::stored);
+  }
+  SECTION("one of several, and the claim is tried again in pieces") {
+    group.at.erase({"orders", 3});
+    member two{group, true};
+    two.positions.unreadable = {{"orders", 1}};
+    for (auto const& c : two.claim(of("orders", {3, 1}))) CHECK(c.what == sl::claimed::failed);
+    two.positions.unreadable.clear();
+    CHECK(two.claim(of("orders", {3}))[0].what == sl::claimed::missing);
+  }
+  SECTION("all, since this process has had them") {
+    group.at.clear();
+    CHECK(one.claim(of("orders", {1, 3}))[0].what == sl::claimed::missing);
+  }
+  SECTION("all, found by a new process: the group starts anew") {
+    group.at.erase({"orders", 1});
+    group.at.erase({"orders", 3});
+    auto const c = member{group, true}.claim(of("orders", {1, 3}));
+    CHECK(c[0].what == sl::claimed::first);
+    CHECK(group.at.at({"orders", 0}).first == sl::offset{7});
+  }
+  SECTION("not before Kafka has told of each") {
+    group.at.erase({"orders", 1});
+    group.at.erase({"orders", 3});
+    member two{group, true};
+    two.positions.unreadable = {{"orders", 3}};
+    CHECK(two.claim(of("orders", {1, 3}))[0].what == sl::claimed::failed);
+    CHECK(two.positions.stores.empty());
+  }
+}
+
+TEST_CASE("by hand a partition beyond the known number is new") {
+  scripted::log_of_commits group;
+  member{group, true}.claim(of("orders", {0, 1}));
+  member after{group, true};
+  after.starts.partitions = 6;
+  auto const c = after.claim(of("orders", {0, 1, 2, 4}));
+  CHECK(c[2].what == sl::claimed::missing);
+  CHECK(c[3].what == sl::claimed::added);
+  CHECK(c[3].next == sl::offset{5});
 }
 
 TEST_CASE("without an answer for a partition, or for partition 0, there is no claim") {

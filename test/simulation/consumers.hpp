@@ -152,29 +152,31 @@ inline void ticking(st::process& p) {
 }
 
 /// Partitions by hand, now and then those of another process, too; now and then it goes back.
-inline void by_hand(st::process& p) {
+template <class Delivery>
+void by_hand(st::process& p) {
   auto source = p.kafka_partitions();
   bool const greedy = p.choose(8) == 0;
   int const known = p.partitions();
   for (int i = 0; i < known; ++i)
     if (greedy || i % p.processes() == p.number()) source.partitions.push_back({p.topic(), i});
   if (source.partitions.empty()) source.partitions.push_back({p.topic(), 0});
-  sl::stream_consumer<sl::at_least_once, st::simulated_offsets, st::simulated_kafka_partitions, st::simulated_clock> c{
+  sl::stream_consumer<Delivery, st::simulated_offsets, st::simulated_kafka_partitions, st::simulated_clock> c{
       std::move(source), p.offsets(), p.clock(), sl::micro_batch{.max_records = 1 + p.choose(8)}};
   std::vector<sl::position> first;
-  run(
-      p, c, [&](sl::batch const& b) { p.handle(b); },
-      [&] {
-        if (p.partitions() != known)
-          throw std::runtime_error("there are more partitions: start again, and read them, too");
-        for (auto const& at : c.positions()) {
-          auto const seen = std::find_if(first.begin(), first.end(), [&](auto const& x) { return x.of == at.of; });
-          if (seen == first.end())
-            first.push_back(at);
-          else if (p.choose(100) == 0)
-            c.seek(at.of, std::max(seen->next, sl::offset{at.next.value() - static_cast<std::int64_t>(p.choose(6))}));
-        }
-      });
+  auto const go_back = [&] {
+    if (p.partitions() != known) throw std::runtime_error("there are more partitions: start again, and read them, too");
+    for (auto const& at : c.positions()) {
+      auto const seen = std::find_if(first.begin(), first.end(), [&](auto const& x) { return x.of == at.of; });
+      if (seen == first.end())
+        first.push_back(at);
+      else if (p.choose(100) == 0)
+        c.seek(at.of, std::max(seen->next, sl::offset{at.next.value() - static_cast<std::int64_t>(p.choose(6))}));
+    }
+  };
+  if constexpr (std::same_as<Delivery, sl::idempotent>)
+    run(p, c, sl::assume_idempotent{[&](sl::batch const& b) { p.handle_keyed(b); }}, go_back);
+  else
+    run(p, c, [&](sl::batch const& b) { p.handle(b); }, go_back);
 }
 
 template <class Delivery>

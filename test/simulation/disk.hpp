@@ -1,6 +1,6 @@
 /// \file simulation/disk.hpp  A disk of simulated processes: calls fail or stop half way, and what was not synced may be lost.
 ///
-/// Models what detail/files.hpp asks for, as far as a write-ahead log does. A loss of power leaves of each write, truncation and change of
+/// Models what detail/files.hpp asks for, as far as a write-ahead log and a folder of numbered files do. A loss of power leaves of each write, truncation and change of
 /// a folder that was not synced nothing, all, a part, or zeros in its place, each by itself. After a sync of a file that failed what it was about may
 /// be on the disk or not, and no later sync writes it. A bit that flips does so where a later group was synced.
 #pragma once
@@ -37,6 +37,7 @@ struct disk {
   };
   struct node {
     bool folder = false;
+    bool gone = false;  // a folder that was removed: nothing is made in it any more
     std::string data{}, durable{};
     std::deque<write> writes{};  // since the last sync
     std::map<std::string, int> names{}, durable_names{};
@@ -45,11 +46,12 @@ struct disk {
     int locked_by = -1;
     std::int32_t in_life = 0;
   };
-  /// Sees what is done with segments; nothing it says of them is the library's.
+  /// Sees what is done with segments; nothing it says of them is the library's. And after which steps the disk has other names.
   struct watcher {
-    virtual void synced(std::string const& name, std::string const& bytes) = 0;
-    virtual void removed(std::string const& name, std::string const& bytes) = 0;
-    virtual void grown(std::uint64_t bytes) = 0;  ///< all segments together
+    virtual void synced(std::string const&, std::string const&) {}
+    virtual void removed(std::string const&, std::string const&) {}
+    virtual void grown(std::uint64_t) {}  ///< bytes of all segments together
+    virtual void renamed(bool /*power_lost*/) {}
 
    protected:
     ~watcher() = default;
@@ -61,6 +63,7 @@ struct disk {
   int flipped = -1;  // a node
   std::uint64_t flipped_at = 0;
   char flipped_by = 0;
+  bool flip_was_read = false;
   std::uint32_t failures = 0, losses = 0;
 
   disk(st::simulated::world& world, watcher& by) : w(world), seen(by) {}
@@ -135,8 +138,10 @@ struct disk {
       n.data = n.durable;
       n.names = n.durable_names;
       n.locked_by = -1;
+      n.gone = false;
       n.synced = n.covered = std::min<std::uint64_t>(n.covered, n.data.size());
     }
+    seen.renamed(true);
   }
   /// Somewhere where it is no torn end: another group was synced behind it, or a segment. False: there is no such place.
   bool flip(std::uint64_t where) {
@@ -212,6 +217,7 @@ class disk_files {
     }
     handle(handle const&) = delete;
     handle& operator=(handle const&) = delete;
+    explicit operator bool() const { return n_ >= 0; }
     ~handle() {
       if (locked_) of_->at(n_).locked_by = -1;
     }
@@ -257,8 +263,8 @@ class disk_files {
     auto const& data = d_->at(from.n_).data;
     out.clear();
     if (at < data.size()) out.assign(data, at, count);
-    if (d_->flipped == from.n_ && d_->flipped_at >= at && d_->flipped_at - at < out.size())
-      out[d_->flipped_at - at] = static_cast<char>(out[d_->flipped_at - at] ^ d_->flipped_by);
+    if (!e && d_->flipped == from.n_ && d_->flipped_at >= at && d_->flipped_at - at < out.size())
+      out[d_->flipped_at - at] = static_cast<char>(out[d_->flipped_at - at] ^ d_->flipped_by), d_->flip_was_read = true;
     return e;
   }
   int size(handle const& of, std::uint64_t& out) {
@@ -290,7 +296,10 @@ class disk_files {
         for (auto const& c : n.changes) disk::put(n.durable_names, c);
         n.writes.clear();
         n.changes.clear();
-        if (!n.folder) synced(of.n_);
+        if (!n.folder)
+          synced(of.n_);
+        else
+          d_->seen.renamed(false);
       }
     }
     d_->w.ends(f);
@@ -318,6 +327,18 @@ class disk_files {
       return 0;
     });
   }
+  int remove_directory(handle const& in, std::string const& name) {
+    return does(call::change, [&] {
+      auto const i = d_->at(in.n_).names.find(name);
+      if (i == d_->at(in.n_).names.end()) return ENOENT;
+      if (!d_->at(i->second).names.empty()) return ENOTEMPTY;
+      d_->at(i->second).gone = true;
+      changed(in, {name, -1});
+      return 0;
+    });
+  }
+  int native(handle const&) const { return -1; }
+  bool share(handle const&) { return true; }  // beside nobody who locks it
   bool lock(handle& of) {
     auto& n = d_->at(of.n_);
     if (d_->is_held(n)) return false;
@@ -329,6 +350,7 @@ class disk_files {
  private:
   int make(handle const& in, std::string const& name, bool folder, handle* out) {
     return does(call::change, [&] {
+      if (d_->at(in.n_).gone) return ENOENT;
       if (d_->at(in.n_).names.contains(name)) return EEXIST;
       d_->nodes.push_back({.folder = folder});
       auto const n = static_cast<int>(d_->nodes.size()) - 1;

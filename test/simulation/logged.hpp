@@ -304,7 +304,9 @@ template <bool Once = false>
 void on_a_disk(st::simulation& sim) {
   auto const mine = std::make_shared<log_bench>(sim);
   mine->sends_once = Once;
-  sim.possible = st::all_faults & ~(st::log_faults | st::only(fault::rebalance) | st::only(fault::outage));
+  // Of one partition nothing is answered in parts.
+  sim.possible = st::all_faults &
+                 ~(st::log_faults | st::only(fault::rebalance) | st::only(fault::outage) | st::only(fault::partly));
   sim.on_begin = [mine] {
     bench = mine.get();
     mine->begin();

@@ -8,6 +8,7 @@
 struct options {
   sluice::testing::schedule plan{};
   std::uint64_t schedules = 1000, at_least = 0;
+  std::uint32_t least_points = 0, least_faults = 0, least_distinct = 0;  ///< medians, and of 100 traces
   std::string delivery{}, store{};
   bool hashes = false, table = false, shrink = true, go_on = false;
 
@@ -65,6 +66,12 @@ struct options {
         o.shrink = false;
       else if (name == "--at-least")
         number(o.at_least);
+      else if (name == "--least-points")
+        number(o.least_points);
+      else if (name == "--least-faults")
+        number(o.least_faults);
+      else if (name == "--least-distinct")
+        number(o.least_distinct);
       else if (name == "--go-on")
         o.go_on = true;
       else if (name == "--with")
@@ -93,9 +100,12 @@ struct options {
                "  [--without FAULT,FAULT] [--faults LIST: replays] [--lines N: of the trace] [--hashes] [--as-found: "
                "not "
                "shrunk]\n"
-               "  [--table: how often each fault hit something] [--at-least N: times, or it fails] [--go-on: with the "
-               "next\n"
-               "  consumer after a failure]\n";
+               "  [--table: how often each fault hit something] [--go-on: with the next consumer after a failure]\n"
+               "it fails if, for a consumer, less than that was tried:\n"
+               "  [--at-least N: times each fault that can come hit something] [--least-points N] [--least-faults N: "
+               "that "
+               "hit something,\n"
+               "  both medians] [--least-distinct N: traces of 100]\n";
         return std::nullopt;
       }
     }

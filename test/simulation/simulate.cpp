@@ -1,6 +1,7 @@
 // simulate: runs schedules from a seed on, counts what went wrong in them, and tells of the first that broke a promise.
 #define SLUICE_SIMULATION_PROGRAM
 #include "consumers.hpp"
+#include "filed.hpp"
 #include "logged.hpp"
 #include "options.hpp"
 #include "stateful.hpp"
@@ -32,13 +33,18 @@ constexpr subject subjects[] = {
     {"at_least_once", "paced", as<st::promise::at_least_once, paced>},
     {"transactional", "ticking", as<st::promise::transactional, ticking>},
     {"transactional", "stateful", as<st::promise::transactional, stateful>, with_reference},
-    {"at_least_once", "by_hand", as<st::promise::at_least_once, by_hand>},
+    {"at_least_once", "by_hand", as<st::promise::at_least_once, by_hand<sl::at_least_once>>},
+    {"idempotent", "by_hand", as<st::promise::idempotent, by_hand<sl::idempotent>>},
 #ifdef SLUICE_SIMULATION_THREADS
     {"at_most_once", "log", as<st::promise::at_most_once, logged<sl::at_most_once>>, on_a_disk<>},
     {"at_least_once", "log", as<st::promise::at_least_once, logged<sl::at_least_once>>, on_a_disk<>},
     {"transactional", "log", as<st::promise::transactional, logged<sl::transactional>>, on_a_disk<>},
     {"transactional", "noted_log", as<st::promise::transactional, logged<sl::transactional, remembering_receiver>>,
      on_a_disk<true>},
+    {"at_most_once", "file", as<st::promise::at_most_once, filed<sl::at_most_once>>, in_a_folder<sl::file_kind>},
+    {"at_least_once", "file", as<st::promise::at_least_once, filed<sl::at_least_once>>, in_a_folder<sl::file_kind>},
+    {"transactional", "file", as<st::promise::transactional, filed<sl::transactional>>, in_a_folder<sl::file_kind>},
+    {"transactional", "checkpoint", as<st::promise::transactional, in_checkpoint>, in_a_folder<sl::checkpoint_kind>},
 #endif
 };
 
@@ -46,8 +52,27 @@ struct figures {
   std::uint64_t schedules = 0, effective = 0, replayed = 0;
   std::vector<std::uint32_t> points{}, hits{};
   std::set<std::uint64_t> traces{};
-  std::array<std::uint64_t, st::faults> of_fault{};
-  st::fault_set reached = 0;
+  // Of each fault, then of each meeting:
+  std::array<std::uint64_t, st::faults + st::meetings> times{};
+  std::array<bool, st::faults + st::meetings> possible{};
+
+  void add(st::result const& r) {
+    ++schedules;
+    points.push_back(r.points);
+    hits.push_back(r.effective());
+    traces.insert(r.hash);
+    for (std::size_t f = 0; f < st::faults; ++f) {
+      times[f] += r.hit[f];
+      possible[f] |= st::has(r.reached, static_cast<st::fault>(f));
+    }
+    for (std::size_t m = 0; m < st::meetings; ++m) {
+      times[st::faults + m] += r.met[m];
+      possible[st::faults + m] |= r.could_meet[m];
+    }
+  }
+  static char const* name(std::size_t i) {
+    return i < st::faults ? st::fault_names[i] : st::meeting_names[i - st::faults];
+  }
 };
 
 /// False where a promise was broken.
@@ -58,12 +83,7 @@ bool try_all(subject const& s, options const& o, figures& sum) {
     auto plan = o.plan;
     plan.seed = o.plan.seed + i;
     auto const r = sim.run(plan);
-    ++sum.schedules;
-    sum.points.push_back(r.points);
-    sum.hits.push_back(r.effective());
-    sum.traces.insert(r.hash);
-    for (std::size_t f = 0; f < st::faults; ++f) sum.of_fault[f] += r.hit[f];
-    sum.reached |= r.reached;
+    sum.add(r);
     if (o.hashes)
       std::cout << s.delivery << ' ' << s.store << ' ' << plan.seed << ' ' << std::hex << r.hash << std::dec << '\n';
     if (!r.failed()) continue;
@@ -82,11 +102,9 @@ void print(std::vector<std::pair<subject, figures>> const& all) {
   std::cout << "\n|---|";
   for (std::size_t i = 0; i < all.size(); ++i) std::cout << "---|";
   std::cout << '\n';
-  for (std::size_t f = 1; f < st::faults; ++f) {
-    std::cout << "| " << st::fault_names[f] << " |";
-    for (auto const& [s, sum] : all)
-      std::cout << ' ' << (st::has(sum.reached, static_cast<st::fault>(f)) ? std::to_string(sum.of_fault[f]) : "–")
-                << " |";
+  for (std::size_t f = 1; f < st::faults + st::meetings; ++f) {
+    std::cout << "| " << figures::name(f) << " |";
+    for (auto const& [s, sum] : all) std::cout << ' ' << (sum.possible[f] ? std::to_string(sum.times[f]) : "–") << " |";
     std::cout << '\n';
   }
 }
@@ -95,20 +113,37 @@ void print(std::vector<std::pair<subject, figures>> const& all) {
 bool each_came(std::vector<std::pair<subject, figures>> const& all, std::uint64_t least) {
   bool good = true;
   for (auto const& [s, sum] : all)
-    for (std::size_t f = 1; f < st::faults; ++f)
-      if (st::has(sum.reached, static_cast<st::fault>(f)) && sum.of_fault[f] < least) {
-        std::cout << s.delivery << " on " << s.store << ": " << st::fault_names[f] << " hit something "
-                  << sum.of_fault[f] << " times, and should have " << least << " times\n";
+    for (std::size_t f = 1; f < st::faults + st::meetings; ++f)
+      if (sum.possible[f] && sum.times[f] < least) {
+        std::cout << s.delivery << " on " << s.store << ": " << figures::name(f) << " hit something " << sum.times[f]
+                  << " times, and should have " << least << " times\n";
         good = false;
       }
   return good;
 }
 
-std::uint32_t median(std::vector<std::uint32_t>& all) {
+std::uint32_t median(std::vector<std::uint32_t> all) {
   if (all.empty()) return 0;
   auto const mid = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
   std::nth_element(all.begin(), mid, all.end());
   return *mid;
+}
+
+/// Was enough tried with each consumer?
+bool enough(std::vector<std::pair<subject, figures>> const& all, options const& o) {
+  bool good = true;
+  for (auto const& [s, sum] : all) {
+    auto const expect = [&](char const* what, std::uint64_t is, std::uint32_t least) {
+      if (is >= least) return;
+      std::cout << s.delivery << " on " << s.store << ": " << what << " " << is << ", and should be " << least << '\n';
+      good = false;
+    };
+    expect("the median of scheduling points is", median(sum.points), o.least_points);
+    expect("the median of faults that hit something is", median(sum.hits), o.least_faults);
+    expect("of 100 traces so many are distinct:", 100 * sum.traces.size() / std::max<std::uint64_t>(sum.schedules, 1),
+           o.least_distinct);
+  }
+  return good;
 }
 
 }  // namespace
@@ -133,6 +168,7 @@ int main(int argc, char** argv) {
   }
   if (o->table) print(each);
   good &= each_came(each, o->at_least);
+  good &= enough(each, *o);
   auto const took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   std::cout << all.schedules << " schedules in " << took << " s, " << static_cast<double>(all.schedules) / took
             << " a second; median points " << median(all.points) << ", median effective faults " << median(all.hits)

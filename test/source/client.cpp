@@ -17,7 +17,7 @@ struct least {
   sl::client::taken take(std::size_t, std::span<sl::detail::message>) { return {}; }
   void release(std::span<sl::detail::message const>) {}
   sl::detail::message_access const* access() const { return nullptr; }
-  std::int64_t end(std::size_t) const { return -1; }
+  sl::client::watermarks limits(std::size_t) const { return {}; }
   void reach(sl::time_point) {}
   std::int32_t partition_count(std::string const&, sl::time_point) { return 0; }
   std::vector<sl::client::watermarks> ends(std::vector<sl::topic_partition> const&, sl::time_point) { return {}; }

@@ -22,9 +22,11 @@ struct owner final : sl::source_owner {
   std::vector<std::string> troubles{};
   std::vector<std::string> rebalances{};
   std::vector<of_t> given_up{};
+  std::set<of_t> held{};
   int claims = 0, put_outs = 0;
   bool records_hold = true;
   std::uint64_t turn = 0;
+  sl::time_point limit = sl::time_point::max();
 
   std::vector<sl::claimed> claim(std::vector<of_t> const& set, sl::start_resolver&) override {
     ++claims;
@@ -45,6 +47,8 @@ struct owner final : sl::source_owner {
     }
     return all;
   }
+  sl::time_point by() override { return limit; }
+  bool in_hand(of_t const& of) const override { return held.contains(of); }
   void giving_up(std::vector<sl::lane> const& lanes, bool) override {
     for (auto const& l : lanes) given_up.push_back(l.of);
   }
@@ -228,6 +232,157 @@ TEST_CASE("retention overtakes the reader") {
   CHECK(r.me.events[0].stored == sl::offset{2});
 }
 
+TEST_CASE("retention that comes near is told once, and again after it was left behind") {
+  rig r;
+  r.world.produce(a, 100);
+  r.world.assign({a});
+  r.read(50);
+  auto const removed_below = [&](std::int64_t low) {
+    r.world.retain_from(a, low);
+    r.world.pass(10s);
+    r.serve();
+    return r.me.events.size();
+  };
+  CHECK(removed_below(0) == 0);
+  SECTION("a removal as large as the last one would take what is unread") {
+    r.world.pass(1h);
+    CHECK(removed_below(20) == 0);
+    REQUIRE(removed_below(35) == 0);  // the next one ends where reading does
+    REQUIRE(removed_below(45) == 1);
+  }
+  SECTION("so would a minute of what is removed on average") {
+    CHECK(removed_below(10) == 0);
+    REQUIRE(removed_below(30) == 1);
+    CHECK(removed_below(45) == 1);
+  }
+  CHECK(r.me.events[0].of == a);
+  CHECK(r.me.events[0].cause == sl::position_event::retention_near);
+  CHECK(r.me.events[0].stored == sl::offset{50});
+  CHECK(r.me.events[0].resumed == sl::offset{50});
+  CHECK(removed_below(48) == 1);
+  r.world.produce(a, 1000);
+  r.read(500);
+  CHECK(removed_below(50) == 1);
+  CHECK(removed_below(100) == 1);
+  CHECK(removed_below(400) == 2);
+  r.world.pass(1h);  // and no more is removed
+  CHECK(removed_below(400) == 2);
+  CHECK(r.me.rewinds.empty());
+}
+
+TEST_CASE("where all is read, or nothing was removed, retention is not near") {
+  rig r;
+  r.world.produce(a, 100);
+  bool const all = GENERATE(true, false);
+  if (!all) r.world.retain_from(a, 40);
+  r.me.stored[a] = 40;
+  r.world.assign({a});
+  r.read(all ? sl::no_limit : 1);
+  for (int i = 0; i < 5; ++i) {
+    if (all) r.world.retain_from(a, 20 * i + 20);
+    r.world.pass(10s);
+    r.serve();
+  }
+  CHECK(r.me.events.empty());
+}
+
+TEST_CASE(
+    "out of range, and grown past the position before the ends are asked for: other records are told from those that "
+    "were read") {
+  auto const policy = GENERATE(sl::position_error::stop, sl::position_error::earliest, sl::position_error::nearest);
+  rig r({.topics = {"t"}, .on_position_error = policy});
+  r.world.produce(a, 10);
+  r.world.assign({a});
+  r.read();
+  REQUIRE(r.seen.size() == 10);
+  r.seen.clear();
+  r.world.truncate(a, 3);
+  bool const detected = GENERATE(true, false);  // by the leader's epoch, or since the offset was refused
+  if (detected)
+    r.world.tell(sl::client::out_of_range{a});
+  else
+    r.read();
+  for (int i = 3; i < 12; ++i) r.world.produce(a, "other " + std::to_string(i));
+  r.read();
+  if (policy == sl::position_error::stop) {
+    CHECK(code([&] { r.read(); }) == sl::errc::position_truncated);
+    CHECK(r.seen.empty());
+    return;
+  }
+  r.read();
+  CHECK(r.seen ==
+        (policy == sl::position_error::earliest ? numbers{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11} : numbers{10, 11}));
+  REQUIRE(r.me.events.size() == 1);
+  CHECK(r.me.events[0].cause == sl::position_event::truncated);
+  CHECK(r.me.events[0].stored == sl::offset{10});
+}
+
+TEST_CASE("out of range though the log is as it was: read on where it stood") {
+  rig r;
+  r.world.produce(a, 5);
+  r.world.assign({a});
+  r.read();
+  r.world.produce(a, 2);
+  SECTION("") { r.world.tell(sl::client::out_of_range{a}); }
+  SECTION("and the record consumed last is below the log meanwhile") {
+    r.world.retain_from(a, 5);
+    r.world.tell(sl::client::out_of_range{a});
+  }
+  r.read();
+  r.read();
+  CHECK(r.seen == numbers{0, 1, 2, 3, 4, 5, 6});
+  for (auto const& e : r.me.events) CHECK(e.cause == sl::position_event::fingerprint_gone);
+  CHECK(r.me.rewinds.empty());
+}
+
+TEST_CASE("a log that ends within a batch in hand is looked at when the batch is done with") {
+  rig r;
+  r.world.produce(a, 10);
+  r.world.assign({a});
+  r.read();
+  r.me.held = {a};
+  r.world.truncate(a, 3);
+  r.world.tell(sl::client::out_of_range{a});
+  r.serve();
+  r.serve();
+  CHECK(r.me.rewinds.empty());
+  r.me.held.clear();
+  r.serve();
+  r.serve();
+  REQUIRE(r.me.rewinds.size() == 1);
+  CHECK(r.me.rewinds[0].to == sl::offset{3});
+}
+
+TEST_CASE("a record that stays out of range, though the log is said to hold it, is asked for less and less, and told") {
+  rig r;
+  r.world.produce(a, 5);
+  r.world.assign({a});
+  r.read();
+  r.world.produce(a, 2);
+  r.world.refused = {a};
+  r.world.tell(sl::client::out_of_range{a});
+  r.read();
+  r.serve();
+  CHECK(r.me.troubles.size() == 1);
+  auto const due = r.source.next_due();
+  REQUIRE(due);
+  CHECK(*due > r.world.now);
+  auto const first = *due - r.world.now;
+  for (int i = 0; i < 6; ++i) {
+    r.world.pass(*r.source.next_due() - r.world.now);
+    r.read();
+    r.serve();
+  }
+  CHECK(*r.source.next_due() - r.world.now > first);
+  CHECK(r.me.troubles.size() == 7);
+  CHECK(r.seen.size() == 5);
+  r.world.refused = {};
+  r.world.pass(10s);
+  r.read();
+  CHECK(r.seen == numbers{0, 1, 2, 3, 4, 5, 6});
+  CHECK(r.me.rewinds.empty());
+}
+
 TEST_CASE("out of range, told of a partition that is not being read, changes nothing") {
   rig r;
   r.world.produce(a, 5);
@@ -366,14 +521,39 @@ TEST_CASE("revoked: told before the lanes are gone; assigned again: another assi
   CHECK(r.me.claims == 2);
 }
 
+TEST_CASE("a revocation is answered where some partitions, or all, were never read") {
+  rig r{{.topics = {"t"}, .on_out_of_range = sl::out_of_range::stop}};
+  r.world.cooperative = GENERATE(true, false);
+  r.world.produce(a, 4);
+  bool const stops = GENERATE(true, false);
+  if (stops)
+    r.me.stored[b] = 99;
+  else
+    r.me.answers[b] = GENERATE(sl::claimed::busy, sl::claimed::failed);
+  r.world.assign({a, b});
+  if (stops) CHECK(code([&] { r.serve(); }) == sl::errc::out_of_range);
+  r.read(2);
+  CHECK(r.seen == numbers{0, 1});
+  bool const all = !r.world.cooperative || GENERATE(true, false);
+  r.world.revoke(all ? std::vector<of_t>{a, b} : std::vector<of_t>{b});
+  r.serve();
+  CHECK_FALSE(r.world.revocation_open);
+  CHECK(r.source.lanes().size() == (all ? 0 : 1));
+  if (all) r.world.assign({a});
+  r.me.stored[a] = 2;
+  r.read();
+  CHECK(r.seen == numbers{0, 1, 2, 3});
+}
+
 TEST_CASE("assigned and revoked before the first fetch leaves nothing open") {
   rig r;
+  r.world.cooperative = GENERATE(true, false);
   r.world.assign({a});
   r.world.revoke({a});
   r.serve();
   CHECK(r.source.lanes().empty());
   CHECK(r.me.claims == 0);
-  CHECK(r.world.assigns == 1);  // the answer to the revocation, and no other
+  if (!r.world.cooperative) CHECK(r.world.assigns == 1);  // the answer to the revocation, and no other
 }
 
 TEST_CASE("a lane that comes later does not disturb those that are read") {
@@ -521,13 +701,17 @@ TEST_CASE("partitions by hand: open refuses what isn't there; a new client reads
   CHECK(world.wrong() == "");
 }
 
-TEST_CASE("lag: how far the end is ahead") {
+TEST_CASE("lag: how far the end is ahead; not known where the log ends before the position") {
   rig r;
   r.world.produce(a, 5);
   r.world.assign({a});
   CHECK(r.source.lanes().empty());
   r.read(2);
   CHECK(r.source.lag_of(0) == 3);
+  r.read();
+  CHECK(r.source.lag_of(0) == 0);
+  r.world.truncate(a, 3);
+  CHECK_FALSE(r.source.lag_of(0));
 }
 
 TEST_CASE("a bounded read ends at an offset, and hands over nothing behind it") {

@@ -143,7 +143,8 @@ TEST_CASE("a power loss at every call, keeping nothing, all, or any of what was 
       w.disk->crash_at = static_cast<long>(random() % 20);
       try {
         w.live(3);
-      } catch (simulated::crash const&) { w.disk->crash_at = -1; }
+      } catch (simulated::crash const&) {}
+      w.disk->crash_at = -1;
       w.disk->operations = 0;
       w.live(0);
       w.disk->crashed(round % 2 == 0 ? survives::nothing : survives::any, random);

@@ -1,38 +1,8 @@
 #include <sluice/source/rdkafka_config.hpp>
 
-#include "catch.hpp"
-
-#include <functional>
-
-using namespace sluice;
-using Catch::Matchers::ContainsSubstring;
+#include "refused_properties.hpp"
 
 namespace {
-
-std::string const canary = "canary-5f3c91";
-
-using properties_t = std::map<std::string, std::string>;
-
-rdkafka_settings with(std::map<std::string, std::string> properties) {
-  return {.brokers = "localhost:1", .group = "g", .properties = std::move(properties)};
-}
-
-struct refusal {
-  errc code{};
-  std::string text{};
-};
-
-refusal refused(std::function<void()> const& f) {
-  try {
-    f();
-  } catch (error const& e) { return {e.code(), e.what()}; }
-  FAIL("not refused");
-  return {};
-}
-
-refusal refused(std::map<std::string, std::string> properties) {
-  return refused([&] { detail::make_rdkafka_conf(with(std::move(properties))); });
-}
 
 std::string get(rd_kafka_conf_t* conf, char const* key) {
   char value[512] = "";
@@ -79,41 +49,6 @@ TEST_CASE("defaults give way to the user, under every name", "[config]") {
   CHECK(get(own.get(), "fetch.message.max.bytes") == "70000");
   CHECK(get(own.get(), "isolation.level") == "read_uncommitted");
   CHECK(get(own.get(), "partition.assignment.strategy") == "roundrobin");
-}
-
-TEST_CASE("owned properties are refused, under all their names", "[config]") {
-  for (auto const& [name, instead] : detail::owned_properties) {
-    CAPTURE(name);
-    auto const r = refused({{std::string(name), canary}});
-    CHECK(r.code == errc::owned_property);
-    CHECK_THAT(r.text, ContainsSubstring(std::string(name)) && ContainsSubstring(std::string(instead)) &&
-                           !ContainsSubstring(canary));
-  }
-  auto settings = with({{"isolation.level", "read_uncommitted"}});
-  settings.committed_only = true;
-  CHECK(refused([&] { detail::make_rdkafka_conf(settings); }).code == errc::owned_property);
-}
-
-TEST_CASE("another system's names get ours", "[config]") {
-  for (auto const& [name, instead] : detail::foreign_properties) {
-    CAPTURE(name);
-    auto const r = refused({{std::string(name), canary}});
-    CHECK(r.code == errc::unknown_property);
-    CHECK_THAT(r.text, ContainsSubstring(std::string(name)) && ContainsSubstring(std::string(instead)) &&
-                           !ContainsSubstring(canary));
-  }
-  CHECK_THAT(refused({{"max.poll.records", "5"}}).text, ContainsSubstring("micro_batch{.max_records}"));
-}
-
-TEST_CASE("unknown names get the nearest one", "[config]") {
-  auto const r = refused({{"sesion.timeout.ms", "6000"}});
-  CHECK(r.code == errc::unknown_property);
-  CHECK_THAT(r.text, ContainsSubstring("did you mean session.timeout.ms?"));
-  CHECK_THAT(refused({{"sasl.pasword", canary}}).text,
-             ContainsSubstring("did you mean sasl.password?") && !ContainsSubstring(canary));
-  CHECK_THAT(refused({{"max.partition.fetch.byte", "1"}}).text, ContainsSubstring("max.partition.fetch.bytes?"));
-  CHECK_THAT(refused({{"zzzzzzzzzzzzzzzz", "1"}}).text, !ContainsSubstring("did you mean"));
-  CHECK(refused({{"sluice.alow", "1"}}).code == errc::unknown_property);
 }
 
 TEST_CASE("a wrong value is named by its key alone, but a number's range is told", "[config]") {
@@ -192,21 +127,4 @@ TEST_CASE("what is missing is named", "[config]") {
   CHECK_THAT(refused([] { detail::make_rdkafka_conf({.brokers = "b"}); }).text,
              ContainsSubstring("give the source a .group"));
   CHECK_NOTHROW(detail::make_rdkafka_conf({.brokers = "b", .subscribe = false, .commits = false}));
-}
-
-TEST_CASE("secrets are never printed", "[config]") {
-  auto const settings = with({{"sasl.password", canary},
-                              {"sasl.username", canary},
-                              {"ssl.key.password", canary},
-                              {"ssl.key.pem", canary},
-                              {"sasl.oauthbearer.client.secret", canary},
-                              {"some.future.key", canary},
-                              {"session.timeout.ms", "6000"}});
-  auto const text = describe(settings);
-  CHECK_THAT(text, !ContainsSubstring(canary) && ContainsSubstring("session.timeout.ms=6000") &&
-                       ContainsSubstring("sasl.password=***"));
-  CHECK(detail::without_secrets("login " + canary + "," + canary + " failed", settings.properties) ==
-        "login ***,*** failed");
-  // A property named like a number may still be given a secret by mistake.
-  CHECK_THAT(describe(with({{"max.poll.interval.ms", canary}})), !ContainsSubstring(canary));
 }

@@ -2,6 +2,8 @@
 #include <sluice/testing/simulation.hpp>
 #include <sluice/testing/simulation/state.hpp>
 
+#include <iomanip>
+#include <sstream>
 #include <thread>
 
 #include "../simulation/consumers.hpp"
@@ -69,6 +71,37 @@ TEST_CASE("a handler that is not done when it says so is found, and its failure 
   auto const story = world.story(small, "simulate");
   CHECK_THAT(story, Catch::Matchers::ContainsSubstring("never handled"));
   CHECK_THAT(story, Catch::Matchers::ContainsSubstring("replay: simulate --seed " + std::to_string(r.plan.seed)));
+}
+
+TEST_CASE("what a story prints of a failure in a cooperative group replays it there") {
+  std::array<bool, 2> handled{};
+  st::simulation world{st::promise::at_least_once, [&](st::process& p) {
+                         sl::stream_consumer<sl::at_least_once, st::simulated_offsets, st::simulated_kafka> c{
+                             p.kafka(), p.offsets()};
+                         while (p.running())
+                           c.step(
+                               [&](sl::batch const& b) {
+                                 p.handle(b);
+                                 handled[static_cast<std::size_t>(p.number())] = true;
+                                 if (handled[0] && handled[1]) p.broken("both", "the group has shared its partitions");
+                               },
+                               100ms);
+                       }};
+  world.on_begin = [&] { handled = {}; };
+  auto const r = first_failure(world, {.faults = 0, .cooperative = true});
+  REQUIRE(r.broken == "both");
+  auto const story = world.story(r);
+  std::istringstream line{story.substr(story.find("replay: "))};
+  std::vector<std::string> words;
+  for (std::string word; line >> std::quoted(word, '\'', '\0');) words.push_back(word);
+  std::vector<char const*> argv;
+  for (auto const& w : words) argv.push_back(w.c_str());
+  auto plan = st::replayed(static_cast<int>(argv.size()), argv.data(), 2);
+  REQUIRE(plan);
+  CHECK(world.run(*plan).broken == r.broken);
+  CHECK(world.run(*plan).hash == r.hash);
+  plan->cooperative = false;
+  CHECK(world.run(*plan).hash != r.hash);
 }
 
 TEST_CASE("who is killed runs no destructor, and leaves no memory and no exception behind") {

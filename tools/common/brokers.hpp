@@ -5,6 +5,9 @@
 
 #include "words.hpp"
 
+#include <algorithm>
+#include <thread>
+
 namespace tools {
 
 /// Of one group. Throws sluice::error(no_broker, unknown_topic).
@@ -33,7 +36,14 @@ class brokers {
         throw failure{"topic " + of.topic + " has " + std::to_string(counts[of.topic]) + " partitions: there is no " +
                       to_string(of)};
     }
-    auto const found = set.empty() ? std::vector<sl::client::watermarks>{} : client_.ends(set, by);
+    auto const ask = [&] { return set.empty() ? std::vector<sl::client::watermarks>{} : client_.ends(set, by); };
+    auto found = ask();
+    // A leader that is away may be elected meanwhile.
+    while (std::any_of(found.begin(), found.end(), [](auto const& log) { return !log.known; }) &&
+           std::chrono::steady_clock::now() < by) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{50});
+      found = ask();
+    }
     std::map<sl::topic_partition, sl::client::watermarks> all;
     for (std::size_t i = 0; i < set.size(); ++i) {
       if (!found[i].known)

@@ -47,6 +47,8 @@ class advancing {
       auto const end = all().store.commit(*std::exchange(turn_.tx, nullptr), all().by());
       SLUICE_CRASH_POINT("committed");
       if (end == outcome::refused || end == outcome::postponed) {
+        std::fill(answers.begin(), answers.end(), end);
+        told(answers, begun);
         hand().due = all().clock.now() + wait_after(++hand().store_attempts, all().jitter);
         return false;
       }

@@ -12,7 +12,11 @@ template <class Slots>
 class claims final : public source_owner {
   using traits = engine_traits<Slots>;
   consumer_parts<Slots>& all_;
+  static constexpr std::chrono::hours keep_home_after{24};
+  static constexpr std::chrono::minutes try_again_after{10};
   late<std::vector<position>, Slots> sought_{};
+  std::optional<time_point> keep_home_at_{};
+  bool keeping_home_ = false;  // in the background, not answered yet
 
  public:
   explicit claims(consumer_parts<Slots>& all) : all_(all) {}
@@ -56,6 +60,7 @@ class claims final : public source_owner {
           all_.source.reclaim(c.of, now);
       }
     if constexpr (requires { all_.store.refresh(now); }) all_.store.refresh(now);
+    if constexpr (consumer_parts<Slots>::grouped && assigned_by_hand<typename Slots::source>) keep_home_daily(now);
   }
 
   // ---- what the source asks
@@ -93,6 +98,9 @@ class claims final : public source_owner {
     return answers;
   }
 
+  time_point by() override { return all_.by(); }
+  bool in_hand(topic_partition const& of) const override { return all_.hand.find(of) < all_.hand.moves().size(); }
+
   void giving_up(std::vector<lane> const& lanes, bool lost) override {
     if (!lost) store_what_is_handled(lanes);
     for (auto const& l : lanes) drop_from_hand(l.of);
@@ -129,7 +137,12 @@ class claims final : public source_owner {
   void troubled(errc, std::string const& text) override { all_.tell().on_log(log_event{4, text}); }
   void put_out(std::string const& text) override {
     ++all_.counts.slow_handlers;
-    all_.max_records_now = std::max<std::size_t>(1, std::min(all_.max_records_now, all_.figures.records) / 2);
+    auto most = std::min(all_.max_records_now, all_.figures.records) / 2;
+    if (std::chrono::duration<double> const took = all_.last_call; took.count() > 0) {  // half of the time, by its rate
+      auto const fit = static_cast<double>(all_.figures.records) * (all_.max_poll / 2) / took;
+      most = std::min(most, static_cast<std::size_t>(fit));
+    }
+    all_.max_records_now = std::max<std::size_t>(1, most);
     all_.tell().on_slow_handler(
         slow_event{all_.figures.handling, all_.max_poll,
                    text + "; the next batch has at most " + std::to_string(all_.max_records_now) + " records"});
@@ -226,6 +239,31 @@ class claims final : public source_owner {
         waiting[i]->what = claimed::failed;
         waiting[i]->why = to_string(waiting[i]->of) + ": the group did not take note of this store";
       }
+  }
+
+  /// Kafka forgets what is committed for partitions that are assigned by hand, even while the program lives: a local store's
+  /// notes are committed again, mirrored or not, or another host's empty store would take the partition for a new one.
+  void keep_home_daily(time_point now) {
+    if (!all_.store_id) return;
+    auto& group = all_.source.positions();
+    if (std::string failed; keeping_home_ && group.settled(failed)) {
+      keeping_home_ = false;
+      if (!failed.empty()) keep_home_at_ = now + try_again_after;
+    }
+    if (!keep_home_at_) keep_home_at_ = now + keep_home_after;  // claims themselves take note
+    if (now < *keep_home_at_) return;
+    keep_home_at_ = now + keep_home_after;
+    late<std::vector<group_position>, Slots> notes;
+    for (auto const& l : all_.source.lanes()) {
+      if (l.mine == fence{}) continue;
+      auto const next = all_.stored_next(l);
+      auto const log = next == l.next ? l.log : log_state{.incarnation = l.log.incarnation};
+      notes.push_back(
+          {.of = l.of, .next = next, .note = to_text({.log = log, .mine = l.mine, .store_id = *all_.store_id})});
+    }
+    if (notes.empty()) return;
+    group.store_later(notes);
+    keeping_home_ = true;
   }
 
   /// Handled, but not stored since the group was rebalancing: this is the last moment for it.

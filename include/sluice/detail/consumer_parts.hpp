@@ -2,6 +2,7 @@
 #pragma once
 #include <sluice/detail/failure.hpp>
 #include <sluice/detail/handler.hpp>
+#include <sluice/detail/handler_watch.hpp>
 #include <sluice/detail/late.hpp>
 #include <sluice/observer.hpp>
 #include <sluice/statistics.hpp>
@@ -43,6 +44,8 @@ struct consumer_parts {
 
   using observing = detail::observing<typename Slots::observer>;
   using failures = failure<typename Slots::on_failure, traits::in_transaction>;
+  using watch = std::conditional_t<watches_handler<typename observing::runtime, typename Slots::clock>,
+                                   handler_watch<typename observing::runtime>, nothing_watched>;
   static constexpr bool failure_ends_in_stop = std::is_same_v<typename Slots::on_failure, stop>;
   static constexpr bool grouped = !has_no_group<typename Slots::source>;
   static constexpr bool store_in_group = requires { requires Slots::store::lives_in_group; };
@@ -65,12 +68,14 @@ struct consumer_parts {
   batch_event figures{};
   stats counts{};
   std::size_t max_records_now;
+  std::chrono::nanoseconds last_call{0};  ///< of the handler, for the batch of `figures`, however it ended; 0: none yet
   late<std::vector<group_position>, Slots> to_mirror{};
   late<std::map<topic_partition, unsigned>, Slots> refusals{};
   late<std::minstd_rand, Slots> jitter{std::random_device{}()};
   std::optional<time_point> by_deadline{};  ///< while draining and closing
   bool mirrors = false;
   std::optional<std::string> store_id{};
+  [[no_unique_address]] watch hang_watch{observer, max_poll};
 
   explicit consumer_parts(configuration const& c)
       : around(context_of(c)),
@@ -95,6 +100,12 @@ struct consumer_parts {
   time_point by() {
     auto const usual = clock.now() + store_timeout;
     return by_deadline ? std::min(*by_deadline, usual) : usual;
+  }
+
+  /// A lane's position as far as it is stored: what is in hand is behind it.
+  offset stored_next(lane const& l) const {
+    auto const i = hand.find(l.of);
+    return i < hand.moves().size() && !hand.advanced ? hand.moves()[i].from : l.next;
   }
 
   std::int64_t total_lag() const {

@@ -130,7 +130,7 @@ class engine {
   std::vector<position> positions() const {
     late<std::vector<position>, Slots> all;
     for (auto const& l : all_.source.lanes())
-      if (l.mine != fence{}) all.push_back({l.of, stored_next(l)});
+      if (l.mine != fence{}) all.push_back({l.of, all_.stored_next(l)});
     return all;
   }
 
@@ -140,7 +140,7 @@ class engine {
     for (std::size_t i = 0; i < lanes.size(); ++i) {
       if (lanes[i].mine == fence{}) continue;
       auto const ahead = all_.source.lag_of(i);
-      all.push_back({lanes[i].of, ahead ? *ahead + lanes[i].next.value() - stored_next(lanes[i]).value() : -1});
+      all.push_back({lanes[i].of, ahead ? *ahead + lanes[i].next.value() - all_.stored_next(lanes[i]).value() : -1});
     }
     return all;
   }
@@ -247,6 +247,7 @@ class engine {
                     .bytes = all_.hand.bytes(),
                     .taking = all_.clock.now() - now,
                     .scheduling_delay = late_};
+    all_.last_call = {};
     if constexpr (requires { all_.store.batch_taken(); }) all_.store.batch_taken();
     return true;
   }
@@ -349,11 +350,6 @@ class engine {
     if (held_back_) soonest = std::min(soonest, now + std::chrono::milliseconds{10});
     if (auto const d = all_.source.next_due()) soonest = std::min(soonest, *d);
     return soonest;
-  }
-
-  offset stored_next(lane const& l) const {
-    auto const i = all_.hand.find(l.of);
-    return i < all_.hand.moves().size() && !all_.hand.advanced ? all_.hand.moves()[i].from : l.next;
   }
 
   bool shut(time_point by) {

@@ -13,6 +13,7 @@ class handling {
   enum called_t { done, go_on, leave };
 
   turn_state<Slots>& turn_;
+  time_point begun_{};
   bool keeping_ = false;  // a dead letter: what is thrown meanwhile is not the record's fault
 
  public:
@@ -23,11 +24,13 @@ class handling {
     if (in_transaction) hand().at = {};
     if constexpr (in_transaction && requires { turn_.tx->follow(hand().at); }) turn_.tx->follow(hand().at);
     all().tell().on_handling(hand().view());
-    auto const begun = all().clock.now();
+    begun_ = all().clock.now();
+    [[maybe_unused]] typename consumer_parts<Slots>::watch::call const watched{all().hang_watch, begun_};
     auto called = call();
     while (called == go_on) called = call();
     if (called == leave) return false;
-    auto const took = all().clock.now() - begun;
+    auto const took = all().clock.now() - begun_;
+    all().last_call = took;
     all().figures.handling += took;
     if (!in_transaction) hand().handled = true;
     all().tell().on_handled(hand().view());
@@ -75,6 +78,7 @@ class handling {
   /// Inside a catch: throws again where the policy is to stop. `one`: it is the current record that has failed, else the batch.
   called_t decide(std::string const& what) { return decide(what, turn_.handler.each); }
   called_t decide(std::string const& what, bool one) {
+    if (begun_ != time_point{}) all().last_call = all().clock.now() - begun_;
     turn_.roll_back();
     hand().error = what;
     switch (count_failure(what, one)) {

@@ -10,11 +10,14 @@ namespace sluice { inline namespace v0 { namespace detail {
 /// - only the owner of partition 0 makes a topic's first claim, one commit for all partitions; the others are `busy`;
 /// - the known number of partitions stands in partition 0's note, and only its owner raises it;
 /// - a partition beyond that number is `added`, one below it without a position is `missing`.
+/// Where partitions are assigned by hand, nobody need have partition 0, and the others of the topic may be another
+/// process's, whose progress must not be written over: there each makes the first claim of its own partitions, one commit
+/// for them and no other, while none of them has a position; where one has, another one without is `missing`.
 /// Offsets that a stranger committed are resumed from. At most two reads and one commit, however many partitions.
 template <class Ledger>
 class group_claim {
   struct topic_view {
-    bool owner = false;           // partition 0 is in this claim
+    bool owner = false;           // partition 0 is in this claim, or all are assigned by hand
     bool held = false;            // it is, or was claimed before and is ours still
     bool first = false;           // nothing is stored, and we are to make the first claim
     bool unsure = false;          // not every question about it was answered
@@ -69,12 +72,15 @@ class group_claim {
 
   void look_up(std::vector<topic_partition> const& set) {
     late<std::set<topic_partition>, Ledger> wanted{set.begin(), set.end()};
+    ledger_.ask_for(set);
     for (auto const& of : set) {
       auto& topic = topics_[of.topic];
-      topic.owner |= of.partition == 0;
+      topic.owner |= ledger_.by_hand() || of.partition == 0;
       topic.held = topic.owner || ledger_.find({of.topic, 0});
-      wanted.insert({of.topic, 0});
+      if (!ledger_.by_hand()) wanted.insert({of.topic, 0});
     }
+    for (auto const& of : ledger_.asked_for())
+      if (ledger_.by_hand() && topics_.contains(of.topic)) wanted.insert(of);
     read({wanted.begin(), wanted.end()});
   }
 
@@ -98,6 +104,10 @@ class group_claim {
       topic_partition const zero{name, 0};
       auto const note = note_of(zero);
       topic.partitions = note ? note->partitions : 0;
+      if (ledger_.by_hand()) {
+        topic.first = !ledger_.has_of(name);
+        continue;
+      }
       if (!topic.held || unanswered(zero)) continue;
       auto begin = topic.partitions, end = topic.partitions + probe_ahead;
       if (topic.partitions == 0) {
@@ -114,13 +124,18 @@ class group_claim {
       topics_[of.topic].first &= !position.there;
       topics_[of.topic].unsure |= position.failed;
     }
+    for (auto& [name, topic] : topics_)
+      if (ledger_.by_hand() && topic.first && !topic.unsure) {
+        topic.starts = resolve_.start_of(name, by_).starts;
+        topic.partitions = static_cast<std::int32_t>(topic.starts.size());
+      }
   }
 
   claimed decide(topic_partition const& of) {
     claimed answer{.of = of};
     auto const& topic = topics_.at(of.topic);
     topic_partition const zero{of.topic, 0};
-    if (unanswered(of) || unanswered(zero) || (topic.unsure && !is_there(of))) {
+    if (unanswered(of) || (!ledger_.by_hand() && unanswered(zero)) || (topic.unsure && !is_there(of))) {
       answer.why = "Kafka did not tell its committed offset";
       return answer;
     }
@@ -179,6 +194,7 @@ class group_claim {
     for (auto const& [name, topic] : topics_) {
       for (std::size_t p = 0; topic.first && !topic.unsure && p < topic.starts.size(); ++p) {
         topic_partition const of{name, static_cast<std::int32_t>(p)};
+        if (ledger_.by_hand() && !ledger_.asked_for().contains(of)) continue;
         fresh[of] = {.next = topic.starts[p], .log = {.incarnation = Ledger::wall_ms()}, .partitions = count_for(of)};
       }
     }

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <map>
 #include <random>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -38,17 +39,27 @@ class basic_group_ledger {
 
   group_positions* group_ = nullptr;
   bool abandoned_ = false;
+  bool by_hand_ = false;
   std::map<topic_partition, place> ours_{};
+  std::set<topic_partition> asked_for_{};  // by hand: each that was ever claimed here
   late<std::mt19937_64, Late> random_{std::random_device{}()};
   time_point look_again_{};
 
  public:
-  /// Everything claimed before is forgotten: it went with the client.
-  void bind(group_positions& group) {
+  /// Everything claimed before is forgotten: it went with the client. `member`: false where partitions are assigned by hand.
+  void bind(group_positions& group, bool member = true) {
     group_ = &group;
+    by_hand_ = !member;
     abandoned_ = false;
     ours_.clear();
   }
+  bool by_hand() const { return by_hand_; }
+
+  /// By hand, our own part of a topic is what was ever asked for: a claim that failed is tried again in pieces.
+  void ask_for(std::vector<topic_partition> const& set) {
+    if (by_hand_) asked_for_.insert(set.begin(), set.end());
+  }
+  std::set<topic_partition> const& asked_for() const { return asked_for_; }
   bool usable() const { return group_ && !abandoned_; }
   bool abandoned() const { return abandoned_; }
   group_positions& group() const { return *group_; }
@@ -56,6 +67,11 @@ class basic_group_ledger {
   place const* find(topic_partition const& of) const {
     auto const at = ours_.find(of);
     return at == ours_.end() ? nullptr : &at->second;
+  }
+  /// A position of the topic is ours.
+  bool has_of(std::string const& topic) const {
+    return std::any_of(ours_.begin(), ours_.end(),
+                       [&](auto const& o) { return o.first.topic == topic && o.second.there; });
   }
   void put(topic_partition const& of, place const& at) { ours_[of] = at; }
   void drop(topic_partition const& of) { ours_.erase(of); }

@@ -64,7 +64,7 @@ class kafka_offsets::basic_runtime {
   /// After the source was opened, and again after its client was discarded; `member`: false where partitions are
   /// assigned by hand. Borrowed until the next bind.
   void bind(group_positions& group, bool member = true) {
-    ledger_.bind(group);
+    ledger_.bind(group, member);
     member_ = member;
     if (transactions_) transactions_->bound(member);
   }

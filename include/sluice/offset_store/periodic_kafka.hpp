@@ -61,11 +61,12 @@ struct periodic_kafka_offsets {
     explicit basic_runtime(periodic_kafka_offsets const& policy)
         : interval_(policy.interval), on_commit_(policy.on_commit) {}
 
-    /// After the source was opened, and again after its client was discarded. Borrowed until the next bind.
-    void bind(group_positions& group) {
+    /// After the source was opened, and again after its client was discarded; `member`: false where partitions are
+    /// assigned by hand. Borrowed until the next bind.
+    void bind(group_positions& group, bool member = true) {
       arrived(on_its_way_.empty() ? std::string{} : "the Kafka client was discarded");
       waiting_.clear();
-      ledger_.bind(group);
+      ledger_.bind(group, member);
     }
 
     std::vector<claimed> claim(std::string const& /*group*/, std::vector<topic_partition> const& set,

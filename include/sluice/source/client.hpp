@@ -51,15 +51,16 @@ struct taken {
 
 /// `poll`: the next event, if one is there; never waits.
 /// `assign`: with an eager protocol all that is to be read, and from where; purges what was fetched. With a cooperative
-///   one `incremental_assign` and `incremental_unassign`. `cooperative()`: which of the two.
-/// `open_queue(of)`: makes ready for reading (forwarding off) *before* assign, and answers a handle for take and end;
+///   one `incremental_assign` and `incremental_unassign`, which takes no partition that was not assigned so; an empty set
+///   is an answer to a revocation, too. `cooperative()`: which of the two.
+/// `open_queue(of)`: makes ready for reading (forwarding off) *before* assign, and answers a handle for take and limits;
 ///   `close_queue` lets it go.
 /// `wait` ends when a queue goes from empty to not empty: whoever leaves records in one must come again unasked.
 /// `take`: what has arrived, never waits. Messages live until release().
-/// `end`: the end of the partition as last heard of; -1: not known.
+/// `limits`: where the partition begins and ends, as last heard of; a `low` of -1 is not known.
 /// `reach`: returns once a broker answers.
 /// `partition_count`, `ends`, `offsets_at`: ask the brokers. All four throw error(no_broker, login_failed, access_denied,
-///   unknown_topic) in time.
+///   unknown_topic) in time. ends: a leader that is away is not waited for, since the other answers would be, too.
 ///   offsets_at: the first record at or after `t` in each partition; the end where there is none.
 /// `subscribe` takes effect once; with kafka_partitions it isn't called.
 /// `spent()`: the client is of no more use. `renew()`: a new one; the old goes to the reaper.
@@ -79,7 +80,7 @@ concept kafka_client = requires(
   { c.take(handle, out) } -> std::same_as<taken>;
   c.release(back);
   { cc.access() } -> std::same_as<detail::message_access const*>;
-  { cc.end(handle) } -> std::same_as<std::int64_t>;
+  { cc.limits(handle) } -> std::same_as<watermarks>;
   c.reach(by);
   { c.partition_count(topic, by) } -> std::same_as<std::int32_t>;
   { c.ends(set, by) } -> std::same_as<std::vector<watermarks>>;

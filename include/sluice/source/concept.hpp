@@ -23,10 +23,18 @@ struct lane {
   bool reading = false;  ///< claimed, checked and being fetched
 };
 
-/// Something that was found out about a position, and what was done about it.
+/// Something that was found out about a position, and what was done about it. `retention_near` is a warning: records that are
+/// not read yet may soon be removed.
 struct position_event {
   topic_partition of{};
-  enum cause_t { missing, truncated, out_of_range_low, out_of_range_high, fingerprint_gone } cause = missing;
+  enum cause_t {
+    missing,
+    truncated,
+    out_of_range_low,
+    out_of_range_high,
+    fingerprint_gone,
+    retention_near
+  } cause = missing;
   offset stored{};
   offset resumed{};    ///< where reading goes on; equal to `stored` where nothing was changed
   std::string text{};  ///< one sentence
@@ -44,8 +52,12 @@ class source_owner {
   /// Claims from the store; also tells the observer. Never throws for a store that is down: the answers say `failed`.
   virtual std::vector<claimed> claim(std::vector<topic_partition> const& set, start_resolver& resolve) = 0;
   virtual std::vector<claimed> record(std::vector<rewind> const& rewinds) = 0;
+  /// Until when whatever is asked now may keep step() waiting.
+  virtual time_point by() = 0;
   /// The lanes are about to go: drop what is in hand of them, give the claims back (not where `lost`).
   virtual void giving_up(std::vector<lane> const& lanes, bool lost) = 0;
+  /// Records of it were handed over, and are not done with.
+  virtual bool in_hand(topic_partition const& of) const = 0;
   /// Where the user wants this partition to go on, if he has said so since it was asked last.
   virtual std::optional<offset> sought(topic_partition const& of) = 0;
   virtual void found(position_event const& e) = 0;

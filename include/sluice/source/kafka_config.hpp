@@ -81,7 +81,7 @@ struct kafka {
   int expected_partitions = 64;          ///< shares max_buffered out: librdkafka's cap counts for each partition
   std::vector<position> start_from{};    ///< where a partition without a stored position begins, before `start`
   std::map<std::string, std::string> properties{};  ///< librdkafka's own; those that the library owns are refused
-  std::chrono::milliseconds timeout{10'000};        ///< for what brokers are asked: at construction, and in a claim
+  std::chrono::milliseconds timeout{10'000};        ///< for what brokers are asked at construction
   token_source token{};                             ///< for sasl.mechanism=OAUTHBEARER
   /// A bounded read: step() answers `closed` behind it. A partition that comes from another member has its end found anew.
   read_until until{};
@@ -93,6 +93,10 @@ struct kafka {
 /// Reads given partitions, without a group's rebalances: who starts two of these on one partition has two readers.
 /// A `group` is needed where the offset store is kafka_offsets or local (sqlite_offsets, file_offsets); nothing else
 /// may use it. What has no comment is as in kafka.
+///
+/// Processes with different partitions of a topic may share a group whose positions are in Kafka: each stores those of its own
+/// partitions. A partition that is added to a process's others later has no position there: it is told as `missing`, and
+/// on_position_error or seek() says where it begins.
 struct kafka_partitions {
   using slot = source_slot;
   using must_be_configured = void;

@@ -3,6 +3,7 @@
 #include <sluice/detail/fingerprint.hpp>
 #include <sluice/detail/late.hpp>
 #include <sluice/source/client.hpp>
+#include <sluice/source/kafka_retention.hpp>
 #include <sluice/source/read_until.hpp>
 
 #include <algorithm>
@@ -24,8 +25,10 @@ struct kafka_lane_state {
 
   enum what_t { unclaimed, unchecked, reading } what = unclaimed;
   std::size_t queue = no_queue;
-  time_point due{};  ///< when to claim or check again
+  bool given = false;  ///< with a cooperative protocol: the client has it assigned
+  time_point due{};    ///< when to claim or check again
   unsigned attempts = 0;
+  unsigned refusals = 0;   ///< as out of range, since a record came or a position was adopted
   offset begin_at{};       ///< where fetching begins: at the fingerprint's record, or at lane.next
   bool compare = false;    ///< lane.log.last is to be compared with what comes
   bool truncated = false;  ///< it was, and differs
@@ -34,6 +37,7 @@ struct kafka_lane_state {
   std::string trouble{};   ///< what else its queue said: to be reported
   errc trouble_code = errc::client_failed;
   kafka_bound bound{};
+  retention_sight sight{};
 };
 
 /// The lanes that are ours, each beside its state: two arrays, since the consumer sees the first.
@@ -45,6 +49,7 @@ class kafka_lanes {
   late<std::vector<lane>, State> lanes_{};
   std::vector<lane_state> states_{};
   std::uint64_t assignments_ = 0;
+  time_point look_due_{};
   late<std::minstd_rand, State> jitter_{std::random_device{}()};
 
   std::size_t find(topic_partition const& of) const {
@@ -82,6 +87,19 @@ class kafka_lanes {
     lanes_[i].mine = c.mine;
     lanes_[i].log = c.log;
     states_[i].compare = states_[i].truncated = states_[i].outside = false;
+    states_[i].refusals = 0;
+  }
+
+  /// The offset was refused. What was consumed last stays to be compared: the log may have been truncated, and grown past
+  /// the position since. True: refused once more, though the ends had it; it is checked later then.
+  bool check_again(std::size_t i, time_point now) {
+    auto& s = states_[i];
+    s.outside = s.compare = false;
+    s.what = lane_state::unchecked;
+    if (s.refusals++ == 0) return false;
+    s.attempts = s.refusals;
+    later(i, now);
+    return true;
   }
 
   void later(std::size_t i, time_point now) {
@@ -89,6 +107,15 @@ class kafka_lanes {
     auto const ceiling = std::min<unsigned>(100u << std::min(s.attempts, 6u), 5'000u);
     s.due = now + std::chrono::milliseconds{ceiling / 2 + jitter_() % (ceiling / 2)};
     ++s.attempts;
+  }
+
+  template <class Client>
+  void look_at_retention(source_owner& owner, Client const& client, time_point now) {
+    if (now < look_due_) return;
+    look_due_ = now + retention_sight::apart;
+    for (std::size_t i = 0; i < lanes_.size(); ++i)
+      if (lanes_[i].reading)
+        if (auto const e = states_[i].sight.look(lanes_[i], client.limits(states_[i].queue), now)) owner.found(*e);
   }
 
   /// Finds each partition's end, once.
@@ -127,6 +154,16 @@ class kafka_lanes {
     return set;
   }
 };
+
+inline position_event last_is_gone(lane const& l) {
+  return {l.of, position_event::fingerprint_gone, l.next, l.next,
+          to_string(l.of) + ": the record consumed last was removed from the log; the position is taken as it is"};
+}
+
+inline std::string refused_again(topic_partition const& of, offset at) {
+  return to_string(of) + ": offset " + std::to_string(at.value()) +
+         " is refused again, though the log is said to reach over it; it will be asked for again";
+}
 
 inline std::string more_than_expected(std::size_t partitions, int expected) {
   return std::to_string(partitions) + " partitions are assigned, more than .expected_partitions (" +

@@ -17,7 +17,8 @@ template <class Client>
 class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_state, Client>> {
   using base = detail::kafka_lanes<detail::late<detail::kafka_lane_state, Client>>;
   using lane_state = typename base::lane_state;
-  using base::add, base::adopt, base::all_ended, base::due, base::erase, base::find, base::forget, base::later;
+  using base::add, base::adopt, base::all_ended, base::check_again, base::due, base::erase, base::find, base::forget,
+      base::later;
   using base::lanes_, base::states_;
   static constexpr std::size_t no_queue = lane_state::no_queue;
 
@@ -65,13 +66,15 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
     claim_due(owner, now);
     check_due(owner, now);
     if (assignment_due_) start_reading();
+    base::look_at_retention(owner, client_, now);
   }
 
   std::optional<std::int64_t> lag_of(std::size_t i) const {
     if (states_[i].queue == no_queue) return {};
-    auto const end = client_.end(states_[i].queue);
-    if (end < 0) return {};
-    return std::max<std::int64_t>(0, end - lanes_[i].next.value());
+    auto const log = client_.limits(states_[i].queue);
+    auto const ahead = log.high.value() - lanes_[i].next.value();
+    if (!log.known || ahead < 0) return {};  // cut off: who goes by the lag must ask, to be told
+    return ahead;
   }
 
   void take(std::span<std::size_t const> quota, std::size_t max_records, std::size_t max_bytes, intake& in) {
@@ -147,11 +150,16 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
 
   void on(client::revoked const& e, source_owner& owner, time_point) {
     detail::late<std::vector<lane>, Client> going;
-    for (auto const& of : e.set)
-      if (auto const i = find(of); i < lanes_.size()) going.push_back(lanes_[i]);
+    detail::late<std::vector<topic_partition>, Client> given;
+    for (auto const& of : e.set) {
+      auto const i = find(of);
+      if (i == lanes_.size()) continue;
+      going.push_back(lanes_[i]);
+      if (states_[i].given) given.push_back(of);
+    }
     leave(owner, going, e.lost);
     if (client_.cooperative())
-      client_.incremental_unassign(e.set);
+      client_.incremental_unassign(given);
     else
       client_.assign({}), assignment_due_ = false;
     owner.rebalanced({e.lost ? rebalance_event::lost : rebalance_event::revoked, e.set});
@@ -236,7 +244,7 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
   template <class Decide>
   void check(source_owner& owner, std::vector<topic_partition> const& set, time_point now, Decide decide) {
     if (set.empty()) return;
-    auto const logs = ends_of(owner, set, now);
+    auto const logs = ends_of(owner, set);
     detail::late<std::vector<rewind>, Client> rewinds;
     detail::late<std::optional<error>, Client> wrong;
     for (std::size_t k = 0; k < set.size(); ++k) {
@@ -250,11 +258,11 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
     if (wrong) throw error{*wrong};
   }
 
-  std::vector<client::watermarks> ends_of(source_owner& owner, std::vector<topic_partition> const& set,
-                                          time_point now) {
+  std::vector<client::watermarks> ends_of(source_owner& owner, std::vector<topic_partition> const& set) {
     try {
-      auto logs = client_.ends(set, now + plan_.timeout);
-      base::bound(plan_.until, set, logs, client_, now + plan_.timeout);
+      auto const by = owner.by();
+      auto logs = client_.ends(set, by);
+      base::bound(plan_.until, set, logs, client_, by);
       return logs;
     } catch (error const& e) {
       if (e.code() != errc::no_broker && e.code() != errc::login_failed) throw;
@@ -281,9 +289,7 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
       case position_decision::stop:
         forget(i, now);
         later(i, now);
-        return error(d.code, (d.event ? d.event->text : to_string(lanes_[i].of)) +
-                                 "; seek() to where it is to go on, or choose another " +
-                                 (d.code == errc::out_of_range ? "on_out_of_range" : "on_position_error"));
+        return stopped(d, lanes_[i].of);
     }
     return {};
   }
@@ -318,17 +324,13 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
     for (std::size_t i = 0; i < lanes_.size(); ++i) {
       auto& s = states_[i];
       if (!s.trouble.empty()) tell(owner, s.trouble_code, std::exchange(s.trouble, {}));
-      if (std::exchange(s.gone, false))
-        owner.found({lanes_[i].of, position_event::fingerprint_gone, lanes_[i].next, lanes_[i].next,
-                     to_string(lanes_[i].of) +
-                         ": the record consumed last was removed from the log; the position is taken as it is"});
-      if (s.truncated && s.due <= now)
+      if (std::exchange(s.gone, false)) owner.found(detail::last_is_gone(lanes_[i]));
+      // A log may end within a batch in hand, and that, dropped for a rewind to there, would lose what stands before.
+      if (!(s.truncated || s.outside) || s.due > now || owner.in_hand(lanes_[i].of)) continue;
+      if (s.truncated)
         truncated.push_back(lanes_[i].of);
-      else if (s.outside && s.due <= now) {
-        lanes_[i].log.last.reset();  // it can't be read any more: compare nothing
-        s.outside = s.compare = false;
-        s.what = lane_state::unchecked;
-      }
+      else if (check_again(i, now))
+        owner.troubled(errc::out_of_range, detail::refused_again(lanes_[i].of, s.begin_at));
     }
     if (!truncated.empty()) go_on_elsewhere(owner, truncated, position_event::truncated, now);
   }
@@ -344,16 +346,15 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
       if (s.what != lane_state::reading) continue;
       bool const running = lanes_[i].reading;
       if (running && client_.cooperative()) continue;
-      if (s.queue == no_queue)
-        s.queue = client_.open_queue(lanes_[i].of);
-      else if (client_.cooperative())
-        again.push_back(lanes_[i].of);
+      if (s.queue == no_queue) s.queue = client_.open_queue(lanes_[i].of);
+      if (s.given) again.push_back(lanes_[i].of);
       from.push_back({lanes_[i].of, running && !s.compare ? lanes_[i].next : s.begin_at});
       lanes_[i].reading = true;
     }
     if (!client_.cooperative()) return client_.assign(from);
     if (!again.empty()) client_.incremental_unassign(again);
     client_.incremental_assign(from);
+    for (std::size_t i = 0; i < lanes_.size(); ++i) states_[i].given = states_[i].given || lanes_[i].reading;
   }
 
   // ---- records
@@ -381,6 +382,7 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
     }
     auto const count = in.messages.size() - begin;
     if (count == 0) return;
+    s.refusals = 0;
     l.log.last = detail::fingerprint_of(in.messages.back(), *client_.access());
     in.parts.push_back({.range = {l.of, from, l.next, l.log.incarnation}, .access = client_.access()});
     in.lanes.push_back(i);

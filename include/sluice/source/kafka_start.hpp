@@ -16,7 +16,6 @@ struct kafka_plan {
   std::vector<position> start_from{};
   out_of_range on_out_of_range = out_of_range::nearest;
   position_error on_position_error = position_error::stop;
-  std::chrono::milliseconds timeout{10'000};
   read_until until{};
   int expected_partitions = 0;  ///< more are reported; 0: any number is expected
 };
@@ -38,7 +37,6 @@ kafka_plan plan_of(Config const& c) {
           .start_from = c.start_from,
           .on_out_of_range = c.on_out_of_range,
           .on_position_error = c.on_position_error,
-          .timeout = c.timeout,
           .until = until_of(c)};
 }
 

@@ -97,7 +97,7 @@ class log_folder {
     }
     if (broken_ || last.bytes >= segment_bytes) last = begin_segment(last);
     auto const mark = log_mark(id_, last.bytes, base_of(group));
-    group.replace(0, mark.size(), mark.data(), mark.size());
+    std::copy(mark.begin(), mark.end(), group.begin());  // bytes alone: others look at its size meanwhile
     int e = write(group, last.bytes);
     if (e) {
       if (files_.truncate(active_, last.bytes)) broken_ = true;

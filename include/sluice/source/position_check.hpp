@@ -19,6 +19,14 @@ struct position_decision {
   std::string cause{};  ///< of a rewind
 };
 
+/// What policy throws where it says to stop.
+template <class Decision>
+error stopped(Decision const& d, topic_partition const& of) {
+  return error(d.code, (d.event ? d.event->text : to_string(of)) +
+                           "; seek() to where it is to go on, or choose another " +
+                           (d.code == errc::out_of_range ? "on_out_of_range" : "on_position_error"));
+}
+
 /// A position against the log's ends. The fingerprint of the last record consumed is compared by reading that record
 /// again: reading starts at it where it is still there.
 template <class Decision = position_decision>

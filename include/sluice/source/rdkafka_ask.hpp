@@ -121,35 +121,40 @@ inline void refresh_leaders(rd_kafka_t& client, std::string const& topic, time_p
 inline constexpr std::int64_t first_offset = RD_KAFKA_OFFSET_BEGINNING;
 inline constexpr std::int64_t end_offset = RD_KAFKA_OFFSET_END;
 
+/// Partitions without a leader: the others' answers wait for them until the time is up, or they are asked for once more,
+/// in case there is one by now.
+enum class leaderless { waited_for, left_out };
+
 /// One request to each broker. For each partition the offset at `time` (ms since 1970, or one of the two above); -1:
 /// none so late; -2: not known, its leader is away. Throws error(no_broker, access_denied).
 template <class Set>
-std::vector<std::int64_t> ask_offsets(rd_kafka_t& client, Set const& set, std::int64_t time, time_point by) {
+std::vector<std::int64_t> ask_offsets(rd_kafka_t& client, Set const& set, std::int64_t time, time_point by,
+                                      leaderless those = leaderless::waited_for) {
   late<std::vector<std::int64_t>, Set> answers(set.size(), -2);
   late<std::vector<std::size_t>, Set> open(set.size());
   for (std::size_t i = 0; i < open.size(); ++i) open[i] = i;
-  bool heard = false;
+  bool heard = false, asked_again = false;
   while (!open.empty()) {
     auto list = make_rdkafka_list(open.size());
     for (auto i : open) append(*list, set[i]).offset = time;
     auto const e = rd_kafka_offsets_for_times(&client, list.get(), std::max(1, milliseconds_until(by)));
     heard = heard || !unreachable(e);
     late<std::vector<std::size_t>, Set> again;
-    late<std::set<std::string>, Set> leaderless;
+    late<std::set<std::string>, Set> topics;
     for (auto i : open) {
       auto const* one = rd_kafka_topic_partition_list_find(list.get(), set[i].topic.c_str(), set[i].partition);
       if (one->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         throw_if_denied(one->err, "the ends of " + to_string(set[i]) + " can't be asked for");
         if (!passes(one->err)) continue;
         again.push_back(i);
-        leaderless.insert(set[i].topic);
+        topics.insert(set[i].topic);
       } else if (e == RD_KAFKA_RESP_ERR_NO_ERROR) {
         answers[i] = std::max<std::int64_t>(one->offset, -1);
       } else if (passes(e)) {
         again.push_back(i);
       } else if (open.size() > 1) {
         // One partition's answer spoils the whole: each by itself.
-        answers[i] = ask_offsets(client, Set{set[i]}, time, by).front();
+        answers[i] = ask_offsets(client, Set{set[i]}, time, by, those).front();
       }
     }
     open = std::move(again);
@@ -158,9 +163,12 @@ std::vector<std::int64_t> ask_offsets(rd_kafka_t& client, Set const& set, std::i
       if (!heard) throw_no_broker("where do " + to_string(set[open.front()]) + " and others begin and end?");
       break;
     }
-    pause_before_asking_again(by);
+    if (those == leaderless::waited_for || !heard)
+      pause_before_asking_again(by);
+    else if (std::exchange(asked_again, true))
+      break;
     // librdkafka answers from what it remembers, and does not ask again by itself.
-    for (auto const& topic : leaderless) refresh_leaders(client, topic, by);
+    for (auto const& topic : topics) refresh_leaders(client, topic, by);
   }
   return answers;
 }

@@ -19,8 +19,7 @@ namespace sluice { inline namespace v0 {
 /// Models client::kafka_client. One thread, except wake(). The constructor throws error (unknown_property,
 /// owned_property, bad_configuration; login_failed where no token can be had); it does not wait for a broker.
 ///
-/// Memory behind messages lives until release(), past renew() even. A partition's queue ends wait() when it goes
-/// from empty to not empty: whoever leaves records in a queue (take() filled all of `out`) must come again unasked.
+/// Memory behind messages lives until release(), past renew() even.
 template <class Late>
 class basic_rdkafka_client {
   using instance = detail::basic_rdkafka_instance<Late>;
@@ -86,6 +85,7 @@ class basic_rdkafka_client {
   }
   void incremental_unassign(std::vector<topic_partition> const& set) {
     owes_unassign_ = false;
+    forget_what_was_held_back(&set);
     auto const list = detail::to_rdkafka(set);
     detail::check(detail::rdkafka_error{rd_kafka_incremental_unassign(now_->client, list.get())}, "give up partitions");
   }
@@ -149,12 +149,13 @@ class basic_rdkafka_client {
 
   detail::message_access const* access() const { return &detail::rdkafka_access; }
 
-  /// The high watermark: in a topic with transactions their markers count, too.
-  std::int64_t end(std::size_t handle) const {
+  /// As fetches told. `high` is the high watermark: in a topic with transactions their markers count, too.
+  client::watermarks limits(std::size_t handle) const {
     auto const& of = now_->partitions[handle].of;
     std::int64_t low = -1, high = -1;
-    if (rd_kafka_get_watermark_offsets(now_->client, of.topic.c_str(), of.partition, &low, &high)) return -1;
-    return std::max<std::int64_t>(high, -1);
+    if (rd_kafka_get_watermark_offsets(now_->client, of.topic.c_str(), of.partition, &low, &high) || high < 0)
+      return {};
+    return {offset{std::max<std::int64_t>(low, -1)}, offset{high}, true};
   }
 
   // The brokers
@@ -171,11 +172,11 @@ class basic_rdkafka_client {
         [&] { return detail::ask_partition_count(*now_->client, topic, by, [this] { hear_meanwhile(); }); });
   }
 
-  /// `high` is the end that readers see (with read_committed the last stable offset). Not known: the leader is away.
+  /// `high`: the end that readers see (with read_committed the last stable offset). Not known: there is no leader now.
   std::vector<client::watermarks> ends(std::vector<topic_partition> const& set, time_point by) {
     return explained([&] {
-      auto const low = detail::ask_offsets(*now_->client, set, detail::first_offset, by);
-      auto const high = detail::ask_offsets(*now_->client, set, detail::end_offset, by);
+      auto const low = detail::ask_offsets(*now_->client, set, detail::first_offset, by, detail::leaderless::left_out);
+      auto const high = detail::ask_offsets(*now_->client, set, detail::end_offset, by, detail::leaderless::left_out);
       detail::late<std::vector<client::watermarks>, Late> result(set.size());
       for (std::size_t i = 0; i < set.size(); ++i)
         if (low[i] >= 0 && high[i] >= 0) result[i] = {offset{low[i]}, offset{high[i]}, true};
@@ -281,9 +282,10 @@ class basic_rdkafka_client {
     std::erase_if(buried_, [](auto const& b) { return b->in_hand == 0; });
   }
 
-  void forget_what_was_held_back() {
+  void forget_what_was_held_back(std::vector<topic_partition> const* only = nullptr) {
     for (auto& p : now_->partitions)
-      for (auto* m : std::exchange(p.held_back, {})) rd_kafka_message_destroy(m);
+      if (!only || std::find(only->begin(), only->end(), p.of) != only->end())
+        for (auto* m : std::exchange(p.held_back, {})) rd_kafka_message_destroy(m);
   }
 
   // Events

@@ -38,6 +38,11 @@ inline constexpr renamed owned_properties[] = {
     {"auto.offset.reset", "kafka{.start, .on_out_of_range, .on_position_error}"},
     {"enable.partition.eof", "stream_consumer's lag(), or .until"},
     {"queued.max.messages.kbytes", "kafka{.max_buffered, .expected_partitions}"},
+    {"transactional.id", "kafka_offsets{.transactional_id}"},
+    {"transaction.timeout.ms", "kafka_offsets{.transaction_timeout}"},
+    {"enable.idempotence", "kafka_output, which always is idempotent"},
+    {"acks", "kafka_output, which always waits for all replicas in sync"},
+    {"request.required.acks", "kafka_output, which always waits for all replicas in sync"},
     {"log.queue", "an observer with on_log"},
     {"enabled_events", "an observer"},
 };

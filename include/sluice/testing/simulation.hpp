@@ -43,6 +43,8 @@ struct result {
   std::uint32_t points = 0;
   std::array<std::uint32_t, faults> hit{};  ///< of each fault, those that hit something in flight
   fault_set reached = 0;                    ///< those that could have come at some call
+  std::array<std::uint32_t, meetings> met{};
+  std::array<bool, meetings> could_meet{};
   std::vector<decision> decisions{};
   std::string threw{};  ///< what the last exception said that left a program; it was started again
   std::string trace{};  ///< of a failed schedule: its last lines
@@ -145,6 +147,8 @@ class simulation final : simulated::surroundings {
     r.points = world_.points;
     r.hit = world_.hit;
     r.reached = world_.reached;
+    r.met = world_.met;
+    r.could_meet = world_.could_meet;
     r.decisions.assign(world_.decisions.begin(), world_.decisions.end());
     if (r.failed()) r.trace = world_.seen.tail(plan.lines);
     return r;
@@ -192,6 +196,7 @@ class simulation final : simulated::surroundings {
     s += "replay: " + command + " --seed " + std::to_string(r.plan.seed) + " --processes " +
          std::to_string(r.plan.processes) + " --partitions " + std::to_string(r.plan.partitions) + " --records " +
          std::to_string(r.plan.records);
+    if (r.plan.cooperative) s += " --cooperative";
     s += " --faults '" + to_string(d) + "'\n";
     return s;
   }

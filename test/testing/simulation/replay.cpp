@@ -5,24 +5,16 @@
 namespace st = sluice::testing;
 
 TEST_CASE("what a story prints of a schedule is read again") {
-  char const* const words[] = {"program",
-                               "--seed",
-                               "7",
-                               "--processes",
-                               "3",
-                               "--partitions",
-                               "4",
-                               "--records",
-                               "5",
-                               "--faults",
-                               "0:1:late:20,-1:2:outage:3"};
-  auto const s = st::replayed(11, words);
+  char const* const words[] = {"program", "--seed",    "7", "--processes",   "3",        "--partitions",
+                               "4",       "--records", "5", "--cooperative", "--faults", "0:1:late:20,-1:2:outage:3"};
+  auto const s = st::replayed(12, words);
   REQUIRE(s);
   CHECK(s->replay);
   CHECK(s->seed == 7);
   CHECK(s->processes == 3);
   CHECK(s->partitions == 4);
   CHECK(s->records == 5);
+  CHECK(s->cooperative);
   CHECK(s->decisions == std::vector<st::decision>{{0, 1, st::fault::late, 20}, {-1, 2, st::fault::outage, 3}});
 }
 
@@ -31,6 +23,8 @@ TEST_CASE("other words are no schedule") {
     return st::replayed(static_cast<int>(words.size()), words.data(), 0);
   };
   CHECK(read({}));
+  CHECK_FALSE(read({})->cooperative);
+  CHECK(read({"--cooperative"})->cooperative);
   CHECK_FALSE(read({"--seed"}));
   CHECK_FALSE(read({"--seed", ""}));
   CHECK_FALSE(read({"--seed", "7x"}));

@@ -43,7 +43,7 @@ class kafka final : public store {
  private:
   receipt claim(sl::group_positions& positions, order const& what, sl::time_point by) const {
     auto s = sl::kafka_offsets::open({}, context(what.group));
-    s.bind(positions, false);
+    s.bind(positions);  // as its members would: a first claim is for the whole topic
     auto done = put(s, what, by);
     for (auto& why : done.why)
       if (why.find("given the partition away") != why.npos) why = hint(sl::outcome::refused);

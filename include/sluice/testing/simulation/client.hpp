@@ -18,6 +18,7 @@ class simulated_client {
   int seat_;
   simulated_positions positions_{cluster_};
   std::vector<queue> queues_{};
+  std::vector<int> given_{}, revoked_{};  // assigned one by one; told to be given up, and not answered
   int member_ = 0;
   bool wants_to_join_ = false, revoking_ = false, knows_lost_ = false, closed_ = false;
   std::int64_t lost_heard_at_ = -1;
@@ -69,16 +70,25 @@ class simulated_client {
   void incremental_assign(std::vector<position> const& from) {
     auto const f = here().begins(call::assign, from.empty() ? -1 : from.front().of.partition,
                                  from.empty() ? -1 : from.front().next.value(), static_cast<std::int64_t>(from.size()));
+    for (auto const& p : from)
+      if (has(given_, p.of.partition)) refused(p.of, "is assigned already");
+    for (auto const& p : from) given_.push_back(p.of.partition);
     fetch(from);
     here().ends(f);
   }
+  /// librdkafka takes all of them or none, and the group waits for an answer that it takes.
   void incremental_unassign(std::vector<topic_partition> const& set) {
-    auto const f = here().begins(call::assign, set.front().partition, -1, static_cast<std::int64_t>(set.size()));
+    auto const f = here().begins(call::assign, set.empty() ? -1 : set.front().partition, -1,
+                                 static_cast<std::int64_t>(set.size()));
     for (auto const& of : set)
+      if (!has(given_, of.partition)) refused(of, "can't be given up, since it is not assigned");
+    for (auto const& of : set) {
+      std::erase(given_, of.partition);
       for (auto& q : queues_)
         if (q.open && q.partition == of.partition) q.fetching = false, q.fetched.clear();
+    }
     if (std::exchange(revoking_, false)) {
-      for (auto const& of : set) std::erase(mine().owned, of.partition);
+      for (int const p : revoked_) std::erase(mine().owned, p);
       cluster_.group.gave_up(member_);
       if (std::exchange(knows_lost_, false)) member_ = 0, wants_to_join_ = true;
     }
@@ -107,15 +117,17 @@ class simulated_client {
     client::taken result;
     auto const& log = cluster_.topic.log(q.partition);
     if (f == fault::trouble) result.trouble = "a fetch failed";
-    if (f == fault::again && !fetch_again(q)) here().missed(f);
     if (q.fetching && (q.next < log.low || q.next > log.high)) {
       result.out_of_range = !std::exchange(q.told, true);
+      cluster_.witness.told_outside(q.partition);
     } else if (q.fetched.empty())
       fill(q);
+    if (f == fault::again && !fetch_again(q)) here().missed(f);
     while (result.count < out.size() && result.count < q.fetched.size()) {
       out[result.count] = message_of(cluster_.topic.record(q.fetched[result.count]));
       ++result.count;
     }
+    for (std::size_t i = 0; i < result.count; ++i) cluster_.witness.took(q.fetched[i]);
     q.fetched.erase(q.fetched.begin(), q.fetched.begin() + static_cast<std::ptrdiff_t>(result.count));
     mine().out += static_cast<int>(result.count);
     here().ends(f);
@@ -127,7 +139,10 @@ class simulated_client {
         [](void const* native) { return static_cast<produced_record const*>(native)->stamp_ms; }, nullptr};
     return &how;
   }
-  std::int64_t end(std::size_t handle) const { return cluster_.topic.log(queues_[handle].partition).high; }
+  client::watermarks limits(std::size_t handle) const {
+    auto const& log = cluster_.topic.log(queues_[handle].partition);
+    return {offset{log.low}, offset{log.high}, true};
+  }
 
   // ---- the brokers
 
@@ -144,10 +159,9 @@ class simulated_client {
     std::vector<client::watermarks> all;
     for (auto const& of : set) {
       auto const& l = cluster_.topic.log(of.partition);
-      if (f == fault::leaderless)
-        all.emplace_back();
-      else
-        all.push_back({offset{l.low}, offset{l.end()}, true});
+      bool const known = f != fault::leaderless;
+      all.push_back(known ? client::watermarks{offset{l.low}, offset{l.end()}, true} : client::watermarks{});
+      if (known) cluster_.witness.told_ends(of.partition, l.low, l.end());
     }
     here().ends(f);
     return all;
@@ -188,6 +202,7 @@ class simulated_client {
     member_ = 0;
     mine().owned.clear();
     queues_.clear();
+    given_.clear();
     revoking_ = knows_lost_ = false;
     lost_heard_at_ = -1;
     wants_to_join_ = !by_hand_;
@@ -233,6 +248,7 @@ class simulated_client {
     positions_.is_member(member_, cluster_.group.generation());
     if (cooperative() && !m->leaving.empty()) {
       revoking_ = true;
+      revoked_.assign(m->leaving.begin(), m->leaving.end());
       cluster_.witness.excuse_all();
       here().note("revoked", m->leaving.front(), static_cast<std::int64_t>(m->leaving.size()));
       return client::revoked{names(m->leaving), false};
@@ -256,6 +272,7 @@ class simulated_client {
       return std::nullopt;
     }
     revoking_ = knows_lost_ = true;
+    revoked_.assign(mine().owned.begin(), mine().owned.end());
     cluster_.witness.excuse_all();
     here().note("lost");
     return client::revoked{names(mine().owned), true};
@@ -301,6 +318,10 @@ class simulated_client {
     return {r.key, r.value, 1, static_cast<std::uint32_t>(std::char_traits<char>::length(r.value)), r.at, &r};
   }
 
+  static bool has(std::vector<int> const& set, int partition) {
+    return std::count(set.begin(), set.end(), partition) != 0;
+  }
+  void refused(topic_partition const& of, char const* why) { here().violated("contract", to_string(of) + " " + why); }
   void must_be_reachable(fault f) {
     if (f != fault::no_broker && cluster_.is_reachable()) return;
     here().sleep_until(here().now + 500 * ms);

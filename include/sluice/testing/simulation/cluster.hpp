@@ -65,15 +65,18 @@ struct cluster {
         static_cast<int>(static_cast<std::uint64_t>(d.amount) % static_cast<std::uint64_t>(topic.partitions()));
     auto& log = topic.log(p);
     auto const stored = std::max<std::int64_t>(witness.stored(p), 0);
+    auto const low = log.low, high = log.high;
+    auto const life = log.life;
     switch (d.what) {
       case fault::rebalance:
+        if (group.is_preparing()) return false;
         group.rebalance();
         return std::any_of(present.begin(), present.end(), [](presence const& one) { return one.out > 0; });
       case fault::wall_jump:
         // by minutes and hours, or by months
         world.wall_jump(p % world.plan.processes,
                         (d.amount / 2 % 2 != 0 ? d.amount : -d.amount) * (d.amount / 4 % 2 != 0 ? 1000 : 1'000'000));
-        return true;
+        return false;
       case fault::outage:
         unreachable_until = world.now + d.amount / 4;
         outage_unmet = true;
@@ -81,19 +84,19 @@ struct cluster {
       case fault::retention:
         topic.retain_from(p, log.low + 1 + d.amount % std::max<std::int64_t>(1, log.high - log.low));
         witness.excuse(p);
-        return log.low > stored;
+        return log.low > low && log.low > stored;
       case fault::truncation:
         topic.truncate(p, log.low + d.amount % std::max<std::int64_t>(1, log.high - log.low));
         topic.produce_more(static_cast<int>(d.amount % 7));
         produce_later();
         witness.excuse(p);
-        return log.high < stored;
+        return log.life != life && log.high < stored;
       case fault::recreation:
         topic.recreate(p);
         topic.produce_more(static_cast<int>(d.amount % 9));
         produce_later();
         witness.excuse(p);
-        return stored > 0;
+        return high > 0 && stored > 0;
       case fault::added:
         if (topic.partitions() >= 4) return false;
         topic.add_partition();

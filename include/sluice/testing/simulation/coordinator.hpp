@@ -74,6 +74,8 @@ class coordinator {
     return false;
   }
 
+  bool has_members() const { return !members_.empty(); }
+
   int join(int process, std::int32_t life) {
     auto& m = members_.emplace_back();
     m.id = ++ids_;

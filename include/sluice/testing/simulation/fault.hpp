@@ -110,6 +110,14 @@ inline constexpr fault_set log_faults =
 /// Of programs with files on a simulated disk alone.
 inline constexpr fault_set disk_faults = only(fault::full) | only(fault::power_loss) | only(fault::bit_flip);
 
+/// What takes more than one fault, and is counted beside them.
+enum class meeting : std::uint8_t {
+  late_claim,  ///< the claim of a process that was put out of the group comes after its successor's
+  claim_down   ///< a claim while the store is down
+};
+inline constexpr std::size_t meetings = 2;
+inline constexpr std::array<char const*, meetings> meeting_names{"late_claim", "claim_down"};
+
 /// What may go wrong at a call.
 constexpr fault_set faults_of(call c) {
   using enum fault;

@@ -103,7 +103,17 @@ class simulated_store_runtime {
     here().ends(f);
     throw store_error(errc::store_unavailable, "the store is down");
   }
-  bool is_down(fault f) { return f == fault::unavailable || store_.is_down(); }
+  bool is_down(fault f) {
+    if (f == fault::unavailable) return true;
+    if (!store_.is_down()) return false;
+    if (f > fault::pause_after) here().missed(f);
+    return true;
+  }
+
+  bool is_owner(int p) {
+    auto const& group = cluster_.group;
+    return !group.has_members() || group.is_owner(here().current(), here().life(), p);
+  }
 
   std::span<outcome const> all(std::span<move const> moves, outcome o) {
     answers_.assign(moves.size(), o);
@@ -129,6 +139,7 @@ class simulated_store_runtime {
     for (auto const& of : set)
       while (of.partition >= store_.known()) create(of, resolve, by);
     auto const f = here().begins(call::claim, set.front().partition, static_cast<std::int64_t>(set.size()));
+    here().meets(meeting::claim_down, has(here().plan.faults, fault::store_down), store_.is_down());
     if (is_down(f) || f == fault::lost) down(f, by);
     for (auto const& of : set) forget_aside(of);
     std::vector<sluice::claimed> answers;
@@ -138,7 +149,7 @@ class simulated_store_runtime {
         answers.push_back({.of = of, .what = sluice::claimed::busy, .why = "another one holds the store"});
         continue;
       }
-      auto const mine = store_.new_fence(of.partition);
+      auto const mine = store_.claim(here().current(), of.partition);
       answers.push_back(
           {of, offset{row.next}, row.log, mine, row.there ? sluice::claimed::stored : sluice::claimed::missing, {}});
       here().note("claimed", of.partition, row.next, static_cast<std::int64_t>(mine.turn));
@@ -146,7 +157,10 @@ class simulated_store_runtime {
     if (f == fault::unheard) down(f, by);
     here().ends(f);
     for (auto const& c : answers)
-      if (c.what != sluice::claimed::busy) store_.answered(here().current(), c.of.partition, c.mine);
+      if (c.what != sluice::claimed::busy) {
+        store_.answered(here().current(), c.of.partition, c.mine);
+        if (is_owner(c.of.partition)) cluster_.witness.heard(c.of.partition);
+      }
     return answers;
   }
 
@@ -177,6 +191,7 @@ class simulated_store_runtime {
     answers_.resize(moves.size(), f == fault::refused ? outcome::refused : outcome::unknown);
     if (f == fault::unheard) return no_answer(moves, f, by);
     if (f == fault::partly) answers_.back() = outcome::unknown;
+    if (f == fault::partly && moves.size() == 1) here().missed(f);  // what is left of it is lost, or unheard
     excuse_failures(moves);
     forget_aside(moves);
     here().ends(f);
@@ -225,7 +240,7 @@ class simulated_store_runtime {
       row.log = {.incarnation = std::max(row.log.incarnation + 1, here().wall_ms())};
       auto const mine = store_.new_fence(r.of.partition);
       here().note("rewound", r.of.partition, row.next, static_cast<std::int64_t>(mine.turn));
-      cluster_.witness.rewound(r.of.partition, row.next, row.log.incarnation, r.cause);
+      cluster_.witness.rewound(r.of.partition, row.next, row.log.incarnation, r.cause, is_owner(r.of.partition));
       answers.push_back({r.of, r.to, row.log, mine, sluice::claimed::stored, r.cause});
     }
     if (f == fault::unheard) down(f, by);

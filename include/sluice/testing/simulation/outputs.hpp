@@ -37,29 +37,40 @@ class keyed_output {
         },
         this, static_cast<std::int64_t>(late_.size()) - 1);
   }
-  /// Each key has what its last record says.
+  /// Each key has what its last record says, also after a rewind.
   void all_read() {
-    for (auto const& c : cells_) {
-      auto const& log = cluster_.topic.log(c.partition);
-      if (log.changes != 0) continue;
-      auto last = c.record;
-      for (auto const id : log.entries)
-        if (auto const& r = cluster_.topic.record(id); r.visible && r.key[0] == c.key) last = id;
-      if (last != c.record)
-        cluster_.world.violated("output", std::string{"the output has record "} + std::to_string(c.record) +
-                                              " for key " + c.key + ", the last one in the log is " +
-                                              std::to_string(last));
+    auto const& t = cluster_.topic;
+    for (int p = 0; p < t.partitions(); ++p) {
+      auto const& all = t.log(p).entries;
+      for (auto i = all.size(); i-- > 0;) {
+        auto const& last = t.record(all[i]);
+        auto const of_key = [&](std::uint32_t id) {
+          auto const& r = t.record(id);
+          return r.visible && r.key[0] == last.key[0];
+        };
+        auto const behind = all.begin() + static_cast<std::ptrdiff_t>(i) + 1;
+        if (!last.visible || std::any_of(behind, all.end(), of_key) || !cluster_.witness.is_youngest(last)) continue;
+        auto const* const has = find(p, last.key[0]);
+        if (!has || has->record != last.id)
+          cluster_.world.violated(
+              "output", std::string{"the output has "} + (has ? "record " + std::to_string(has->record) : "nothing") +
+                            " for key " + last.key + ", the last one in the log is " + std::to_string(last.id));
+      }
     }
   }
 
  private:
   void put(cell const& c) {
-    for (auto& old : cells_)
-      if (old.partition == c.partition && old.key == c.key) {
-        if (std::pair{c.incarnation, c.at} > std::pair{old.incarnation, old.at}) old = c;
-        return;
-      }
-    cells_.push_back(c);
+    auto* const old = find(c.partition, c.key);
+    if (!old)
+      cells_.push_back(c);
+    else if (std::pair{c.incarnation, c.at} > std::pair{old->incarnation, old->at})
+      *old = c;
+  }
+  cell* find(int partition, char key) {
+    auto const at = std::find_if(cells_.begin(), cells_.end(),
+                                 [&](cell const& c) { return c.partition == partition && c.key == key; });
+    return at == cells_.end() ? nullptr : &*at;
   }
 };
 

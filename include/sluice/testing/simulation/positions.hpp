@@ -102,7 +102,8 @@ class simulated_positions final : public group_positions {
     if (f == fault::partly && set.size() > 1) {
       all.back() = outcome::unknown;
       cluster_.witness.excuse(set.back().of.partition);
-    }
+    } else if (f == fault::partly)
+      here().missed(f);
     here().ends(f);
     for (std::size_t i = 0; i < set.size() && cluster_.group.authoritative; ++i)
       if (all[i] == outcome::applied && before[i] >= 0 && before[i] < set[i].next.value())

@@ -80,10 +80,11 @@ class process {
     for (auto const& part : b.partitions()) {
       auto const& range = *part.ranges().begin();
       auto const p = range.of.partition;
+      for (sluice::record r : part) around_.cluster.witness.handed_over(number_of(r));
       bool const current = offsets_in_group_ ? around_.cluster.group.is_owner(number_, world().life(), p)
                                              : around_.store.is_current(number_, p);
       around_.cluster.witness.handling(
-          number_, p, range.from.value(), range.until.value(), part.size(),
+          number_, p, range.from.value(), range.until.value(), range.incarnation, part.size(),
           part.size() == 0 ? 0 : number_of(part[static_cast<std::ptrdiff_t>(part.size()) - 1]).id,
           around_.cluster.owns(number_, p), current);
     }
@@ -106,7 +107,7 @@ class process {
     return f;
   }
   void end_effect(sluice::record r, fault f) {
-    around_.cluster.witness.done(number_of(r));
+    around_.cluster.witness.done(number_of(r), r.incarnation());
     world().ends(f);
   }
   /// f() makes the effect of handling this record.

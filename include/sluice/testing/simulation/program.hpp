@@ -48,6 +48,12 @@ F* in_the_library(char const* name) {
 
 void* operator new(std::size_t n) { return sluice::testing::simulated::take_memory(n); }
 void* operator new[](std::size_t n) { return sluice::testing::simulated::take_memory(n); }
+void* operator new(std::size_t n, std::nothrow_t const&) noexcept {
+  try {
+    return operator new(n);
+  } catch (std::bad_alloc const&) { return nullptr; }
+}
+void* operator new[](std::size_t n, std::nothrow_t const&) noexcept { return operator new(n, std::nothrow); }
 void operator delete(void* p) noexcept { sluice::testing::simulated::give_memory(p); }
 void operator delete[](void* p) noexcept { sluice::testing::simulated::give_memory(p); }
 void operator delete(void* p, std::size_t) noexcept { sluice::testing::simulated::give_memory(p); }
@@ -60,7 +66,7 @@ std::chrono::steady_clock::time_point std::chrono::steady_clock::now() noexcept 
 }
 std::chrono::system_clock::time_point std::chrono::system_clock::now() noexcept {
   namespace sim = sluice::testing::simulated;
-  if (auto const* const w = sim::world_running) return time_point{std::chrono::milliseconds{w->wall_ms()}};
+  if (auto* const w = sim::world_running) return time_point{std::chrono::milliseconds{w->wall_ms()}};
   return time_point{sim::machine_time(CLOCK_REALTIME)};
 }
 

@@ -17,19 +17,21 @@ struct produced_record {
   char value[12] = "";
   std::int64_t stamp_ms = 0;
   bool visible = true;       ///< not aborted
-  bool regrown = false;      ///< stands where another one stood, or in a log that was made again
+  bool waived = false;       ///< need not be read: it stands where another one stood, or a seek has gone over it
   std::uint32_t poison = 0;  ///< how often its handler will throw
   // what has become of it
   std::uint32_t aside = 0;      ///< times that it was recorded as skipped
   std::uint32_t started = 0;    ///< handlers that were called with it
   std::uint32_t handled = 0;    ///< handlers that were done with it
   std::uint32_t committed = 0;  ///< effects in committed transactions
+  bool late = false;            ///< handled under an incarnation that a rewind had ended
   std::uint32_t excuses = 0;    ///< of its partition, when it was handled last
 };
 
 /// Offsets from `low` up to `high`; some of them hold no record: control records, aborted ones, compacted ones.
 struct partition_log {
-  std::int64_t low = 0, high = 0, highest = 0;
+  std::int64_t low = 0, high = 0;
+  std::int64_t highest = 0;  ///< where records have stood since the last rewind ends here
   std::int64_t stable = std::numeric_limits<std::int64_t>::max();  ///< of the first open transaction
   list<std::uint32_t> entries{};                                   ///< numbers of records, by offset
   std::int32_t life = 0;
@@ -59,7 +61,7 @@ class topic {
     if (empty) return;
     left_ = world_.plan.records;
     for (auto& l : logs)
-      if (world_.luck.one_in(3)) l.low = l.high = world_.luck.between(1, 30);
+      if (world_.luck.one_in(3)) l.low = l.high = l.highest = world_.luck.between(1, 30);
     for (auto n = world_.luck.between(0, left_); n > 0 && left_ > 0; --n) produce();
   }
   bool all_produced() const {
@@ -92,7 +94,7 @@ class topic {
   bool is_unread(int p, std::int64_t from) const {
     auto const& l = log(p);
     for (auto i = entry_at(p, from); i < l.entries.size(); ++i)
-      if (auto const& r = record(l.entries[i]); r.visible && !r.regrown && r.at < l.end()) return true;
+      if (auto const& r = record(l.entries[i]); r.visible && !r.waived && r.at < l.end()) return true;
     return false;
   }
   /// The first offset at or behind which nothing visible stands.
@@ -123,6 +125,26 @@ class topic {
     l.highest = std::max(l.highest, l.high);
     world_.note("produced", p, l.low, l.high);
     world_.news();
+  }
+  /// Is it in its log?
+  bool stands(produced_record const& r) const {
+    auto const i = entry_at(r.partition, r.at);
+    return i < log(r.partition).entries.size() && log(r.partition).entries[i] == r.id;
+  }
+  /// A rewind: what stands there, and what will, is to be handled as if it never had been.
+  void begins_anew(int p, std::int64_t from) {
+    auto& l = log(p);
+    l.highest = std::max(from, l.high);
+    for (auto i = entry_at(p, from); i < l.entries.size(); ++i) {
+      auto& r = record(l.entries[i]);
+      r.aside = r.started = r.handled = r.committed = 0;
+      r.waived = false;
+    }
+  }
+  /// They need not be read.
+  void waive(int p, std::int64_t from, std::int64_t until) {
+    auto const& e = log(p).entries;
+    for (auto i = entry_at(p, from); i < e.size() && record(e[i]).at < until; ++i) record(e[i]).waived = true;
   }
   bool wants_more() const { return left_ > 0; }
   void produce_more(int n) { left_ += n; }
@@ -226,7 +248,7 @@ class topic {
     r.id = static_cast<std::uint32_t>(records_.size() - 1);
     r.key[0] = static_cast<char>('a' + world_.luck.below(6));
     r.stamp_ms = world_.wall_ms();
-    r.regrown = r.at < l.highest;
+    r.waived = r.at < l.highest;
     std::snprintf(r.value, sizeof r.value, "%u", r.id);
     l.entries.push_back(r.id);
   }

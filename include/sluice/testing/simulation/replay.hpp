@@ -7,11 +7,16 @@
 
 namespace sluice { inline namespace v0 { namespace testing {
 
-/// `--seed N --processes N --partitions N --records N --faults LIST`, from `argv[from]` on. Nothing where they are something else.
+/// `--seed N --processes N --partitions N --records N --cooperative --faults LIST`, each of them or none, from `argv[from]` on. Nothing where they are something else.
 inline std::optional<schedule> replayed(int argc, char const* const* argv, int from = 1) {
   schedule s;
   s.replay = true;
   for (int i = from; i < argc; i += 2) {
+    if (std::string_view{argv[i]} == "--cooperative") {
+      s.cooperative = true;
+      --i;
+      continue;
+    }
     if (i + 1 == argc) return {};
     std::string_view const name = argv[i], value = argv[i + 1];
     auto const number = [&](auto& to) {

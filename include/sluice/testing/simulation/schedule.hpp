@@ -1,4 +1,4 @@
-/// \file testing/simulation/schedule.hpp  What a schedule is to try, and what the world keeps of processes, their threads and what is to come.
+/// \file testing/simulation/schedule.hpp  What a schedule is to try, and what the world keeps of processes and their threads.
 #pragma once
 #include <sluice/offset.hpp>
 #include <sluice/testing/simulation/fault.hpp>
@@ -61,6 +61,7 @@ struct scheduled_process {
   bool in_call = false;
   std::int64_t silent_since = -1, still_until = 0;
   std::int64_t wall_off = 0;
+  bool jump_unmet = false;
 };
 /// A thread of a process: its first one has the process's number.
 struct scheduled_thread {
@@ -74,14 +75,6 @@ struct scheduled_thread {
   bool to_be_joined = false;
   void* (*run)(void*) = nullptr;
   void* argument = nullptr;
-};
-/// What happens by itself, later.
-struct scheduled_event {
-  std::int64_t at;
-  std::uint64_t order;
-  void (*run)(void*, std::int64_t);
-  void* of;
-  std::int64_t what;
 };
 
 inline std::int64_t some_ms(chance& ill) {

@@ -108,6 +108,17 @@ class store {
     r = {true, next, {.incarnation = cluster_.world.wall_ms()}, {}};
     cluster_.witness.began(p, next, r.log.incarnation);
   }
+  fence claim(int process, int p) {
+    auto& w = cluster_.world;
+    auto const put_out = [&](int other) {
+      return other != process && is_current(other, p) && cluster_.group.is_owner(other, w.life_of(other), p);
+    };
+    bool late = false;
+    for (int other = 0; other < w.plan.processes; ++other) late |= put_out(other);
+    auto const pauses = only(fault::pause_before) | only(fault::pause_after);
+    w.meets(meeting::late_claim, (w.plan.faults & pauses) != 0 && cluster_.group.has_members(), late);
+    return new_fence(p);
+  }
   fence new_fence(int p) {
     auto& mine = at(p).mine;
     return mine = {mine.turn + 1, cluster_.world.luck.next()};
@@ -145,6 +156,7 @@ class store {
       if (m.from != m.until) put(m, &tx.effects, tx.aside);
       cluster_.world.note("stored with results", m.partition, m.from, m.until);
     }
+    cluster_.witness.wrote(tx.effects);
     auto const fenced = [&](int p) {
       return std::any_of(moves.begin(), moves.end(), [&](auto const& m) { return m.partition == p; });
     };

@@ -113,6 +113,11 @@ int pthread_join(pthread_t thread, void** result) {
   static auto* const real = sim::next_in_libraries<int(pthread_t, void**)>("pthread_join");
   return real(thread, result);
 }
+/// As the others: else the address sanitizer is asked to detach a thread that it has not seen begin.
+int pthread_detach(pthread_t thread) noexcept {
+  static auto* const real = sluice::testing::simulated::next_in_libraries<int(pthread_t)>("pthread_detach");
+  return real(thread);
+}
 
 int eventfd(unsigned count, int flags) noexcept {
   namespace sim = sluice::testing::simulated;

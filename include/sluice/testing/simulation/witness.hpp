@@ -19,6 +19,9 @@ class witness {
   world& world_;
   topic& topic_;
 
+  struct past {
+    std::int64_t incarnation = 0, next = 0;
+  };
   struct partition {
     bool there = false;
     std::int64_t next = 0;      ///< durable
@@ -26,7 +29,14 @@ class witness {
     std::int64_t incarnation = 0;
     std::int64_t consumed_until = -1;  ///< where the owner's last batch ended, and its last record
     std::uint32_t consumed = 0;
-    bool rewound = false;  ///< a jump was recorded, so what is stored need not be what was handled
+    list<past> before{};          ///< the incarnations that rewinds have ended
+    std::int64_t anew_from = 0;   ///< the lowest place that a rewind in this life of the log came to
+    std::int32_t anew_in = -1;    ///< that life; -1: there was no rewind
+    list<std::uint32_t> taken{};  ///< since the position was set: what clients have given out
+    std::int64_t taken_until = 0;
+    bool seen_outside = false;  ///< since then it was outside of the log when somebody asked for the log's ends
+    bool unheard = false;       ///< rewound by a stranger: its owner hears of it once it can't store something
+    std::uint32_t told = 0;     ///< changes of the log, when a fetch was outside of it
   };
   /// Of one process: what it was handed last, and (at_most_once) what it still has to handle.
   struct view {
@@ -92,7 +102,7 @@ class witness {
     for (auto i = topic_.entry_at(p, from); i < l.entries.size(); ++i) {
       auto& r = topic_.record(l.entries[i]);
       if (r.at >= until) break;
-      if (!r.visible || r.regrown) continue;
+      if (!r.visible || r.waived) continue;
       if (kept == promise::transactional) {
         auto const n = (effects ? std::count(effects->begin(), effects->end(), r.id) : 0) +
                        std::count(aside.begin(), aside.end(), r.id);
@@ -108,27 +118,41 @@ class witness {
         if (r.partition != p) continue;
         if (r.at < from || r.at >= until)
           return broken("effects", p, which(r) + " has an effect in a transaction that does not store its offset");
-        if (++r.committed > 1 && !one.rewound) return broken("doubled", p, which(r) + " has its effect twice");
       }
   }
-  void rewound(int p, std::int64_t to, std::int64_t incarnation, std::string_view cause) {
+  /// Results have become durable.
+  void wrote(std::span<std::uint32_t const> effects) {
+    for (auto const id : effects)
+      if (auto& r = topic_.record(id); ++r.committed > 1)
+        return broken("doubled", r.partition, which(r) + " has its effect twice");
+  }
+  /// `by_owner`: not by a process that was put out of the group, and came last.
+  void rewound(int p, std::int64_t to, std::int64_t incarnation, std::string_view cause, bool by_owner = true) {
     auto& one = of(p);
-    if (cause != "seek" && topic_.log(p).changes == 0)
+    bool const known = cause == "seek" || (cause == "truncated" && is_cut_off(p, one)) ||
+                       (cause == "out of range" && one.seen_outside);
+    if (!known)
       return broken("rewind", p,
-                    "the position was set to " + std::to_string(to) + " (" + std::string{cause} +
-                        "), though nothing happened to the log");
+                    "the position was set from " + std::to_string(one.next) + " to " + std::to_string(to) + " (" +
+                        std::string{cause} + "), and no such thing has happened to the log since the last time");
     if (incarnation <= one.incarnation)
       return broken(
           "incarnation", p,
           "a rewind left it at " + std::to_string(incarnation) + ", where it was " + std::to_string(one.incarnation));
+    one.before.push_back({one.incarnation, one.next});
+    if (cause == "seek") topic_.waive(p, one.next, to);
     one.next = to;
     one.incarnation = incarnation;
+    one.taken.clear();
+    one.taken_until = to;
+    one.unheard = !by_owner;
+    auto const life = topic_.log(p).life;
+    one.anew_from = std::exchange(one.anew_in, life) == life ? std::min(one.anew_from, to) : to;
+    one.seen_outside = false;
     one.consumed_until = -1;
-    one.rewound = true;
     excuse(p);
     for (int i = 0; i < world_.plan.processes; ++i) begins_anew(at(i, p));
-    auto const& l = topic_.log(p);
-    for (auto i = topic_.entry_at(p, to); i < l.entries.size(); ++i) topic_.record(l.entries[i]).started = 0;
+    topic_.begins_anew(p, to);
   }
 
   /// The same for a store that does not tell: what it has now, seen after each step.
@@ -148,6 +172,23 @@ class witness {
     }
   }
 
+  // ---- a client
+
+  /// A fetch has found nothing where it begins: the log is shorter, or begins behind it.
+  void told_outside(int p) { of(p).told = topic_.log(p).changes; }
+  /// A record was given out: the last one of those that its reader keeps may be any of them.
+  void took(std::uint32_t id) {
+    auto const& r = topic_.record(id);
+    auto& one = of(r.partition);
+    one.taken.push_back(id);
+    one.taken_until = std::max(one.taken_until, r.at + 1);
+  }
+  /// The brokers answer where the log begins and ends.
+  void told_ends(int p, std::int64_t low, std::int64_t high) {
+    auto& one = of(p);
+    one.seen_outside |= one.there && (one.next < low || std::max(one.next, one.taken_until) > high);
+  }
+
   // ---- processes
 
   /// A claim was answered; what comes next begins at the stored position.
@@ -158,14 +199,22 @@ class witness {
     excuse(p);
   }
 
-  /// A handler is about to be called with these records of a partition.
-  void handling(int process, int p, std::int64_t from, std::int64_t until, std::size_t records, std::uint32_t last,
-                bool ours, bool current) {
+  /// By the owner: it knows where it stands.
+  void heard(int p) { of(p).unheard = false; }
+
+  /// A handler is about to be called with these records of a partition. `incarnation`: of the batch, here and below; what was
+  /// stored before a rewind may be handled late, beside what was rewound.
+  void handling(int process, int p, std::int64_t from, std::int64_t until, std::int64_t incarnation,
+                std::size_t records, std::uint32_t last, bool ours, bool current) {
     auto& v = at(process, p);
     auto& one = of(p);
     if (!ours) return broken("ownership", p, "a handler is called with records of a partition that was given up");
     if (!one.there) return broken("start", p, "records are handled before it is stored where the group starts");
-    bool const log_as_it_was = topic_.log(p).changes == v.changes;
+    if (incarnation > one.incarnation)
+      return broken("incarnation", p,
+                    "records are handled under " + std::to_string(incarnation) + ", and " +
+                        std::to_string(one.incarnation) + " is stored");
+    bool const log_as_it_was = topic_.log(p).changes == v.changes && from >= topic_.log(p).low;
     if (v.unread && records > 0 && log_as_it_was && one.consumed_until == from) {
       auto const& before = topic_.record(one.consumed);
       auto const i = topic_.entry_at(p, before.at);
@@ -186,10 +235,10 @@ class witness {
                     "a batch from " + std::to_string(from) + " comes after one of " + std::to_string(v.from) + " to " +
                         std::to_string(v.until));
     if (kept == promise::at_most_once) {
-      if (one.next < until && !one.rewound)
-        return broken(
-            "handled before stored", p,
-            "offsets up to " + std::to_string(until) + " are handled, and " + std::to_string(one.next) + " is stored");
+      if (auto const next = stored_under(one, incarnation); next < until)
+        return broken("handled before stored", p,
+                      "offsets up to " + std::to_string(until) + " are handled, and " + std::to_string(next) +
+                          (incarnation < one.incarnation ? " was stored before the rewind" : " is stored"));
     } else if (current && one.next != from)
       return broken("silent jump", p,
                     "the owner is handed records from " + std::to_string(from) + ", and " + std::to_string(one.next) +
@@ -197,15 +246,23 @@ class witness {
     v.fresh = false;
     if (records > 0) v.unread = false;
     v.batch_excuses = current ? one.excuses : 0;
-    if (current && records > 0) one.consumed_until = until, one.consumed = last;
+    if (current && records > 0)
+      one.consumed_until = until, one.consumed = last;
+    else if (records > 0 && one.consumed_until == until && one.consumed != last)
+      one.consumed_until = -1;  // either may be what is stored
     v.from = from;
     v.until = until;
   }
-  /// `incarnation`: of the batch. What was stored before a rewind may be handled late, beside what was rewound.
+  void handed_over(produced_record const& r) {
+    if (!r.visible) broken("isolation", r.partition, which(r) + " was aborted, and is handed over");
+  }
   void started(int process, produced_record& r, std::int64_t incarnation) {
-    if (!r.visible) return broken("isolation", r.partition, which(r) + " was aborted, and is handed over");
+    handed_over(r);
     auto& one = of(r.partition);
-    if (kept == promise::at_most_once && incarnation < one.incarnation) return;
+    if (kept == promise::at_most_once && incarnation < one.incarnation) {
+      r.late = true;
+      return;
+    }
     auto const batch = at(process, r.partition).batch_excuses;
     if (++r.started > 1) {
       if (kept == promise::at_most_once)
@@ -216,7 +273,9 @@ class witness {
     }
     r.excuses = batch;
   }
-  void done(produced_record& r) { ++r.handled; }
+  void done(produced_record& r, std::int64_t incarnation) {
+    if (incarnation >= of(r.partition).incarnation) ++r.handled;
+  }
 
   /// at_most_once: stored, and the process was told so: it owes the handling, unless something happens to it.
   void owes(int process, int p, std::int64_t from, std::int64_t until) {
@@ -230,36 +289,43 @@ class witness {
   void settle_debt(int process, int p) {
     auto& v = at(process, p);
     auto const from = v.owed_from, until = std::exchange(v.owed_until, 0);
-    if (until == 0 || v.excuses != of(p).excuses || topic_.log(p).changes != 0) return;
+    if (until == 0 || v.excuses != of(p).excuses) return;
     auto const& l = topic_.log(p);
     for (auto i = topic_.entry_at(p, from); i < l.entries.size(); ++i) {
       auto const& r = topic_.record(l.entries[i]);
       if (r.at >= until) return;
-      if (r.visible && r.started == 0)
+      if (r.visible && !r.waived && r.started == 0 && !r.late)
         return broken("lost", p, which(r) + " was stored by its owner, who then let it go without a reason");
     }
   }
 
   bool at_end() {
     for (int p = 0; p < topic_.partitions(); ++p)
-      if (!of(p).there || (of(p).next > topic_.log(p).high && topic_.log(p).changes == 0) ||
-          topic_.is_unread(p, of(p).next))
+      if (of(p).unheard)
+        continue;
+      else if (!of(p).there || is_beyond(p) || topic_.is_unread(p, of(p).next))
         return false;
     return true;
   }
   /// Once all is read: every record has what it was promised.
   void all_read() {
     for (int p = 0; p < topic_.partitions(); ++p) {
-      if (topic_.log(p).changes != 0) continue;
       for (auto const id : topic_.log(p).entries) {
         auto const& r = topic_.record(id);
-        if (!r.visible || r.at >= of(p).next) continue;
+        if (!r.visible || r.waived || r.at >= of(p).next) continue;
         if (kept == promise::transactional && r.committed + r.aside != 1)
           return broken("effects", p, which(r) + " has " + std::to_string(r.committed) + " effects at the end");
         if ((kept == promise::at_least_once || kept == promise::idempotent) && r.handled == 0 && r.aside == 0)
           return broken("lost", p, which(r) + " was never handled");
       }
     }
+  }
+  /// Is this record, once all is read, the youngest of those that were handled where it stands and before? Not where those that
+  /// were cut off had higher offsets, and no rewind has come to it since.
+  bool is_youngest(produced_record const& r) {
+    auto const& one = of(r.partition);
+    auto const life = topic_.log(r.partition).life;
+    return !r.waived && !one.unheard && (r.log_life == life || (one.anew_in == life && r.at >= one.anew_from));
   }
   /// Once all processes have ended.
   void all_ended() {
@@ -278,10 +344,30 @@ class witness {
     if (partitions_.size() <= static_cast<std::size_t>(p)) partitions_.resize(static_cast<std::size_t>(p) + 1);
     return partitions_[static_cast<std::size_t>(p)];
   }
+  /// Whether it can know: who goes by the lag does not ask a log that is shorter than the position, and who compares begins before it.
+  bool is_beyond(int p) {
+    auto const& one = of(p);
+    auto const& l = topic_.log(p);
+    return one.next > l.high && one.told == l.changes;
+  }
+  /// Is a record that was taken last before the position cut off?
+  bool is_cut_off(int p, partition const& one) {
+    return std::any_of(one.taken.begin(), one.taken.end(), [&](auto id) {
+      auto const& r = topic_.record(id);
+      return r.at + 1 == one.next && r.log_life != topic_.log(p).life && !topic_.stands(r);
+    });
+  }
   view& at(int process, int p) {
     auto& v = views_[static_cast<std::size_t>(process) * most_partitions + static_cast<std::size_t>(p)];
     if (v.life != world_.life_of(process)) v = {.life = world_.life_of(process)};
     return v;
+  }
+  /// Up to where; -1: never.
+  static std::int64_t stored_under(partition const& one, std::int64_t incarnation) {
+    if (incarnation == one.incarnation) return one.next;
+    for (auto const& b : one.before)
+      if (b.incarnation == incarnation) return b.next;
+    return -1;
   }
   static void begins_anew(view& v) { v.fresh = v.unread = true; }
   static std::string which(produced_record const& r) {

@@ -1,39 +1,33 @@
-/// \file testing/simulation/world.hpp  One schedule: time, processes, which of them runs next, and what goes wrong at a call.
+/// \file testing/simulation/world.hpp  One schedule: time, processes, which of them runs next.
 #pragma once
-#include <sluice/testing/simulation/schedule.hpp>
+#include <sluice/testing/simulation/chosen_faults.hpp>
+#include <sluice/testing/simulation/due_events.hpp>
 #include <sluice/testing/simulation/trace.hpp>
 
 #include <memory>
 
 namespace sluice { inline namespace v0 { namespace testing { namespace simulated {
 
-class world {
+class world : public chosen_faults {
   using process = scheduled_process;
   using thread = scheduled_thread;
-  using event = scheduled_event;
 
   surroundings* around_ = nullptr;
   std::deque<process> processes_{};
   std::deque<thread> threads_{};
-  list<event> events_{};
-  std::uint64_t events_made_ = 0;
+  due_events events_{};
   list<int> choice_{};
   fibre main_{};
   fibre* running_ = &main_;
   int current_ = -1;        // process
   std::size_t thread_ = 0;  // that runs, or ran last
   std::uint32_t own_calls_ = 0;
-  std::uint64_t yields_ = 0;
 
  public:
-  schedule plan{};
-  chance luck{}, ill{}, bits{};  // bits: what processes ask the machine for
-  std::int64_t now = 0;          ///< µs
+  chance luck{}, bits{};  // bits: what processes ask the machine for
+  std::int64_t now = 0;   ///< µs
   simulated::phase phase = phase::faulting;
   std::uint32_t points = 0;
-  list<decision> decisions{};
-  std::array<std::uint32_t, faults> hit{};
-  fault_set reached = 0;  ///< by calls at which they could have come
   trace seen{};
   text broken{}, sentence{};  ///< which promise, and how; empty: none
   list<descriptor> descriptors{};
@@ -48,29 +42,20 @@ class world {
 
   void reset(schedule const& s, surroundings& around) {
     around_ = &around;
-    plan = s;
+    plan_for(s);
     luck = chance{s.seed};
-    ill = chance{s.seed ^ 0x5bf0363512a4c9d7u};
     bits = chance{s.seed ^ 0x3c6ef372fe94f82bu};
     now = 3600 * seconds;
     phase = phase::faulting;
     points = own_calls_ = 0;
-    decisions.clear();
-    hit = {};
-    reached = 0;
     seen.clear();
     broken.clear();
     sentence.clear();
     events_.clear();
-    events_made_ = yields_ = 0;
     descriptors.clear();
     while (processes_.size() < static_cast<std::size_t>(s.processes)) processes_.emplace_back().memory = arena::take();
     while (threads_.size() < static_cast<std::size_t>(s.processes)) threads_.emplace_back();
     for (auto& t : threads_) end(t);
-    // Not all of them in each schedule: some are only dangerous where others don't get in between.
-    for (std::size_t f = 1; f < faults; ++f)
-      if (!has(disk_faults & ~s.faults, static_cast<fault>(f)) && ill.one_in(4))
-        plan.faults &= ~only(static_cast<fault>(f));
     for (int i = 0; i < s.processes; ++i) {
       auto& p = processes_[static_cast<std::size_t>(i)];
       p.life = 0;
@@ -78,6 +63,7 @@ class world {
       p.silent_since = -1;
       p.still_until = 0;
       p.wall_off = 0;
+      p.jump_unmet = false;
       auto& t = threads_[static_cast<std::size_t>(i)];
       t.state = thread::dead;
       t.of = i;
@@ -102,7 +88,9 @@ class world {
   }
   std::int64_t silent_since(int i) const { return processes_[static_cast<std::size_t>(i)].silent_since; }
   bool failed() const { return !broken.empty(); }
-  std::int64_t wall_ms() const {
+  /// A jump counts once its process has looked at the clock.
+  std::int64_t wall_ms() {
+    if (current_ >= 0 && std::exchange(processes_[index()].jump_unmet, false)) hits(fault::wall_jump);
     return 1'700'000'000'000 + (now + (current_ < 0 ? 0 : processes_[index()].wall_off)) / ms;
   }
 
@@ -113,7 +101,8 @@ class world {
     now += 5 + luck.below(c == call::effect || c == call::write || c == call::handle ? 800 : 250);
     ++points;
     p.in_call = c != call::wait && c != call::poll && c != call::rest && c != call::boot;
-    auto const d = decide(current_, p.calls++, c);
+    auto const d = decide(current_, p.calls++, c, phase == phase::faulting);
+    if (d.what != fault::none && (d.what > fault::pause_after || p.in_call || around_->busy(current_))) hits(d.what);
     note(call_names[static_cast<std::size_t>(c)], partition, a, b, d.what);
     amount_ = d.amount;
     if (d.what == fault::crash_before) die(d.amount);
@@ -129,8 +118,6 @@ class world {
     perhaps_others();
     processes_[index()].in_call = false;
   }
-  /// That fault found nothing to harm, so it does not count.
-  void missed(fault f) { --hit[static_cast<std::size_t>(f)]; }
   /// How much of the fault that begins() answered with: a time in µs, or any number.
   std::int64_t amount() const { return amount_; }
   void amount(std::int64_t a) { amount_ = a; }
@@ -211,9 +198,13 @@ class world {
     seen.add({now, current_, current_ < 0 ? 0 : life(), what, partition, wrong, a, b});
   }
   void later(std::int64_t at, void (*what)(void*, std::int64_t), void* of, std::int64_t which) {
-    events_.push_back({at, events_made_++, what, of, which});
+    events_.add({at, what, of, which});
   }
-  void wall_jump(int i, std::int64_t us) { processes_[static_cast<std::size_t>(i)].wall_off += us; }
+  void wall_jump(int i, std::int64_t us) {
+    auto& p = processes_[static_cast<std::size_t>(i)];
+    p.wall_off += us;
+    p.jump_unmet = us != 0;
+  }
   bool all_ended() const {
     for (auto const& t : threads_)
       if (t.state != thread::ended) return false;
@@ -238,30 +229,6 @@ class world {
   std::int64_t amount_ = 0;
 
   std::size_t index() const { return static_cast<std::size_t>(current_); }
-
-  decision decide(int who, std::uint32_t at, call c) {
-    decision d{who, at, fault::none, 0};
-    if (plan.replay) {
-      for (auto const& given : plan.decisions)
-        if (given.process == who && given.at == at && has(faults_of(c), given.what)) d = given;
-    } else {
-      if (phase != phase::faulting || decisions.size() >= plan.most_faults) return d;
-      auto const could = faults_of(c) & plan.faults;
-      reached |= could;
-      if (could == 0 || !(ill.below(10'000) < plan.rate * weight_of(c))) return d;
-      auto n = ill.below(static_cast<std::uint32_t>(std::popcount(could)));
-      auto set = could;
-      while (n-- > 0) set &= set - 1;
-      d.what = static_cast<fault>(std::countr_zero(set));
-      d.amount = some_time(ill);
-    }
-    if (d.what == fault::none) return d;
-    decisions.push_back(d);
-    bool const of_process = d.what <= fault::pause_after;
-    if (who >= 0 && (!of_process || processes_[index()].in_call || around_->busy(who)))
-      ++hit[static_cast<std::size_t>(d.what)];
-    return d;
-  }
 
   void fall_silent() {
     processes_[index()].silent_since = now;
@@ -351,7 +318,7 @@ class world {
           soonest = std::min(soonest, at);
       }
       if (choice_.empty()) {
-        for (auto const& e : events_) soonest = std::min(soonest, e.at);
+        soonest = std::min(soonest, events_.next_at());
         if (soonest == never) {
           violated("liveness", "each thread waits for another one");
           return -1;
@@ -399,25 +366,15 @@ class world {
   }
 
   void fire() {
-    for (;;) {
-      std::size_t first = events_.size();
-      for (std::size_t i = 0; i < events_.size(); ++i)
-        if (events_[i].at <= now && (first == events_.size() || events_[i].at < events_[first].at ||
-                                     (events_[i].at == events_[first].at && events_[i].order < events_[first].order)))
-          first = i;
-      if (first == events_.size()) return;
-      auto const e = events_[first];
-      events_.erase(events_.begin() + static_cast<std::ptrdiff_t>(first));
-      in_world([&] { e.run(e.of, e.what); });
-    }
+    while (auto const e = events_.take(now)) in_world([&] { e->run(e->of, e->what); });
   }
 
   void world_faults() {
     in_world([&] {
-      auto const d = decide(-1, own_calls_++, call::world);
+      auto const d = decide(-1, own_calls_++, call::world, phase == phase::faulting);
       if (d.what == fault::none) return;
       note("the world", -1, d.amount / ms, 0, d.what);
-      if (around_->happen(d)) ++hit[static_cast<std::size_t>(d.what)];
+      if (around_->happen(d)) hits(d.what);
     });
   }
 

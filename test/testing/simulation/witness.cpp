@@ -1,0 +1,198 @@
+#include <sluice/testing/simulation/witness.hpp>
+
+#include "catch.hpp"
+
+namespace st = sluice::testing;
+using namespace st::simulated;
+
+namespace {
+/// A partition with ten records, all of which process 0 may be handed.
+struct bench final : surroundings {
+  st::simulated::world world{};
+  st::simulated::topic topic{world};
+  st::simulated::witness witness{world, topic};
+
+  explicit bench(st::promise kept) {
+    world.reset({.processes = 1, .partitions = 1, .records = 0}, *this);
+    topic.reset();
+    topic.log(0) = {};
+    witness.reset(kept);
+    topic.append(0, 10, 'k');
+    witness.began(0, 0, 1);
+    witness.claimed(0, 0);
+  }
+  std::string broken() const { return {world.broken.begin(), world.broken.end()}; }
+  std::uint32_t at(std::int64_t place) { return topic.log(0).entries[topic.entry_at(0, place)]; }
+  void store(std::int64_t from, std::int64_t until, std::int64_t incarnation = 1) {
+    witness.moved(0, from, until, incarnation, nullptr, {});
+  }
+  void handle(std::int64_t from, std::int64_t until, std::int64_t incarnation = 1, bool current = true) {
+    witness.took(at(until - 1));
+    witness.handling(0, 0, from, until, incarnation, topic.visible(0, from, until), at(until - 1), true, current);
+    for (auto i = from; i < until; ++i) {
+      witness.started(0, topic.record(at(i)), incarnation);
+      witness.done(topic.record(at(i)), incarnation);
+    }
+  }
+  void cut(std::int64_t at, int more) {
+    topic.truncate(0, at);
+    topic.append(0, more, 'k');
+    witness.excuse(0);
+  }
+
+  void main(int) override {}
+  void silent(int) override {}
+  void speaks(int) override {}
+  bool happen(st::decision const&) override { return false; }
+  bool busy(int) const override { return false; }
+  void look_around() override {}
+};
+}  // namespace
+
+TEST_CASE("at_most_once: after a rewind, too, what is handled must be stored") {
+  bench b{st::promise::at_most_once};
+  b.store(0, 5);
+  b.handle(0, 5);
+  b.witness.rewound(0, 2, 2, "seek");
+  SECTION("under the rewind's incarnation") {
+    b.handle(2, 4, 2);
+    CHECK(b.broken() == "handled before stored");
+  }
+  SECTION("and not twice") {
+    b.store(2, 4, 2);
+    b.handle(2, 4, 2);
+    REQUIRE(b.broken() == "");
+    b.handle(2, 4, 2);
+    CHECK(b.broken() == "handled twice");
+  }
+  SECTION("a batch from before it may be handled late") {
+    b.handle(2, 5, 1, false);
+    CHECK(b.broken() == "");
+  }
+  SECTION("as far as it was stored then") {
+    b.handle(2, 6, 1, false);
+    CHECK(b.broken() == "handled before stored");
+  }
+  SECTION("there is no other incarnation") {
+    b.handle(2, 4, 3);
+    CHECK(b.broken() == "incarnation");
+  }
+}
+
+TEST_CASE("an effect is there once, also after a rewind, which makes it due again") {
+  bench b{st::promise::transactional};
+  st::simulated::list<std::uint32_t> const effects{b.at(0), b.at(1)};
+  b.witness.moved(0, 0, 2, 1, &effects, {});
+  b.witness.wrote(effects);
+  b.witness.rewound(0, 0, 2, "seek");
+  SECTION("once again is well") {
+    b.witness.moved(0, 0, 2, 2, &effects, {});
+    b.witness.wrote(effects);
+    CHECK(b.broken() == "");
+    b.witness.all_read();
+    CHECK(b.broken() == "");
+    b.witness.wrote(effects);
+    CHECK(b.broken() == "doubled");
+  }
+  SECTION("not at all is not") {
+    b.witness.moved(0, 0, 2, 2, nullptr, {});
+    CHECK(b.broken() == "effects");
+  }
+}
+
+TEST_CASE("what has grown again is owed once a rewind has come to it, and only then") {
+  bench b{st::promise::at_least_once};
+  b.handle(0, 8);
+  b.store(0, 8);
+  b.cut(5, 5);
+  SECTION("its reader may go on, and need not know of it") {
+    b.handle(8, 10);
+    b.store(8, 10);
+    CHECK(b.witness.at_end());
+    b.witness.all_read();
+    CHECK(b.broken() == "");
+  }
+  SECTION("after the rewind it is to be read to its end") {
+    b.witness.rewound(0, 0, 2, "truncated");
+    REQUIRE(b.broken() == "");
+    CHECK_FALSE(b.witness.at_end());
+    b.store(0, 6, 2);
+    CHECK(b.broken() == "lost");
+  }
+  SECTION("and so is what comes then") {
+    b.witness.rewound(0, 0, 2, "truncated");
+    b.handle(0, 10, 2);
+    b.store(0, 10, 2);
+    CHECK(b.witness.at_end());
+    b.topic.append(0, 1, 'k');
+    CHECK_FALSE(b.witness.at_end());
+    b.store(10, 11, 2);
+    CHECK(b.broken() == "lost");
+  }
+  SECTION("a seek goes over some, which are owed no more") {
+    b.witness.rewound(0, 0, 2, "truncated");
+    b.witness.rewound(0, 9, 3, "seek");
+    b.handle(9, 10, 3);
+    b.store(9, 10, 3);
+    b.witness.all_read();
+    CHECK(b.broken() == "");
+  }
+}
+
+TEST_CASE("a position error is recorded once, under its name") {
+  bench b{st::promise::at_least_once};
+  b.handle(0, 8);
+  b.store(0, 8);
+  SECTION("nothing has happened") {
+    b.witness.rewound(0, 0, 2, "truncated");
+    CHECK(b.broken() == "rewind");
+  }
+  SECTION("what was cut off lies behind the position") {
+    b.cut(8, 2);
+    b.witness.rewound(0, 0, 2, "truncated");
+    CHECK(b.broken() == "rewind");
+  }
+  SECTION("it was retention") {
+    b.topic.retain_from(0, 9);
+    b.witness.rewound(0, 9, 2, "truncated");
+    CHECK(b.broken() == "rewind");
+  }
+  SECTION("nobody was told of such ends") {
+    b.topic.retain_from(0, 9);
+    b.witness.rewound(0, 9, 2, "out of range");
+    CHECK(b.broken() == "rewind");
+  }
+  SECTION("each once") {
+    b.topic.retain_from(0, 9);
+    b.witness.told_ends(0, 9, 10);
+    b.witness.rewound(0, 9, 2, "out of range");
+    REQUIRE(b.broken() == "");
+    b.witness.rewound(0, 9, 3, "out of range");
+    CHECK(b.broken() == "rewind");
+  }
+  SECTION("cut off, and told so once") {
+    b.cut(5, 5);
+    b.witness.rewound(0, 0, 2, "truncated");
+    REQUIRE(b.broken() == "");
+    b.witness.rewound(0, 0, 3, "truncated");
+    CHECK(b.broken() == "rewind");
+  }
+}
+
+TEST_CASE("a position beyond its log is no end, once a fetch was told so") {
+  bench b{st::promise::at_least_once};
+  b.handle(0, 10);
+  b.store(0, 10);
+  CHECK(b.witness.at_end());
+  b.topic.truncate(0, 3);
+  CHECK(b.witness.at_end());
+  b.witness.told_outside(0);
+  CHECK_FALSE(b.witness.at_end());
+}
+
+TEST_CASE("an aborted record is not handed over") {
+  bench b{st::promise::at_least_once};
+  b.topic.append(0, 1, 'k', true);
+  b.witness.handed_over(b.topic.records().back());
+  CHECK(b.broken() == "isolation");
+}
