@@ -1,10 +1,14 @@
 /// counter STORE BROKERS ADDRESS [FILE]: one member of the group `counters-STORE`, which counts the keys of the topic `in` until
 /// SIGTERM: in one transaction with the offsets, or as rows of the SQLite database FILE that repetition can't harm, or
 /// (zookeeper-DELIVERY) as lines of the file NOTES, PARTITION OFFSET KEY. ADDRESS: PostgreSQL's connection string, MariaDB's
-/// or Redis's port (the password is in PASSWORD), SQLite's file, S3's endpoint (its keys are in AWS_ACCESS_KEY_ID and
-/// AWS_SECRET_ACCESS_KEY), WebHDFS's or HBase's address, ZooKeeper's servers.
+/// or Redis's port (the password is in PASSWORD), SQLite's file, the folder of file_offsets, S3's endpoint (its keys are in
+/// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), WebHDFS's or HBase's address, ZooKeeper's servers; of periodic_kafka no matter
+/// what. When the file STOP_AT is there it goes, and the member stops (SIGSTOP) with a batch in hand that it has not begun; it
+/// prints "stands still with TOPIC/PARTITION…" before that, and "TOPIC/PARTITION: refused" for each advance that is.
+#include <sluice/offset_store/file.hpp>
 #include <sluice/offset_store/hbase.hpp>
 #include <sluice/offset_store/mysql.hpp>
+#include <sluice/offset_store/periodic_kafka.hpp>
 #include <sluice/offset_store/postgres.hpp>
 #include <sluice/offset_store/redis.hpp>
 #include <sluice/offset_store/s3.hpp>
@@ -28,6 +32,46 @@ namespace {
 
 std::sig_atomic_t volatile asked_to_end = 0;
 
+/// max_rate_per_partition, and stops when it is asked to, with records that were taken just now.
+struct stopping_rate {
+  using slot = sl::rate_limit_slot;
+  sl::max_rate_per_partition limit{};
+
+  class runtime {
+    sl::max_rate_per_partition::runtime limit_;
+    char const* stop_at_ = std::getenv("STOP_AT");
+
+   public:
+    runtime(sl::max_rate_per_partition const& limit, sl::context const& c) : limit_(limit.open(limit, c)) {}
+    void allow(sl::time_point now, std::span<sl::load const> loads, std::span<std::size_t> quota) {
+      limit_.allow(now, loads, quota);
+    }
+    void taken(sl::time_point now, std::span<sl::load const> loads, std::span<std::size_t const> took) {
+      limit_.taken(now, loads, took);
+      std::string with;
+      for (std::size_t i = 0; i < loads.size(); ++i)
+        if (took[i] != 0) with += " " + to_string(*loads[i].of);
+      if (with.empty() || !stop_at_ || ::unlink(stop_at_) != 0) return;
+      std::cerr << "stands still with" + with + "\n";
+      ::raise(SIGSTOP);
+    }
+    void completed(sl::batch_figures const& f) { limit_.completed(f); }
+  };
+  static runtime open(stopping_rate const& self, sl::context const& c) { return {self.limit, c}; }
+};
+
+struct lines : sl::log_to {
+  using runtime = lines;
+  static lines open(lines const& self, sl::context const& c) {
+    sl::log_to::open(self, c);
+    return self;
+  }
+  void on_advanced(sl::advance_event const& e) const {
+    for (std::size_t i = 0; i < e.moves.size(); ++i)
+      if (e.outcomes[i] == sl::outcome::refused) *out << to_string(e.moves[i].of) + ": refused\n";
+  }
+};
+
 template <class Delivery, class OnFailure, class Store, class Handler>
 void consume(Delivery delivery, OnFailure on_failure, char const* brokers, std::string const& group, Store const& store,
              Handler&& handler) {
@@ -38,10 +82,10 @@ void consume(Delivery delivery, OnFailure on_failure, char const* brokers, std::
                 .group = group,
                 .topics = {"in"},
                 .properties = {{"session.timeout.ms", "2000"}, {"heartbeat.interval.ms", "400"}}},
-      sl::max_rate_per_partition{.records_per_second = 80},
+      stopping_rate{{.records_per_second = 80}},
       sl::micro_batch{.max_records = 100},
       on_failure,
-      sl::log_to{&std::cerr},
+      lines{{&std::cerr}},
   };
   while (!asked_to_end) consumer.step(handler, 100ms);
   consumer.close(10s);
@@ -98,6 +142,10 @@ int main(int argc, char** argv) {
           [](auto& tx, std::string_view key) {
             tx.execute("insert into hits values (?, 1) on duplicate key update n = n + 1", key);
           });
+    if (store == "lossy_redis")
+      run(argv[2], "counters-" + store,
+          sl::lossy_redis_offsets{.host = "127.0.0.1", .port = std::stoi(address), .password_variable = "PASSWORD"},
+          [](auto& tx, std::string_view key) { tx.hincr_by("hits", key, 1); });
     if (store == "redis")
       run(argv[2], "counters-" + store,
           sl::redis_offsets{.host = "127.0.0.1", .port = std::stoi(address), .password_variable = "PASSWORD"},
@@ -105,6 +153,9 @@ int main(int argc, char** argv) {
     if (store == "sqlite")
       run(argv[2], "counters-" + store, sl::sqlite_offsets{.path = address},
           [&](auto& tx, std::string_view key) { tx.execute(count, key); });
+    if (store == "file") keep_rows(argv[2], "counters-" + store, sl::file_offsets{.directory = address}, argv[4]);
+    if (store == "periodic_kafka")
+      keep_rows(argv[2], "counters-" + store, sl::periodic_kafka_offsets{.interval = 500ms}, argv[4]);
     if (store == "s3")
       keep_rows(argv[2], "counters-" + store,
                 sl::s3_offsets{.bucket = "offsets", .endpoint = address, .path_style = true}, argv[4]);
