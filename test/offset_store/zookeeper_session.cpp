@@ -89,7 +89,7 @@ TEST_CASE("a frozen server costs a call its deadline, and what it was asked does
     auto const begun = std::chrono::steady_clock::now();
     auto const e = error_of(call);
     CHECK(e.code == errc::store_unavailable);
-    CHECK(std::chrono::steady_clock::now() - begun < 1s);
+    CHECK(std::chrono::steady_clock::now() - begun < 3s);
   };
   timed([&] { s.read({{"/"}}, in(100ms)); });
   timed([&] { s.make({"/a"}, in(100ms)); });

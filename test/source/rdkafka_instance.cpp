@@ -32,5 +32,5 @@ TEST_CASE("brokers that go away are told, and closing keeps its time", "[client]
   CHECK_THAT(lines, ContainsSubstring("Kafka client: brokers="));
   auto const start = std::chrono::steady_clock::now();
   r.client.close(in(300ms));
-  CHECK(std::chrono::steady_clock::now() - start < 1s);
+  CHECK(std::chrono::steady_clock::now() - start < 2s);
 }

@@ -65,7 +65,7 @@ TEST_CASE("an answer that does not come is unknown, and the client behind it can
   std::vector<detail::message> held(5);
   REQUIRE(fill(r.client, r.queues[{"late", 0}], held));
 
-  broker().delay_next(request::offset_commit, 1500ms);
+  broker().delay_next(request::offset_commit, 3s);
   CHECK(store_one(r.client, {.of = {"late", 0}, .next = offset{2}}, 200ms) == outcome::unknown);
   CHECK_FALSE(r.client.spent());
   r.client.positions().abandon();
@@ -74,7 +74,7 @@ TEST_CASE("an answer that does not come is unknown, and the client behind it can
   CHECK_THROWS_AS(r.client.positions().read({{"late", 0}}, in(200ms)), store_error);
   auto const start = std::chrono::steady_clock::now();
   r.client.renew();
-  CHECK(std::chrono::steady_clock::now() - start < 500ms);
+  CHECK(std::chrono::steady_clock::now() - start < 2s);
   CHECK_FALSE(r.client.spent());
 
   // What was in hand stays readable, and goes back with what came later.

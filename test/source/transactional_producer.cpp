@@ -195,7 +195,7 @@ TEST_CASE("without a broker nothing begins, in time; when it is back the same wa
   for (int i = 0; i < 2; ++i) {
     auto const began = std::chrono::steady_clock::now();
     CHECK_THROWS_AS(producer.ready(within(200ms)), sl::store_error);
-    CHECK(std::chrono::steady_clock::now() - began < 1s);
+    CHECK(std::chrono::steady_clock::now() - began < 2s);
   }
   away.broker_up();
   producer.ready(within(10s));
