@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <set>
 #include <sstream>
@@ -265,7 +267,11 @@ TEST_CASE_METHOD(group_on_kafka,
     }
     return found;
   };
-  members[0].wait_until([&] { return handled().size() >= made.size(); }, 30s);
+  auto const done = [&] { return handled().size() >= made.size(); };
+  for (auto const late = std::chrono::steady_clock::now() + 60s; !done() && std::chrono::steady_clock::now() < late;)
+    std::this_thread::sleep_for(50ms);
+  for (auto const& file : std::filesystem::directory_iterator{folder.path})
+    UNSCOPED_INFO(file.path().filename().string() << ":\n" << std::ifstream{file.path()}.rdbuf());
   CHECK((handled() == made));
 }
 

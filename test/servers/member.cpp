@@ -19,6 +19,7 @@ std::sig_atomic_t volatile asked_to_end = 0;
 struct printer {
   using slot = sl::observer_slot;
   void on_claim(sl::claimed const& c) const {
+    if (c.what > sl::claimed::added) return;  // not ours yet
     std::cout << "claimed " << c.of.partition << ' ' << c.next.value() << std::endl;
   }
   void on_refused(sl::move const& m) const { std::cout << "refused " << m.of.partition << std::endl; }
