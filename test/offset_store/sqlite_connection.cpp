@@ -60,6 +60,40 @@ TEST_CASE("a relative path is meant once: the file stays the same wherever the p
   CHECK(std::filesystem::is_empty(elsewhere.path));
 }
 
+/// An fsync of it may have failed, and then a later one proves nothing.
+TEST_CASE("a log that another process has left is written again before anything rests on it, and not copied before") {
+  folder const in;
+  failing_disk const disk;
+  auto const log = in / "b.db-wal";
+  {
+    connection left{"sqlite_offsets", in / "a.db", 1s};
+    left.make_durable();
+    left.run("create table t (x)");
+    for (auto const* suffix : {"", "-wal"}) std::filesystem::copy(in / "a.db" + suffix, in / "b.db" + suffix);
+  }
+  auto const size = static_cast<int>(std::filesystem::file_size(log));
+  CHECK(size > 0);
+  {
+    connection reader{"sqlite_offsets", in / "b.db", 1s};
+    CHECK(reader.has_table("t"));
+  }
+  CHECK(static_cast<int>(std::filesystem::file_size(log)) == size);
+
+  connection db{"sqlite_offsets", in / "b.db", 1s};
+  failing_disk::log_bytes = failing_disk::log_syncs = 0;
+  failing_disk::log_syncs_fail = 1;
+  CHECK_THROWS_AS(db.begin(sl::time_point::max()), sl::store_error);
+  CHECK_FALSE(db.in_transaction());
+  for (int i = 0; i < 2; ++i) {
+    db.begin(sl::time_point::max());
+    CHECK(failing_disk::log_bytes == 2 * size);
+    CHECK(failing_disk::log_syncs == 2);
+    db.rollback();
+  }
+  db.close();
+  CHECK_FALSE(std::filesystem::exists(log));
+}
+
 TEST_CASE("what can't be a database's path is told before anything is made") {
   folder const in;
   std::ofstream{in / "file"};

@@ -82,6 +82,7 @@ class failing_disk {
     return rc;
   }
   static int sync(sqlite3_file* f, int flags) {
+    log_syncs += static_cast<file*>(f)->log;
     if (static_cast<file*>(f)->log && log_syncs_fail > 0) {
       --log_syncs_fail;
       return SQLITE_IOERR_FSYNC;
@@ -90,6 +91,7 @@ class failing_disk {
   }
   static int write(sqlite3_file* f, void const* data, int n, sqlite3_int64 at) {
     if (full) return SQLITE_FULL;
+    if (static_cast<file*>(f)->log) log_bytes += n;
     return of(f)->pMethods->xWrite(of(f), data, n, at);
   }
   static sqlite3_file* of(sqlite3_file* f) { return file::of(f); }
@@ -118,9 +120,10 @@ class failing_disk {
       [](sqlite3_file* f, sqlite3_int64 o, void* p) { return of(f)->pMethods->xUnfetch(of(f), o, p); }};
 
  public:
-  static inline int log_syncs_fail = 0;  // how many of the next fsyncs of write-ahead logs fail
-  static inline bool full = false;       // no write has room
-  static inline bool no_opens = false;   // as with too many open files
+  static inline int log_syncs_fail = 0;            // how many of the next fsyncs of write-ahead logs fail
+  static inline int log_syncs = 0, log_bytes = 0;  // so far
+  static inline bool full = false;                 // no write has room
+  static inline bool no_opens = false;             // as with too many open files
 
   failing_disk() {
     static sqlite3_vfs vfs;

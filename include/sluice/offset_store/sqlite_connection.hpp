@@ -54,6 +54,7 @@ class connection {
   access access_;
   sqlite3* db_ = nullptr;
   time_point by_{};
+  bool log_in_doubt_ = true;
 
  public:
   /// While set, statements that begin or end transactions, or attach files, are refused.
@@ -105,14 +106,12 @@ class connection {
 
   void close() { sqlite3_close_v2(std::exchange(db_, nullptr)); }
 
-  /// After a commit of unknown outcome, with all statements finalised: what the file holds now is made durable, by
-  /// copying the write-ahead log into it. An fsync that failed is not repeated: it would answer "done" for pages that the
-  /// kernel has given up. Throws store_error: what was configured did work, so what fails now may work later.
+  /// After a commit of unknown outcome, with all statements finalised: the next transaction writes the log again. Throws
+  /// store_error: what was configured did work, so what fails now may work later.
   void reopen() try {
     close();
     open();
     make_durable();
-    check(sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_FULL, nullptr, nullptr), "a checkpoint");
   } catch (store_error const&) { throw; } catch (error const& e) {
     throw store_error(errc::store_unavailable, e.what());
   }
@@ -142,6 +141,13 @@ class connection {
   void begin(time_point by) {
     wait_until(by);
     run("begin immediate");
+    if (!log_in_doubt_) return;
+    try {
+      write_log_again();
+    } catch (...) {
+      rollback();
+      throw;
+    }
   }
   /// Throws commit_unknown where it may have happened: then reopen() comes next. Any other error: rolled back.
   void commit() {
@@ -222,6 +228,27 @@ class connection {
     }
   }
 
+  /// What stands in the write-ahead log may be there because another process, which is gone, has failed to sync it: an fsync
+  /// answers "done" for pages that the kernel has given up, and they are still read. Under the lock of a transaction nobody
+  /// else writes it, and nothing is copied from it into the database before.
+  void write_log_again() {
+    sqlite3_file* log = nullptr;
+    sqlite3_int64 size = 0;
+    check(sqlite3_file_control(db_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log), "finding the log");
+    if (log && log->pMethods) check(log->pMethods->xFileSize(log, &size), "the size of the log");
+    std::string part;
+    for (sqlite3_int64 at = 0; at < size; at += static_cast<sqlite3_int64>(part.size())) {
+      part.resize(static_cast<std::size_t>(std::min<sqlite3_int64>(size - at, 1 << 16)));
+      auto const n = static_cast<int>(part.size());
+      check(log->pMethods->xRead(log, part.data(), n, at), "reading the log");
+      check(log->pMethods->xWrite(log, part.data(), n, at), "writing the log again");
+    }
+    if (size > 0) check(log->pMethods->xSync(log, SQLITE_SYNC_NORMAL), "a sync of the log");
+    log_in_doubt_ = false;
+    copy_log_on_close(true);
+  }
+  void copy_log_on_close(bool yes) { sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, yes ? 0 : 1, nullptr); }
+
   /// SQLite would make the file readable for all. Made under another name first: to close the file itself would drop the
   /// locks that this process holds on it through other connections.
   void create() {
@@ -250,6 +277,8 @@ class connection {
     sqlite3_extended_result_codes(db_, 1);
     sqlite3_busy_handler(db_, on_busy, this);
     sqlite3_set_authorizer(db_, on_prepare, this);
+    log_in_doubt_ = true;
+    copy_log_on_close(false);
     wait_as_configured();
   }
   /// Two that change a new file's mode at once get in each other's way, and SQLite does not ask the busy handler then.
