@@ -145,6 +145,20 @@ class kafka_topics {
     return sum;
   }
 
+  /// Numbers of brokers, from 1: who leads it (-1: nobody does), and all that have it.
+  std::pair<int, std::vector<int>> replicas(std::string const& topic, std::int32_t partition) const {
+    auto const c = make(RD_KAFKA_PRODUCER);
+    rd_kafka_metadata_t const* all = nullptr;
+    if (rd_kafka_metadata(c.get(), 1, nullptr, &all, 5000)) return {-1, {}};
+    std::pair<int, std::vector<int>> found{-1, {}};
+    for (int t = 0; t < all->topic_cnt; ++t)
+      for (int p = 0; p < all->topics[t].partition_cnt; ++p)
+        if (auto const& one = all->topics[t].partitions[p]; all->topics[t].topic == topic && one.id == partition)
+          found = {one.leader, {one.replicas, one.replicas + one.replica_cnt}};
+    rd_kafka_metadata_destroy(all);
+    return found;
+  }
+
   /// All that a read_committed reader sees of each partition, up to its end.
   std::map<std::int32_t, std::vector<topic_record>> read(std::string const& topic, int partitions) const {
     auto const c = make(RD_KAFKA_CONSUMER, {{"group.id", "test.reader"},
