@@ -70,7 +70,7 @@ def link(compiler, objects, program, libraries):
 def build_simulator(compiler, include, program):
     told = compile_one(compiler, include, TOP / "test/simulation/simulate.cpp", f"{program}.o", ["-O1"])
     if not told:
-        link(compiler, [f"{program}.o"], program, ["-lrdkafka", "-ldl", "-pthread"])
+        link(compiler, [f"{program}.o"], program, ["-lrdkafka", "-lsqlite3", "-ldl", "-pthread"])
     return told
 
 
@@ -145,7 +145,7 @@ def hunt(program, number, seed, schedules, more=()):
         for world in WORLDS:
             schedules_here = max(1, step // 2) if world else step
             done = run([program, "--seed", first, "--schedules", schedules_here, "--go-on", "--as-found", *world, *more],
-                       number, 20 + step // 20)
+                       number, 20 + step // 10)
             if done is None:
                 return (tried + step, "hangs", "any")
             found = [(tried + int(n), check, who) for who, n, check in FOUND.findall(done.stdout)]

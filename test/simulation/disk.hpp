@@ -62,7 +62,7 @@ struct disk {
   std::deque<node> nodes{};
   int flipped = -1;  // a node
   std::uint64_t flipped_at = 0;
-  char flipped_by = 0;
+  char flipped_by = 0;  // 0: what stands from there on is gone
   bool flip_was_read = false;
   std::uint32_t failures = 0, losses = 0;
 
@@ -143,6 +143,10 @@ struct disk {
     }
     seen.renamed(true);
   }
+  void sync_names(int n) {
+    for (auto const& c : at(n).changes) put(at(n).durable_names, c);
+    at(n).changes.clear();
+  }
   /// Somewhere where it is no torn end: another group was synced behind it, or a segment. False: there is no such place.
   bool flip(std::uint64_t where) {
     auto* const l = log();
@@ -169,6 +173,16 @@ struct disk {
       where -= size;
     }
     return false;
+  }
+  /// What is read of it, from `at` on.
+  void harm(std::uint64_t at, std::string& read) {
+    auto const end = at + read.size(), place = std::max(flipped_at, at) - at;
+    if (flipped_by == 0 ? end < flipped_at : flipped_at < at || end <= flipped_at) return;
+    flip_was_read = true;
+    if (flipped_by == 0)
+      read.resize(std::min<std::size_t>(read.size(), place));
+    else
+      read[place] = static_cast<char>(read[place] ^ flipped_by);
   }
   bool is_held(node const& n) const {
     return n.locked_by >= 0 && !w.is_dead(n.locked_by) && w.life_of(n.locked_by) == n.in_life;
@@ -218,6 +232,7 @@ class disk_files {
     handle(handle const&) = delete;
     handle& operator=(handle const&) = delete;
     explicit operator bool() const { return n_ >= 0; }
+    int node() const { return n_; }
     ~handle() {
       if (locked_) of_->at(n_).locked_by = -1;
     }
@@ -263,12 +278,12 @@ class disk_files {
     auto const& data = d_->at(from.n_).data;
     out.clear();
     if (at < data.size()) out.assign(data, at, count);
-    if (!e && d_->flipped == from.n_ && d_->flipped_at >= at && d_->flipped_at - at < out.size())
-      out[d_->flipped_at - at] = static_cast<char>(out[d_->flipped_at - at] ^ d_->flipped_by), d_->flip_was_read = true;
+    if (!e && d_->flipped == from.n_) d_->harm(at, out);
     return e;
   }
   int size(handle const& of, std::uint64_t& out) {
     out = d_->at(of.n_).data.size();
+    if (d_->flipped == of.n_ && d_->flipped_by == 0) out = std::min(out, d_->flipped_at);
     return 0;
   }
   int truncate(handle const& of, std::uint64_t size) {
@@ -293,9 +308,8 @@ class disk_files {
         if (!n.folder) d_->perhaps(n);
       } else {
         for (auto const& x : n.writes) disk::apply(n.durable, x);
-        for (auto const& c : n.changes) disk::put(n.durable_names, c);
         n.writes.clear();
-        n.changes.clear();
+        d_->sync_names(of.n_);
         if (!n.folder)
           synced(of.n_);
         else
@@ -314,6 +328,16 @@ class disk_files {
       int const what = i->second;
       changed(in, {from, -1});
       changed(in, {to, what});
+      return 0;
+    });
+  }
+  int link(handle const& in, std::string const& from, std::string const& to) {
+    return does(call::change, [&] {
+      auto const& names = d_->at(in.n_).names;
+      auto const i = names.find(from);
+      if (i == names.end()) return ENOENT;
+      if (names.contains(to)) return EEXIST;
+      changed(in, {to, i->second});
       return 0;
     });
   }

@@ -305,8 +305,9 @@ void on_a_disk(st::simulation& sim) {
   auto const mine = std::make_shared<log_bench>(sim);
   mine->sends_once = Once;
   // Of one partition nothing is answered in parts.
-  sim.possible = st::all_faults &
-                 ~(st::log_faults | st::only(fault::rebalance) | st::only(fault::outage) | st::only(fault::partly));
+  sim.possible = st::all_faults & ~(st::log_faults | st::only(fault::rebalance) | st::only(fault::outage) |
+                                    st::only(fault::stuck) | st::only(fault::new_leader) | st::only(fault::moved) |
+                                    st::only(fault::twin) | st::only(fault::cut) | st::only(fault::partly));
   sim.on_begin = [mine] {
     bench = mine.get();
     mine->begin();

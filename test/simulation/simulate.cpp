@@ -2,6 +2,7 @@
 #define SLUICE_SIMULATION_PROGRAM
 #include "consumers.hpp"
 #include "filed.hpp"
+#include "in_sqlite.hpp"
 #include "logged.hpp"
 #include "options.hpp"
 #include "stateful.hpp"
@@ -45,6 +46,10 @@ constexpr subject subjects[] = {
     {"at_least_once", "file", as<st::promise::at_least_once, filed<sl::at_least_once>>, in_a_folder<sl::file_kind>},
     {"transactional", "file", as<st::promise::transactional, filed<sl::transactional>>, in_a_folder<sl::file_kind>},
     {"transactional", "checkpoint", as<st::promise::transactional, in_checkpoint>, in_a_folder<sl::checkpoint_kind>},
+    {"at_most_once", "sqlite", as<st::promise::at_most_once, in_sqlite<sl::at_most_once>>, in_a_database},
+    {"at_least_once", "sqlite", as<st::promise::at_least_once, in_sqlite<sl::at_least_once>>, in_a_database},
+    {"idempotent", "sqlite", as<st::promise::idempotent, in_sqlite<sl::idempotent>>, in_a_database},
+    {"transactional", "sqlite", as<st::promise::transactional, in_sqlite<sl::transactional>>, in_a_database},
 #endif
 };
 

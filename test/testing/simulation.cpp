@@ -88,7 +88,12 @@ TEST_CASE("what a story prints of a failure in a cooperative group replays it th
                                100ms);
                        }};
   world.on_begin = [&] { handled = {}; };
-  auto const r = first_failure(world, {.faults = 0, .cooperative = true});
+  // A schedule that goes another way where the group is eager.
+  st::result r;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    r = world.run({.seed = seed, .faults = 0, .cooperative = true});
+    if (r.failed() && world.run({.seed = seed, .faults = 0}).hash != r.hash) break;
+  }
   REQUIRE(r.broken == "both");
   auto const story = world.story(r);
   std::istringstream line{story.substr(story.find("replay: "))};
@@ -186,6 +191,8 @@ TEST_CASE("a request of the program's own arrives once, never, late or twice, an
                          while (p.running()) {
                            try {
                              c.step([&](sl::batch const& b) { p.handle(b); }, 100ms);
+                           } catch (sl::error const& e) {
+                             if (e.code() == sl::errc::fenced) throw;  // another one has its name
                            } catch (std::exception const&) {}
                            auto const n = all.size();
                            p.outside([&] { all.push_back({plan.seed, static_cast<int>(n), false, 0}); });

@@ -106,6 +106,9 @@ enum class fencing { none, group, compare_and_set };
 
 /// `claim`: an answer for each of `set`, in its order. The first claim of (group, topic) stores the starts of all
 ///   partitions before it returns. Each claim makes a new fence, for `missing` too: record() puts such a position back.
+///   Position and fence are of one moment. A store may answer from an older state (a replica, a server that was cut off) if the
+///   fence that it answers does not hold where advances are compared; an older position under a fence that holds is none:
+///   "applied before" would be said of what another owner has stored.
 /// `advance`: an answer for each move, in order; the span is valid until the next call. One round trip where the store can.
 /// `settle`: the same moves again after `unknown`; `applied` or `refused` is final, `unknown` is not. Never throws for a
 ///   store that is down.

@@ -122,7 +122,7 @@ class simulation final : simulated::surroundings {
   result run(schedule const& plan) {
     auto wanted = plan;
     wanted.faults &= on_disk_fault ? possible : possible & ~disk_faults;
-    if (sent) wanted.partitions = 1;
+    if (sent) wanted.partitions = 1, wanted.faults &= ~only(fault::stuck);  // nobody else sends
     world_.reset(wanted, *this);
     if (offsets_in_group_) world_.plan.faults &= ~only(fault::store_down);  // nobody asks that store
     around_.cluster.sends_within = sends_within.count();

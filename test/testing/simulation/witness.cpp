@@ -196,3 +196,42 @@ TEST_CASE("an aborted record is not handed over") {
   b.witness.handed_over(b.topic.records().back());
   CHECK(b.broken() == "isolation");
 }
+
+TEST_CASE("what stands behind an open transaction is not handed over until that has ended, and what is in none stays") {
+  bench b{st::promise::at_least_once};
+  REQUIRE(b.topic.hold(0, 5 * seconds));
+  CHECK_FALSE(b.topic.hold(0, 5 * seconds));
+  auto const behind = b.topic.records().back();
+  CHECK(b.topic.log(0).end() == 10);
+  SECTION("while it is open") {
+    b.witness.handed_over(behind);
+    CHECK(b.broken() == "isolation");
+  }
+  SECTION("afterwards") {
+    b.topic.end_transaction(0);
+    CHECK(b.topic.log(0).end() == b.topic.log(0).high);
+    CHECK(b.topic.record(behind.id).visible);
+    b.witness.handed_over(behind);
+    CHECK(b.broken() == "");
+  }
+}
+
+TEST_CASE("an idle owner need not know of a stranger's rewind; one that has something to read must come to it") {
+  bench b{st::promise::at_least_once};
+  b.handle(0, 10);
+  b.store(0, 10);
+  b.witness.rewound(0, 4, 2, "seek", false);
+  CHECK(b.witness.at_end());
+  SECTION("records come") {
+    b.topic.append(0, 1, 'k');
+    CHECK_FALSE(b.witness.at_end());
+  }
+  SECTION("it hears of it") {
+    b.witness.heard(0);
+    CHECK_FALSE(b.witness.at_end());
+  }
+  SECTION("it rewinds itself, to elsewhere") {
+    b.witness.rewound(0, 9, 3, "seek");
+    CHECK_FALSE(b.witness.at_end());
+  }
+}

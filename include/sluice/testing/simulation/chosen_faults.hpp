@@ -17,6 +17,7 @@ class chosen_faults {
 
   /// That fault found nothing to harm, so it does not count.
   void missed(fault f) { --hit[static_cast<std::size_t>(f)]; }
+  void hits(fault f) { ++hit[static_cast<std::size_t>(f)]; }
   /// `could`: it was possible; `did`: it happened.
   void meets(meeting m, bool could, bool did) {
     could_meet[static_cast<std::size_t>(m)] |= could;
@@ -61,8 +62,6 @@ class chosen_faults {
     if (d.what != fault::none) decisions.push_back(d);
     return d;
   }
-
-  void hits(fault f) { ++hit[static_cast<std::size_t>(f)]; }
 };
 
 }}}}  // namespace sluice::v0::testing::simulated

@@ -20,7 +20,7 @@ class simulated_client {
   std::vector<queue> queues_{};
   std::vector<int> given_{}, revoked_{};  // assigned one by one; told to be given up, and not answered
   int member_ = 0;
-  bool wants_to_join_ = false, revoking_ = false, knows_lost_ = false, closed_ = false;
+  bool wants_to_join_ = false, revoking_ = false, knows_lost_ = false, closed_ = false, out_ = false;
   std::int64_t lost_heard_at_ = -1;
   bool rung_ = false;
 
@@ -159,7 +159,7 @@ class simulated_client {
     std::vector<client::watermarks> all;
     for (auto const& of : set) {
       auto const& l = cluster_.topic.log(of.partition);
-      bool const known = f != fault::leaderless;
+      bool const known = f != fault::leaderless && cluster_.topic.has_leader(of.partition);
       all.push_back(known ? client::watermarks{offset{l.low}, offset{l.end()}, true} : client::watermarks{});
       if (known) cluster_.witness.told_ends(of.partition, l.low, l.end());
     }
@@ -223,15 +223,36 @@ class simulated_client {
   }
 
  private:
+  /// group.instance.id: its own, or as the schedule has it another one's.
+  int name() {
+    auto const outer = here().amount();
+    auto const f = here().begins(call::join, -1, seat_);
+    auto n = seat_;
+    if (f == fault::twin && here().plan.processes > 1)
+      n = (seat_ + 1 + static_cast<int>(here().amount() / ms % (here().plan.processes - 1))) % here().plan.processes;
+    if (f == fault::twin && (n == seat_ || !cluster_.group.has_living(n))) here().missed(f);
+    here().ends(f);
+    here().amount(outer);
+    return n;
+  }
   std::optional<client::event> news() {
     if (by_hand_) return std::nullopt;
-    if (std::exchange(wants_to_join_, false)) {
-      member_ = cluster_.group.join(seat_, here().life());
+    if (wants_to_join_ && cluster_.group.answers()) {
+      auto const as = cluster_.group.has_names ? name() : -1;
+      if (!cluster_.group.answers()) return std::nullopt;
+      wants_to_join_ = false;
+      member_ = cluster_.group.join(seat_, here().life(), as);
       lost_heard_at_ = -1;
+      out_ = false;
     }
     if (revoking_ || member_ == 0) return std::nullopt;
-    if (std::exchange(mine().too_slow, false)) return client::poll_exceeded{"it took too long to poll again"};
-    auto* const m = cluster_.group.find(member_);
+    if (std::exchange(mine().too_slow, false)) {
+      out_ = true;
+      return client::poll_exceeded{"it took too long to poll again"};
+    }
+    auto* const m = out_ ? nullptr : cluster_.group.find(member_);
+    if (!m || m->news || (cluster_.group.is_preparing() && !m->joined))
+      if (!cluster_.group.answers()) return std::nullopt;
     if (!m) return put_out();
     if (cluster_.group.is_preparing()) {
       if (m->joined || here().now < m->hears_at) return std::nullopt;
@@ -244,7 +265,7 @@ class simulated_client {
       here().note("revoked");
       return client::revoked{names(mine().owned), false};
     }
-    if (!m->news) return std::nullopt;
+    if (!m->news || cluster_.group.is_completing()) return std::nullopt;
     positions_.is_member(member_, cluster_.group.generation());
     if (cooperative() && !m->leaving.empty()) {
       revoking_ = true;
@@ -267,6 +288,10 @@ class simulated_client {
   std::optional<client::event> put_out() {
     if (lost_heard_at_ < 0) lost_heard_at_ = here().now + here().luck.between(0, 400) * ms;
     if (here().now < lost_heard_at_) return std::nullopt;
+    if (cluster_.group.is_fenced(member_)) {
+      cluster_.witness.excuse_all();
+      return client::trouble{errc::fenced, "another member has its name", true};
+    }
     if (mine().owned.empty()) {
       wants_to_join_ = true;
       return std::nullopt;
@@ -291,6 +316,7 @@ class simulated_client {
   void fill(queue& q) {
     if (!q.fetching || !cluster_.is_reachable() || here().luck.one_in(4)) return;
     auto const& log = cluster_.topic.log(q.partition);
+    if (q.next < log.end() && !cluster_.topic.has_leader(q.partition)) return;
     auto n = 1 + here().luck.below(12);
     for (auto i = cluster_.topic.entry_at(q.partition, q.next); i < log.entries.size(); ++i) {
       auto const& r = cluster_.topic.record(log.entries[i]);
@@ -300,6 +326,7 @@ class simulated_client {
       if (r.visible) q.fetched.push_back(r.id);
     }
     q.next = std::max(q.next, log.end());  // behind control records, too
+    if (cluster_.topic.meets_held(q.partition)) here().hits(fault::stuck);
   }
   /// Records up to some place once more, after that place was reached. False: there are none.
   bool fetch_again(queue& q) {

@@ -9,6 +9,8 @@ struct commit_in_flight {
   int member = 0;
   std::int64_t generation = 0;
   list<coordinator::wish> set{};
+  bool kept_waiting = false, answered = false;
+  outcome answer = outcome::unknown;
 };
 
 /// What a process has of the group and of its records, seen from outside.
@@ -36,6 +38,8 @@ struct cluster {
     group.reset();
     group.authoritative = offsets_in_group;
     group.cooperative = world.plan.cooperative;
+    group.has_names = world.plan.most_faults > 0 && chance{world.plan.seed ^ 0x1b873593cc9e2d51u}.one_in(3);
+    if (!group.has_names) world.plan.faults &= ~only(fault::twin);
     witness.reset(kept);
     unreachable_until = 0;
     wire.clear();
@@ -69,7 +73,7 @@ struct cluster {
     auto const life = log.life;
     switch (d.what) {
       case fault::rebalance:
-        if (group.is_preparing()) return false;
+        if (group.is_preparing() || group.is_completing()) return false;
         group.rebalance();
         return std::any_of(present.begin(), present.end(), [](presence const& one) { return one.out > 0; });
       case fault::wall_jump:
@@ -80,6 +84,15 @@ struct cluster {
       case fault::outage:
         unreachable_until = world.now + d.amount / 4;
         outage_unmet = true;
+        return false;
+      case fault::new_leader:
+        topic.change_leader(p, world.now + d.amount / 8);
+        return false;
+      case fault::moved:
+        group.move_until(world.now + d.amount / 4);
+        return false;
+      case fault::stuck:
+        (void)topic.hold(p, world.now + d.amount);
         return false;
       case fault::retention:
         topic.retain_from(p, log.low + 1 + d.amount % std::max<std::int64_t>(1, log.high - log.low));

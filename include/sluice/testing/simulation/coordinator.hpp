@@ -7,15 +7,16 @@
 namespace sluice { inline namespace v0 { namespace testing { namespace simulated {
 
 /// Rebalances as brokers and clients do them: a member that joins, leaves or is not heard of for session_timeout starts one.
-/// Eager: all members give up what they have and join again; then a new generation shares the partitions out by range.
-/// Cooperative: they keep what they have while they join; what is to go to another member is given up afterwards, which
-/// starts the next rebalance.
+/// When all have joined there is a new generation, and its leader, the oldest member, shares the partitions out by range.
+/// Eager: all members give up what they have before they join. Cooperative: they keep what they have while they join; what is
+/// to go to another member is given up afterwards, which starts the next rebalance.
 class coordinator {
  public:
   struct member {
     int id = 0;
     int process = 0;
     std::int32_t life = 0;
+    int name = -1;              ///< -1: none
     bool joined = true;         ///< into the coming generation
     std::int64_t hears_at = 0;  ///< of the rebalance, with a heartbeat
     bool news = false;          ///< an assignment that it has not been told of
@@ -41,23 +42,50 @@ class coordinator {
   witness& witness_;
   list<member> members_{};
   list<committed> committed_{};
+  list<int> fenced_{};  // members whose name another one has come under
   std::int64_t generation_ = 0;
-  bool preparing_ = false;
+  bool preparing_ = false;   // until all have joined
+  bool completing_ = false;  // until the leader has shared out
   std::int64_t rebalances_ = 0;
   int ids_ = 0;
+  std::int64_t moving_until_ = 0;
+  bool move_unmet_ = false;
+  bool due_ = false;  // a rebalance, once it is there
 
  public:
   bool cooperative = false;
+  bool has_names = false;      ///< group.instance.id: who comes under one is the member that has it
   bool authoritative = false;  ///< the group is the offset store, not only a mirror of it
 
   coordinator(world& w, topic& t, witness& s) : world_(w), topic_(t), witness_(s) {}
   void reset() {
     members_.clear();
     committed_.clear();
+    fenced_.clear();
     generation_ = rebalances_ = 0;
-    preparing_ = false;
+    preparing_ = completing_ = false;
     ids_ = 0;
+    moving_until_ = 0;
+    move_unmet_ = due_ = false;
   }
+
+  // ---- which broker it is
+
+  /// Until then each request is told that this is not the coordinator, and clients ask again. What it has stored it finds again,
+  /// and its members, to whom it gives a whole session anew.
+  void move_until(std::int64_t at, bool is_met = false) {
+    moving_until_ = std::max(moving_until_, at);
+    move_unmet_ = !is_met;
+    world_.note("coordinator moves", -1, at / ms);
+    world_.later(moving_until_, [](void* self, std::int64_t) { static_cast<coordinator*>(self)->is_there(); }, this, 0);
+  }
+  /// To be asked for a request: the first one that is not answered makes it count as a fault.
+  bool answers() {
+    if (!is_moving()) return true;
+    if (std::exchange(move_unmet_, false)) world_.hits(fault::moved);
+    return false;
+  }
+  std::int64_t moving_until() const { return moving_until_; }
 
   std::int64_t generation() const { return generation_; }
   member* find(int id) {
@@ -76,20 +104,30 @@ class coordinator {
 
   bool has_members() const { return !members_.empty(); }
 
-  int join(int process, std::int32_t life) {
+  /// Its number. With a `name` that a member has, that one is fenced, and what it had is the new one's, without a rebalance.
+  int join(int process, std::int32_t life, int name = -1) {
+    for (auto& m : members_)
+      if (name >= 0 && m.name == name) return replace(m, process, life);
     auto& m = members_.emplace_back();
     m.id = ++ids_;
     m.process = process;
     m.life = life;
+    m.name = name;
     world_.note("joins", -1, m.id, generation_);
     prepare();
     find(ids_)->joined = true;
     complete_if_all_joined();
     return ids_;
   }
+  bool is_fenced(int id) const { return std::count(fenced_.begin(), fenced_.end(), id) > 0; }
+  /// Who has the name, and is not given up for dead.
+  bool has_living(int name) const {
+    return std::any_of(members_.begin(), members_.end(),
+                       [&](auto const& m) { return m.name == name && m.silent_from < 0; });
+  }
   void joined_again(int id) {
     auto* const m = find(id);
-    if (!m || !preparing_ || m->joined) return;
+    if (!m || !preparing_ || m->joined || !answers()) return;
     m->joined = true;
     if (!cooperative) {
       m->assigned.clear();
@@ -106,11 +144,12 @@ class coordinator {
   }
   void leave(int id) {
     if (!find(id)) return;
+    if (has_names || !answers()) return cut_off(id);  // nothing is said of it, or not heard
     std::erase_if(members_, [&](auto const& m) { return m.id == id; });
     world_.note("leaves", -1, id, generation_);
     rebalance();
   }
-  /// Its process did not poll for max.poll.interval.ms: its client leaves for it.
+  /// Its process did not poll for max.poll.interval.ms: its client leaves for it, or says nothing any more.
   void put_out(int process, std::int32_t life) {
     for (auto const& m : members_)
       if (m.process == process && m.life == life) return leave(m.id);
@@ -124,7 +163,17 @@ class coordinator {
     }
   }
   bool is_preparing() const { return preparing_; }
+  bool is_completing() const { return completing_; }
+  /// Its last request waits for the others, or for the leader; brokers take up no other one of the same connection meanwhile.
+  bool is_kept_waiting(int id) {
+    auto const* m = find(id);
+    return m && ((preparing_ && m->joined) || (completing_ && id != members_.front().id));
+  }
   void rebalance() {
+    if (is_moving()) {
+      due_ = true;
+      return;
+    }
     prepare();
     complete_if_all_joined();
   }
@@ -140,22 +189,34 @@ class coordinator {
     expire();
     for (auto& m : members_)
       if (m.process == process && m.life == world_.life_of(process)) m.silent_from = -1;
+    share_out(generation_);
   }
 
   // ---- offsets
 
-  /// As a broker does: only of a member of this generation. Waiting for members it still takes commits.
+  /// As a broker does: of a member of this generation; where there are no members, of whoever is none (0). Waiting for members it
+  /// still takes commits, waiting for the leader not.
   outcome commit(int id, std::int64_t generation, list<wish> const& set) {
-    if (id != 0 && (!find(id) || generation != generation_)) {
+    if (id == 0 ? has_members() : (!find(id) || generation != generation_)) {
       world_.note("commit refused", -1, id, generation);
       return outcome::refused;
     }
+    if (completing_) return outcome::postponed;
     for (auto const& w : set) store(w);
     return outcome::applied;
   }
   committed const& at(int p) { return slot(p); }
 
  private:
+  bool is_moving() const { return world_.now < moving_until_; }
+  void is_there() {
+    if (is_moving()) return;
+    for (auto& m : members_)
+      if (m.silent_from >= 0) m.silent_from = world_.now;
+    look_later();
+    if (std::exchange(due_, false)) rebalance();
+    world_.news();
+  }
   committed& slot(int p) {
     if (committed_.size() <= static_cast<std::size_t>(p)) committed_.resize(static_cast<std::size_t>(p) + 1);
     return committed_[static_cast<std::size_t>(p)];
@@ -179,8 +240,29 @@ class coordinator {
       witness_.moved(w.partition, before, w.next, incarnation, nullptr, {});
   }
 
+  int replace(member& m, int process, std::int32_t life) {
+    auto const id = ++ids_;
+    world_.note("joins as", -1, id, m.id);
+    world_.meets(meeting::back_in_time, true, m.silent_from >= 0 && m.process == process && !preparing_);
+    fenced_.push_back(m.id);
+    m.id = id;
+    m.process = process;
+    m.life = life;
+    m.silent_from = -1;
+    m.news = true;
+    witness_.excuse_all();
+    bool const has_to_give = !m.leaving.empty();
+    m.leaving.clear();
+    if (preparing_) {
+      m.joined = false;
+      joined_again(id);
+    } else if (has_to_give || completing_)
+      rebalance();
+    return id;
+  }
   void prepare() {
     if (std::exchange(preparing_, true)) return;
+    completing_ = false;
     world_.note("rebalance", -1, generation_);
     for (auto& m : members_) {
       m.joined = false;
@@ -188,6 +270,9 @@ class coordinator {
       world_.later(
           m.hears_at, [](void* self, std::int64_t) { static_cast<coordinator*>(self)->world_.news(); }, this, 0);
     }
+    wait_for_members();
+  }
+  void wait_for_members() {
     world_.later(
         world_.now + rebalance_timeout,
         [](void* self, std::int64_t which) { static_cast<coordinator*>(self)->give_up_waiting(which); }, this,
@@ -205,6 +290,14 @@ class coordinator {
     world_.note("generation", -1, generation_, static_cast<std::int64_t>(members_.size()));
     witness_.excuse_all();
     if (members_.empty()) return;
+    completing_ = true;
+    world_.later(
+        world_.now + world_.luck.between(1, 20) * ms,
+        [](void* self, std::int64_t of) { static_cast<coordinator*>(self)->share_out(of); }, this, generation_);
+  }
+  void share_out(std::int64_t of) {
+    if (!completing_ || of != generation_ || members_.front().silent_from >= 0) return;
+    completing_ = false;
     auto const n = static_cast<int>(members_.size()), all = topic_.partitions();
     int p = 0;
     for (int i = 0; i < n; ++i) {
@@ -235,6 +328,7 @@ class coordinator {
   }
   void give_up_waiting(std::int64_t which) {
     if (!preparing_ || which != rebalances_) return;
+    if (is_moving()) return wait_for_members();
     std::erase_if(members_, [](auto const& m) { return !m.joined; });
     complete();
   }
@@ -245,6 +339,7 @@ class coordinator {
         0);
   }
   void expire() {
+    if (is_moving()) return;
     auto const over = [&](member const& m) {
       return m.silent_from >= 0 && world_.now - m.silent_from >= session_timeout;
     };

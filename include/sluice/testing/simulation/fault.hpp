@@ -14,6 +14,7 @@ enum class call : std::uint8_t {
   boot,
   wait,
   poll,
+  join,
   assign,
   take,
   count,
@@ -42,13 +43,15 @@ enum class call : std::uint8_t {
   put,
   change,
   sync,  // files
+  lock,  // a file, or memory that processes share
   world  // no process: what happens by itself
 };
 inline constexpr std::size_t calls = static_cast<std::size_t>(call::world) + 1;
 inline constexpr std::array<char const*, calls> call_names{
-    "boot",   "wait",   "poll",    "assign", "take",   "count",   "ends",  "read",   "commit", "leave",    "renew",
-    "claim",  "create", "advance", "settle", "record", "give_up", "begin", "weigh",  "finish", "rollback", "handle",
-    "effect", "write",  "request", "rest",   "state",  "look",    "put",   "change", "sync",   "world"};
+    "boot",   "wait",  "poll",   "join",     "assign", "take",    "count",  "ends",    "read",
+    "commit", "leave", "renew",  "claim",    "create", "advance", "settle", "record",  "give_up",
+    "begin",  "weigh", "finish", "rollback", "handle", "effect",  "write",  "request", "rest",
+    "state",  "look",  "put",    "change",   "sync",   "lock",    "world"};
 
 enum class fault : std::uint8_t {
   none,
@@ -68,11 +71,13 @@ enum class fault : std::uint8_t {
   busy,         ///< claims: somebody else is at it; rows of state: another transaction was quicker
   held,         ///< a commit waits in the client, and is sent later in the name of whoever it is then
   postponed,    ///< a commit comes while the group rebalances
+  stale,        ///< claims: an older state answers, where nothing that is claimed counts: a replica, a server cut off
   // of a Kafka client's call
   no_broker,   ///< no answer from any broker
   leaderless,  ///< the ends of a partition are not known
   again,       ///< records come that were fetched before
   trouble,     ///< a partition's queue tells of an error
+  twin,  ///< a member comes under the name of one that is alive, which must begin anew: step() throws errc::fenced
   // of a handler
   throws,
   slow,
@@ -84,23 +89,27 @@ enum class fault : std::uint8_t {
   recreation,
   added,
   outage,
+  new_leader,  ///< another broker leads a partition: nobody answers for it until then
+  moved,       ///< another broker becomes the group's coordinator, and has to load it: nobody is answered until then
+  stuck,       ///< somebody else's transaction stays open, and readers of committed records come no further
   store_down,
   // of a disk
   full,        ///< there is no room: a part may have been written
   power_loss,  ///< all processes are gone, and any part of what was not synced
-  bit_flip     ///< what was synced, and others behind it, is read otherwise
+  bit_flip,    ///< what was synced, and others behind it, is read otherwise
+  cut          ///< what was synced has lost its end
 };
-inline constexpr std::size_t faults = static_cast<std::size_t>(fault::bit_flip) + 1;
+inline constexpr std::size_t faults = static_cast<std::size_t>(fault::cut) + 1;
 inline constexpr std::array<char const*, faults> fault_names{
-    "none",       "crash_before", "crash_after", "pause_before", "pause_after", "unavailable", "lost",
-    "unheard",    "late",         "twice",       "refused",      "partly",      "busy",        "held",
-    "postponed",  "no_broker",    "leaderless",  "again",        "trouble",     "throws",      "slow",
-    "rebalance",  "wall_jump",    "retention",   "truncation",   "recreation",  "added",       "outage",
-    "store_down", "full",         "power_loss",  "bit_flip"};
+    "none",      "crash_before", "crash_after", "pause_before", "pause_after", "unavailable", "lost",       "unheard",
+    "late",      "twice",        "refused",     "partly",       "busy",        "held",        "postponed",  "stale",
+    "no_broker", "leaderless",   "again",       "trouble",      "twin",        "throws",      "slow",       "rebalance",
+    "wall_jump", "retention",    "truncation",  "recreation",   "added",       "outage",      "new_leader", "moved",
+    "stuck",     "store_down",   "full",        "power_loss",   "bit_flip",    "cut"};
 
 /// Sets of faults are bits.
-using fault_set = std::uint32_t;
-static_assert(faults <= 32);
+using fault_set = std::uint64_t;
+static_assert(faults <= 64);
 constexpr fault_set only(fault f) { return fault_set{1} << static_cast<unsigned>(f); }
 constexpr bool has(fault_set s, fault f) { return (s & only(f)) != 0; }
 inline constexpr fault_set all_faults = ~only(fault::none);
@@ -108,15 +117,18 @@ inline constexpr fault_set all_faults = ~only(fault::none);
 inline constexpr fault_set log_faults =
     only(fault::retention) | only(fault::truncation) | only(fault::recreation) | only(fault::added);
 /// Of programs with files on a simulated disk alone.
-inline constexpr fault_set disk_faults = only(fault::full) | only(fault::power_loss) | only(fault::bit_flip);
+inline constexpr fault_set disk_faults =
+    only(fault::full) | only(fault::power_loss) | only(fault::bit_flip) | only(fault::cut);
 
 /// What takes more than one fault, and is counted beside them.
 enum class meeting : std::uint8_t {
-  late_claim,  ///< the claim of a process that was put out of the group comes after its successor's
-  claim_down   ///< a claim while the store is down
+  late_claim,    ///< the claim of a process that was put out of the group comes after its successor's
+  claim_down,    ///< a claim while the store is down
+  back_in_time,  ///< a member with a name is gone, and back before its session ends: it has what it had
+  hangs          ///< a handler goes on after its member was put out of the group since it did not poll
 };
-inline constexpr std::size_t meetings = 2;
-inline constexpr std::array<char const*, meetings> meeting_names{"late_claim", "claim_down"};
+inline constexpr std::size_t meetings = 4;
+inline constexpr std::array<char const*, meetings> meeting_names{"late_claim", "claim_down", "back_in_time", "hangs"};
 
 /// What may go wrong at a call.
 constexpr fault_set faults_of(call c) {
@@ -133,7 +145,10 @@ constexpr fault_set faults_of(call c) {
     case call::rollback:
     case call::rest:
     case call::wait:
+    case call::lock:
       return process;
+    case call::join:
+      return process | only(twin);
     case call::take:
       return process | only(again) | only(trouble);
     case call::count:
@@ -141,13 +156,15 @@ constexpr fault_set faults_of(call c) {
     case call::ends:
       return process | only(no_broker) | only(leaderless);
     case call::read:
+      return process | only(unavailable) | only(moved);
     case call::look:
     case call::sync:
       return process | only(unavailable);
     case call::commit:
-      return process | only(lost) | only(unheard) | only(late) | only(held) | only(postponed) | only(partly);
+      return process | only(lost) | only(unheard) | only(late) | only(held) | only(postponed) | only(partly) |
+             only(moved);
     case call::claim:
-      return request | only(busy);
+      return request | only(busy) | only(stale);
     case call::state:
       return process | only(unavailable) | only(busy);
     case call::create:
@@ -174,8 +191,9 @@ constexpr fault_set faults_of(call c) {
     case call::change:
       return process | only(unavailable) | only(full);
     case call::world:
-      return only(power_loss) | only(bit_flip) | only(rebalance) | only(wall_jump) | only(retention) |
-             only(truncation) | only(recreation) | only(added) | only(outage) | only(store_down);
+      return only(power_loss) | only(bit_flip) | only(cut) | only(rebalance) | only(wall_jump) | only(retention) |
+             only(truncation) | only(recreation) | only(added) | only(outage) | only(new_leader) | only(moved) |
+             only(stuck) | only(store_down);
   }
   return 0;
 }
@@ -188,6 +206,7 @@ constexpr std::uint32_t weight_of(call c) {
     case call::finish:
     case call::claim:
     case call::record:
+    case call::join:
       return 30;
     case call::settle:
     case call::create:

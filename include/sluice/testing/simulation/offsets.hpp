@@ -143,10 +143,18 @@ class simulated_store_runtime {
     if (is_down(f) || f == fault::lost) down(f, by);
     for (auto const& of : set) forget_aside(of);
     std::vector<sluice::claimed> answers;
+    bool none_stale = true;
     for (auto const& of : set) {
       auto& row = store_.at(of.partition);
       if (f == fault::busy) {
         answers.push_back({.of = of, .what = sluice::claimed::busy, .why = "another one holds the store"});
+        continue;
+      }
+      auto const old = f == fault::stale ? store_.stale(of.partition, here().amount()) : std::nullopt;
+      if (old) {
+        none_stale = false;
+        answers.push_back({of, offset{old->next}, old->log, old->mine, sluice::claimed::stored, {}});
+        here().note("claimed, stale", of.partition, old->next, static_cast<std::int64_t>(old->mine.turn));
         continue;
       }
       auto const mine = store_.claim(here().current(), of.partition);
@@ -154,12 +162,14 @@ class simulated_store_runtime {
           {of, offset{row.next}, row.log, mine, row.there ? sluice::claimed::stored : sluice::claimed::missing, {}});
       here().note("claimed", of.partition, row.next, static_cast<std::int64_t>(mine.turn));
     }
+    if (f == fault::stale && none_stale) here().missed(f);
     if (f == fault::unheard) down(f, by);
     here().ends(f);
     for (auto const& c : answers)
       if (c.what != sluice::claimed::busy) {
         store_.answered(here().current(), c.of.partition, c.mine);
-        if (is_owner(c.of.partition)) cluster_.witness.heard(c.of.partition);
+        if (store_.at(c.of.partition).mine == c.mine && is_owner(c.of.partition))
+          cluster_.witness.heard(c.of.partition);
       }
     return answers;
   }
@@ -235,10 +245,10 @@ class simulated_store_runtime {
         answers.push_back({.of = r.of, .why = "another owner has claimed it"});
         continue;
       }
+      auto const mine = store_.new_fence(r.of.partition);
       row.there = true;
       row.next = r.to.value();
       row.log = {.incarnation = std::max(row.log.incarnation + 1, here().wall_ms())};
-      auto const mine = store_.new_fence(r.of.partition);
       here().note("rewound", r.of.partition, row.next, static_cast<std::int64_t>(mine.turn));
       cluster_.witness.rewound(r.of.partition, row.next, row.log.incarnation, r.cause, is_owner(r.of.partition));
       answers.push_back({r.of, r.to, row.log, mine, sluice::claimed::stored, r.cause});

@@ -181,6 +181,7 @@ class process {
   /// Beyond max.poll.interval.ms the client, whose own thread is awake, leaves the group.
   void take_time(std::int64_t us) {
     constexpr auto most = simulated::coordinator::rebalance_timeout;
+    world().meets(meeting::hangs, around_.cluster.group.has_members(), us > most);
     world().sleep_until(world().now + std::min(us, most));
     if (us <= most) return;
     around_.cluster.group.put_out(number_, world().life());

@@ -33,7 +33,12 @@ struct partition_log {
   std::int64_t low = 0, high = 0;
   std::int64_t highest = 0;  ///< where records have stood since the last rewind ends here
   std::int64_t stable = std::numeric_limits<std::int64_t>::max();  ///< of the first open transaction
-  list<std::uint32_t> entries{};                                   ///< numbers of records, by offset
+  std::int64_t held_until = 0;        ///< where that transaction's records end: what stands behind them is in none
+  std::int32_t epoch = 0;             ///< of its leader
+  std::int64_t leaderless_until = 0;  ///< until then it is not known who that is
+  bool leader_unmet = false;          ///< and nobody has asked for it
+  bool stuck_unmet = false;           ///< it stays open for long, and no reader has come to it yet
+  list<std::uint32_t> entries{};      ///< numbers of records, by offset
   std::int32_t life = 0;
   std::uint32_t changes = 0;  ///< retention, truncation, recreation
 
@@ -112,10 +117,8 @@ class topic {
     bool const open = l.stable <= l.high;
     if (!open && world_.luck.one_in(8)) {
       l.stable = l.high;
-      world_.later(
-          world_.now + world_.luck.between(1, 400) * ms,
-          [](void* self, std::int64_t which) { static_cast<topic*>(self)->end_transaction(static_cast<int>(which)); },
-          this, p);
+      l.held_until = std::numeric_limits<std::int64_t>::max();
+      end_transaction_at(p, world_.now + world_.luck.between(1, 400) * ms);
     }
     for (auto n = world_.luck.between(1, 3); n > 0 && left_ > 0 && records_.size() < most; --n) {
       --left_;
@@ -154,11 +157,49 @@ class topic {
     if (l.stable > l.high) return;
     bool const aborted = world_.luck.one_in(2);
     if (aborted)
-      for (auto i = entry_at(p, l.stable); i < l.entries.size(); ++i) record(l.entries[i]).visible = false;
+      for (auto i = entry_at(p, l.stable); i < l.entries.size(); ++i)
+        if (auto& r = record(l.entries[i]); r.at < l.held_until) r.visible = false;
     l.stable = std::numeric_limits<std::int64_t>::max();
+    l.stuck_unmet = false;
     l.highest = std::max(l.highest, ++l.high);  // the marker
     world_.note(aborted ? "aborted" : "committed", p, l.low, l.high);
     world_.news();
+  }
+
+  /// Somebody else's transaction, of one record; others send behind it, in none. False: there is one already.
+  bool hold(int p, std::int64_t until) {
+    auto& l = log(p);
+    if (l.stable <= l.high || records_.size() + 4 > most) return false;
+    l.stable = l.high;
+    append(p);
+    l.held_until = l.high;
+    for (auto n = world_.luck.between(1, 3); n > 0; --n) append(p);
+    l.highest = std::max(l.highest, l.high);
+    l.stuck_unmet = true;
+    world_.note("held", p, l.stable, l.high);
+    end_transaction_at(p, until);
+    return true;
+  }
+  /// A reader has come to where it must wait. True: for a transaction that stays open, and it is the first to do so.
+  bool meets_held(int p) {
+    auto& l = log(p);
+    return l.stable <= l.high && std::exchange(l.stuck_unmet, false);
+  }
+
+  /// Nothing is lost: the one that follows has all that was acknowledged.
+  void change_leader(int p, std::int64_t until) {
+    auto& l = log(p);
+    ++l.epoch;
+    l.leaderless_until = until;
+    l.leader_unmet = true;
+    world_.note("another leader", p, l.epoch, until / ms);
+  }
+  /// To be asked by who wants something of it: the first one to whom nobody answers makes it count as a fault.
+  bool has_leader(int p) {
+    auto& l = log(p);
+    if (world_.now >= l.leaderless_until) return true;
+    if (std::exchange(l.leader_unmet, false)) world_.hits(fault::new_leader);
+    return false;
   }
 
   void retain_from(int p, std::int64_t low) {
@@ -175,6 +216,7 @@ class topic {
     if (high < l.low || high >= l.high || l.stable <= l.high) return;
     l.entries.resize(entry_at(p, high));
     l.high = high;
+    ++l.epoch;
     ++l.life;
     ++l.changes;
     world_.note("truncated", p, l.low, l.high);
@@ -226,7 +268,7 @@ class topic {
   void recreate(int p) {
     auto& l = log(p);
     l.entries.clear();
-    l.low = l.high = 0;
+    l.low = l.high = l.epoch = 0;
     l.stable = std::numeric_limits<std::int64_t>::max();
     ++l.life;
     ++l.changes;
@@ -239,6 +281,11 @@ class topic {
   }
 
  private:
+  void end_transaction_at(int p, std::int64_t at) {
+    world_.later(
+        at, [](void* self, std::int64_t which) { static_cast<topic*>(self)->end_transaction(static_cast<int>(which)); },
+        this, p);
+  }
   void append(int p) {
     auto& l = log(p);
     auto& r = records_.emplace_back();

@@ -60,6 +60,7 @@ class store {
   list<request> requests_{};
   list<last_claim> claims_{};
   list<state_row> state_{};
+  list<list<row>> before_{};  // what each row has been
   std::string wrong_{};
   list<numbered_move> never_{};  // settle has said that they are not carried out any more
   int known_ = 0;
@@ -88,6 +89,7 @@ class store {
     rows_.clear();
     requests_.clear();
     claims_.clear();
+    before_.clear();
     never_.clear();
     state_.clear();
     claims_.resize(8 * witness::most_partitions);
@@ -119,7 +121,16 @@ class store {
     w.meets(meeting::late_claim, (w.plan.faults & pauses) != 0 && cluster_.group.has_members(), late);
     return new_fence(p);
   }
+  /// As it was at some time, under a fence that is made where nobody else hears of it; nothing where it never was another.
+  std::optional<row> stale(int p, std::int64_t amount) {
+    auto const& all = before(p);
+    if (all.empty()) return {};
+    auto old = all[all.size() - 1 - static_cast<std::size_t>(amount / ms) % std::min<std::size_t>(all.size(), 8)];
+    old.mine = {old.mine.turn + 1, cluster_.world.luck.next()};
+    return old;
+  }
   fence new_fence(int p) {
+    remember(p);
     auto& mine = at(p).mine;
     return mine = {mine.turn + 1, cluster_.world.luck.next()};
   }
@@ -207,6 +218,13 @@ class store {
   }
 
  private:
+  list<row>& before(int p) {
+    if (before_.size() <= static_cast<std::size_t>(p)) before_.resize(static_cast<std::size_t>(p) + 1);
+    return before_[static_cast<std::size_t>(p)];
+  }
+  void remember(int p) {
+    if (at(p).there) before(p).push_back(at(p));
+  }
   void check(request const& tx) {
     {
       struct back {
@@ -226,6 +244,7 @@ class store {
     for (auto const& n : never_)
       if (n.partition == m.partition && n.mine == m.mine && n.from == m.from && n.until == m.until)
         cluster_.world.violated("settle", "an advance is carried out after settle has said that it never will be");
+    remember(m.partition);
     auto& r = at(m.partition);
     r.next = m.until;
     r.log = m.log;

@@ -35,8 +35,9 @@ class witness {
     list<std::uint32_t> taken{};  ///< since the position was set: what clients have given out
     std::int64_t taken_until = 0;
     bool seen_outside = false;  ///< since then it was outside of the log when somebody asked for the log's ends
-    bool unheard = false;       ///< rewound by a stranger: its owner hears of it once it can't store something
-    std::uint32_t told = 0;     ///< changes of the log, when a fetch was outside of it
+    /// Where its owner stood when a stranger rewound it: it hears of that once it stores.
+    std::int64_t unheard_at = -1;
+    std::uint32_t told = 0;  ///< changes of the log, when a fetch was outside of it
   };
   /// Of one process: what it was handed last, and (at_most_once) what it still has to handle.
   struct view {
@@ -141,11 +142,14 @@ class witness {
           "a rewind left it at " + std::to_string(incarnation) + ", where it was " + std::to_string(one.incarnation));
     one.before.push_back({one.incarnation, one.next});
     if (cause == "seek") topic_.waive(p, one.next, to);
+    if (by_owner)
+      one.unheard_at = -1;
+    else if (one.unheard_at < 0)
+      one.unheard_at = one.next;
     one.next = to;
     one.incarnation = incarnation;
     one.taken.clear();
     one.taken_until = to;
-    one.unheard = !by_owner;
     auto const life = topic_.log(p).life;
     one.anew_from = std::exchange(one.anew_in, life) == life ? std::min(one.anew_from, to) : to;
     one.seen_outside = false;
@@ -200,7 +204,7 @@ class witness {
   }
 
   /// By the owner: it knows where it stands.
-  void heard(int p) { of(p).unheard = false; }
+  void heard(int p) { of(p).unheard_at = -1; }
 
   /// A handler is about to be called with these records of a partition. `incarnation`: of the batch, here and below; what was
   /// stored before a rewind may be handled late, beside what was rewound.
@@ -255,6 +259,8 @@ class witness {
   }
   void handed_over(produced_record const& r) {
     if (!r.visible) broken("isolation", r.partition, which(r) + " was aborted, and is handed over");
+    if (r.at >= topic_.log(r.partition).stable && topic_.stands(r))
+      broken("isolation", r.partition, which(r) + " stands behind an open transaction, and is handed over");
   }
   void started(int process, produced_record& r, std::int64_t incarnation) {
     handed_over(r);
@@ -301,9 +307,8 @@ class witness {
 
   bool at_end() {
     for (int p = 0; p < topic_.partitions(); ++p)
-      if (of(p).unheard)
-        continue;
-      else if (!of(p).there || is_beyond(p) || topic_.is_unread(p, of(p).next))
+      if (auto const& one = of(p);
+          !one.there || is_beyond(p) || topic_.is_unread(p, std::max(one.next, one.unheard_at)))
         return false;
     return true;
   }
@@ -325,7 +330,7 @@ class witness {
   bool is_youngest(produced_record const& r) {
     auto const& one = of(r.partition);
     auto const life = topic_.log(r.partition).life;
-    return !r.waived && !one.unheard && (r.log_life == life || (one.anew_in == life && r.at >= one.anew_from));
+    return !r.waived && one.unheard_at < 0 && (r.log_life == life || (one.anew_in == life && r.at >= one.anew_from));
   }
   /// Once all processes have ended.
   void all_ended() {
