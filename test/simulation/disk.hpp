@@ -64,6 +64,7 @@ struct disk {
   std::uint64_t flipped_at = 0;
   char flipped_by = 0;  // 0: what stands from there on is gone
   bool flip_was_read = false;
+  std::uint64_t met_by = 0;  // processes, as bits, that have met it, and may tell of it after others have
   std::uint32_t failures = 0, losses = 0;
 
   disk(st::simulated::world& world, watcher& by) : w(world), seen(by) {}
@@ -71,9 +72,11 @@ struct disk {
     nodes.clear();
     nodes.push_back({.folder = true});
     heal();
+    met_by = 0;
     failures = losses = 0;
   }
   void heal() { flipped = -1; }
+  std::uint64_t me() const { return std::uint64_t{1} << w.current(); }
 
   node& at(int n) { return nodes[static_cast<std::size_t>(n)]; }
   /// The folder "log" in the root.
@@ -179,6 +182,7 @@ struct disk {
     auto const end = at + read.size(), place = std::max(flipped_at, at) - at;
     if (flipped_by == 0 ? end < flipped_at : flipped_at < at || end <= flipped_at) return;
     flip_was_read = true;
+    met_by |= me();
     if (flipped_by == 0)
       read.resize(std::min<std::size_t>(read.size(), place));
     else
@@ -283,7 +287,10 @@ class disk_files {
   }
   int size(handle const& of, std::uint64_t& out) {
     out = d_->at(of.n_).data.size();
-    if (d_->flipped == of.n_ && d_->flipped_by == 0) out = std::min(out, d_->flipped_at);
+    if (d_->flipped == of.n_ && d_->flipped_by == 0 && d_->flipped_at < out) {
+      out = d_->flipped_at;
+      d_->met_by |= d_->me();
+    }
     return 0;
   }
   int truncate(handle const& of, std::uint64_t size) {
