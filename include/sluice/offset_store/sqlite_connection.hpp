@@ -234,7 +234,7 @@ class connection {
   void write_log_again() {
     sqlite3_file* log = nullptr;
     sqlite3_int64 size = 0;
-    check(sqlite3_file_control(db_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log), "finding the log");
+    check(sqlite3_file_control(db_, "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log)), "finding the log");
     if (log && log->pMethods) check(log->pMethods->xFileSize(log, &size), "the size of the log");
     std::string part;
     for (sqlite3_int64 at = 0; at < size; at += static_cast<sqlite3_int64>(part.size())) {
