@@ -78,14 +78,14 @@ class copy_vfs {
   }
 
  public:
-  static constexpr char const* name = "copies";
+  static constexpr char const* called = "copies";
   static void serve(database_files* files) { served_ = files; }
   /// Behind sqlite_system::install().
   static void install() {
     auto system = *sqlite3_vfs_find(nullptr);
     static sqlite3_vfs mine;
     mine = system;
-    mine.zName = name;
+    mine.zName = called;
     mine.szOsFile = sizeof(at_work);
     mine.xOpen = open;
     mine.xDelete = remove;
@@ -103,7 +103,7 @@ class database_copy {
   database_copy(database_files files, char const* path) : files_(std::move(files)) {
     copy_vfs::serve(&files_);
     auto const flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    if (sqlite3_open_v2(path, &db_, flags, copy_vfs::name) != SQLITE_OK) fail("can't be opened");
+    if (sqlite3_open_v2(path, &db_, flags, copy_vfs::called) != SQLITE_OK) fail("can't be opened");
     sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   }
   database_copy(database_copy const&) = delete;

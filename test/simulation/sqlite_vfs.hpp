@@ -62,7 +62,7 @@ class sqlite_file {
   }
 
  public:
-  static constexpr int size = sizeof(at_work);
+  static constexpr int bytes = sizeof(at_work);
 
   static int open(sqlite3_vfs*, char const* path, sqlite3_file* f, int flags, int* out) {
     f->pMethods = nullptr;
@@ -253,7 +253,7 @@ class sqlite_system {
   static void install(int (*on_open)(sqlite3*, char const**, sqlite3_api_routines const*)) {
     static sqlite3_mem_methods const memory{take, give, resize, size_of, round_up, begin, end, nullptr};
     static sqlite3_vfs system{2,
-                              sqlite_file::size,
+                              sqlite_file::bytes,
                               512,
                               nullptr,
                               "simulated",
