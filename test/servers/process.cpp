@@ -3,6 +3,8 @@
 #include "catch.hpp"
 #include "detail/temporary_folder.hpp"
 
+using namespace std::chrono_literals;
+
 TEST_CASE("a program lives as long as its object") {
   temporary_folder const folder;
   pid_t pid = 0;
@@ -22,6 +24,15 @@ TEST_CASE("a program that fails is told with what it printed") {
                     Catch::Matchers::ContainsSubstring("so it is"));
   servers::process p{{"sh", "-c", "echo no luck"}, folder.path / "log3"};
   CHECK_THROWS_WITH(p.wait_until([] { return false; }), Catch::Matchers::ContainsSubstring("no luck"));
+}
+
+TEST_CASE("a program that crashes is told, even to who expects that it ends") {
+  temporary_folder const folder;
+  servers::process p{{"sh", "-c", "echo oh; kill -SEGV $$"}, folder.path / "log"};
+  auto const until_it_ends = [&] {
+    while (!p.ended()) std::this_thread::sleep_for(1ms);
+  };
+  CHECK_THROWS_WITH(until_it_ends(), Catch::Matchers::ContainsSubstring("crashed by signal 11:\noh"));
 }
 
 TEST_CASE("a free port is free") {

@@ -139,10 +139,14 @@ class process {
     pid_ = -1;
     return status;
   }
-  /// Has it ended by itself?
+  /// Has it ended by itself? Throws with the log's end where it has crashed.
   bool ended() {
-    if (pid_ <= 0 || ::waitpid(pid_, nullptr, WNOHANG) == 0) return pid_ <= 0;
+    int status = 0;
+    if (pid_ <= 0 || ::waitpid(pid_, &status, WNOHANG) == 0) return pid_ <= 0;
     pid_ = -1;
+    if (crashed(status))
+      throw std::runtime_error(name_ + " has crashed by signal " + std::to_string(WTERMSIG(status)) + ":\n" +
+                               last_words());
     return true;
   }
   /// Until `ready()`; throws with the log's end where the program ends before that, or takes longer than `limit`.
@@ -162,6 +166,11 @@ class process {
   }
 
  private:
+  static bool crashed(int status) {
+    if (!WIFSIGNALED(status)) return false;
+    auto const by = WTERMSIG(status);
+    return by == SIGSEGV || by == SIGABRT || by == SIGBUS || by == SIGFPE || by == SIGILL;
+  }
   std::string last_words() const {
     auto text = log();
     return text.size() > 3000 ? text.substr(text.size() - 3000) : text;

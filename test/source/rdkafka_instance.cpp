@@ -1,6 +1,24 @@
 #include <sluice/source/rdkafka_instance.hpp>
 
+#include <dlfcn.h>
+
+#include <atomic>
+
 #include "reading_client.hpp"
+
+namespace {
+std::atomic<bool> has_left{false};
+std::atomic<int> asked_after_leaving{0};
+}  // namespace
+
+/// In the place of librdkafka's.
+extern "C" char const* rd_kafka_rebalance_protocol(rd_kafka_t* client) {
+  static auto const real =
+      reinterpret_cast<decltype(&::rd_kafka_rebalance_protocol)>(::dlsym(RTLD_NEXT, "rd_kafka_rebalance_protocol"));
+  if (!has_left) return real(client);
+  ++asked_after_leaving;
+  return nullptr;
+}
 
 TEST_CASE("an abandoned member leaves, and its successor is a new member with the same subscription", "[group]") {
   broker().create_topic("renewed", 1);
@@ -15,6 +33,17 @@ TEST_CASE("an abandoned member leaves, and its successor is a new member with th
   REQUIRE(r.until([&] { return r.queues.size() == 1; }, 15s));
   CHECK(r.client.positions().group_metadata() != before);
   CHECK(store_one(r.client, {.of = {"renewed", 0}, .next = offset{1}}) == outcome::applied);
+}
+
+TEST_CASE("a rebalance that is heard of when the client has left its group ends nothing but the client", "[group]") {
+  broker().create_topic("left", 1);
+  reader r{member("leavers")};
+  r.client.subscribe({"left"});
+  REQUIRE(r.until([&] { return r.queues.size() == 1; }, 15s));
+  has_left = true;
+  r.client.close(in(5s));
+  has_left = false;
+  CHECK(asked_after_leaving > 0);
 }
 
 TEST_CASE("brokers that go away are told, and closing keeps its time", "[client]") {

@@ -110,13 +110,20 @@ struct basic_rdkafka_instance {
       if (left == 0 && std::exchange(in_time, false)) sockets.cut();
       rdkafka_event const e{rd_kafka_queue_poll(closing.get(), left == 0 ? 1000 : std::min(left, 1000))};
       if (rd_kafka_event_type(e.get()) != RD_KAFKA_EVENT_REBALANCE) continue;
-      bool const one_by_one = rd_kafka_rebalance_protocol(client) == std::string_view{"COOPERATIVE"};
-      if (one_by_one && rd_kafka_event_error(e.get()) == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
+      if (is_cooperative() && rd_kafka_event_error(e.get()) == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
         rdkafka_error{rd_kafka_incremental_unassign(client, rd_kafka_event_topic_partition_list(e.get()))};
       else
         rd_kafka_assign(client, nullptr);
     }
     return in_time;
+  }
+
+ private:
+  /// librdkafka answers with a null pointer once the client has left its group, which it may do with a rebalance's event
+  /// still in the queue.
+  bool is_cooperative() const {
+    char const* const protocol = rd_kafka_rebalance_protocol(client);
+    return protocol && protocol == std::string_view{"COOPERATIVE"};
   }
 };
 using rdkafka_instance = basic_rdkafka_instance<void>;
