@@ -35,6 +35,25 @@ TEST_CASE("a program that crashes is told, even to who expects that it ends") {
   CHECK_THROWS_WITH(until_it_ends(), Catch::Matchers::ContainsSubstring("crashed by signal 11:\noh"));
 }
 
+TEST_CASE("two programs are not given the same free port") {
+  int both[2];
+  REQUIRE(::pipe(both) == 0);
+  servers::descriptor const from{both[0]}, to{both[1]};
+  auto const before = servers::free_port();  // both look on from here
+  auto const child = ::fork();
+  if (child == 0) {
+    auto const port = servers::free_port();
+    (void)!::write(to.fd, &port, sizeof port);
+    ::pause();
+  }
+  int theirs = 0;
+  CHECK(::read(from.fd, &theirs, sizeof theirs) == sizeof theirs);
+  CHECK(servers::free_port() != theirs);
+  CHECK(theirs != before);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+}
+
 TEST_CASE("a free port is free") {
   auto const port = servers::free_port();
   CHECK_FALSE(servers::listens(port));

@@ -59,14 +59,22 @@ inline std::pair<descriptor, int> bound_socket() {
   return {std::move(s), ntohs(a.sin_port)};
 }
 
-/// Below the ports that the system gives to clients, so that nobody takes it before the server does.
+/// Below the ports that the system gives to clients, so that nobody takes it before the server does. Other tests do not get it while this
+/// program lives: a UDP port of the same number says so.
 inline int free_port() {
   static int next = 11000 + static_cast<int>(::getpid() % 1500) * 13;
+  static std::vector<descriptor> taken;
   for (int tries = 0; tries < 2000; ++tries) {
     auto const port = 11000 + (next++ - 11000) % 21000;
     descriptor const s{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    descriptor claim{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
     auto const a = loopback(port);
-    if (::bind(s.fd, reinterpret_cast<sockaddr const*>(&a), sizeof a) == 0) return port;
+    auto const is_free = [&](descriptor const& d) {
+      return ::bind(d.fd, reinterpret_cast<sockaddr const*>(&a), sizeof a) == 0;
+    };
+    if (!is_free(claim) || !is_free(s)) continue;
+    taken.push_back(std::move(claim));
+    return port;
   }
   throw std::runtime_error("no free port");
 }
