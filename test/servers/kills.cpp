@@ -118,8 +118,8 @@ std::vector<std::string> words_behind(std::string const& before, std::string con
   return {std::istream_iterator<std::string>{words}, {}};
 }
 
-/// A member stops with a batch in hand, and goes on when the other one has claimed one of the batch's partitions. True: then the
-/// store has refused it. False: it has not come so far, since what its handler wrote was in the other one's way.
+/// A member stops with a batch in hand, and goes on when the other one has claimed one of the batch's partitions and was killed, so that what
+/// that one's handler writes is in nobody's way. True: then the store has refused it. False: it has not come so far.
 template <class WaitUntil>
 bool wakes_up_refused(counters& both, std::size_t who, WaitUntil const& wait_until) {
   auto const from = both.log(who).size();
@@ -135,6 +135,7 @@ bool wakes_up_refused(counters& both, std::size_t who, WaitUntil const& wait_unt
       if (said.find(of + ": stored ", since) != said.npos) taken = of;
     return !taken.empty();
   });
+  both.kill(1 - who);
   auto const asleep = both.log(who).size();
   both.freeze(who, false);
   bool refused = false;
