@@ -62,9 +62,9 @@ struct disk {
   std::deque<node> nodes{};
   int flipped = -1;  // a node
   std::uint64_t flipped_at = 0;
-  char flipped_by = 0;  // 0: what stands from there on is gone
-  bool flip_was_read = false;
-  std::uint64_t met_by = 0;  // processes, as bits, that have met it, and may tell of it after others have
+  char flipped_by = 0;        // 0: what stands from there on is gone
+  std::uint64_t read_by = 0;  // processes, as bits, that have read what flipped, and said nothing yet
+  std::uint64_t met_by = 0;   // those that have met it, and may tell of it after others have
   std::uint32_t failures = 0, losses = 0;
 
   disk(st::simulated::world& world, watcher& by) : w(world), seen(by) {}
@@ -72,7 +72,7 @@ struct disk {
     nodes.clear();
     nodes.push_back({.folder = true});
     heal();
-    met_by = 0;
+    read_by = met_by = 0;
     failures = losses = 0;
   }
   void heal() { flipped = -1; }
@@ -181,7 +181,7 @@ struct disk {
   void harm(std::uint64_t at, std::string& read) {
     auto const end = at + read.size(), place = std::max(flipped_at, at) - at;
     if (flipped_by == 0 ? end < flipped_at : flipped_at < at || end <= flipped_at) return;
-    flip_was_read = true;
+    read_by |= me();
     met_by |= me();
     if (flipped_by == 0)
       read.resize(std::min<std::size_t>(read.size(), place));

@@ -42,7 +42,6 @@ class folder_bench final : public stored_bench, disk::watcher {
     lengths_.clear();
     seen_.clear();
     forget();
-    files.flip_was_read = false;
   }
   bool happen(st::decision const& d) {
     if (d.what == fault::bit_flip || d.what == fault::cut)
@@ -58,13 +57,13 @@ class folder_bench final : public stored_bench, disk::watcher {
     if (files.flipped < 0 && !(files.met_by & files.me())) wrong("damaged", "nothing is damaged, and it says: " + text);
     files.heal();
     files.met_by &= ~files.me();
-    files.flip_was_read = false;
+    forget_what_was_read();
   }
   void took_what_it_read() {
-    if (std::exchange(files.flip_was_read, false))
-      wrong("damaged", "the file that counts is harmed, and nobody says so");
+    if (files.read_by & files.me()) wrong("damaged", "the file that counts is harmed, and nobody says so");
+    forget_what_was_read();
   }
-  void forget_what_was_read() { files.flip_was_read = false; }
+  void forget_what_was_read() { files.read_by &= ~files.me(); }
 
  private:
   /// Of the newest file and the one before it none may be named.

@@ -169,7 +169,8 @@ inline void in_a_database(st::simulation& sim) {
   }();
   (void)once;
   auto const mine = std::make_shared<sqlite_bench>(sim);
-  sim.possible = st::all_faults & ~(st::log_faults | st::only(fault::store_down) | st::only(fault::bit_flip));
+  sim.possible = st::all_faults &
+                 ~(st::log_faults | st::only(fault::store_down) | st::only(fault::bit_flip) | st::only(fault::cut));
   sim.on_begin = [mine] {
     sqlite_bench_in_use = mine.get();
     disk_of_sqlite = &mine->on;

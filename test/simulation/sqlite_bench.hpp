@@ -1,10 +1,10 @@
 /// \file simulation/sqlite_bench.hpp  What a disk has of a database, shown to the checks of records.
 ///
 /// What is stored is what a process that begins now would read, and what is answered must also be in what a loss of power would leave now:
-/// both are copies, which SQLite itself opens without faults before each answer of the store, and after each loss of power. A transaction
-/// that was synced and is not to be seen yet may still come to nothing. Effects are rows of the handler's. Beside the checks of records:
-/// torn (the database can't be read any more, or contradicts itself), acknowledged, settle, fence (somebody stores whose claim is not the
-/// last one), damaged (it is told, and nothing is).
+/// both are copies, which SQLite itself opens without faults before each answer of the store, and after each loss of power. What only
+/// one of them has may still come to nothing: nobody has been told that it is there. Effects are rows of the handler's. Beside the checks
+/// of records: torn (the database can't be read any more, or contradicts itself), acknowledged, settle, fence (somebody stores whose
+/// claim is not the last one), damaged (it is told, and nothing is).
 #pragma once
 #include <sluice/offset_store/sqlite.hpp>
 
@@ -27,7 +27,7 @@ class sqlite_bench final : public stored_bench, disk::watcher {
     std::deque<std::pair<int, std::uint32_t>> rows{};  // of the handler's: partition, record
   };
   database_files known_{}, known_left_{};  // what was looked at last
-  contents left_{};                        // by a loss of power
+  contents now_{}, left_{};                // by a loss of power
   database_files untouched_{};             // a database of the user's, before
   std::size_t rows_ = 0;                   // that were seen
   bool there_ = false;
@@ -53,7 +53,7 @@ class sqlite_bench final : public stored_bench, disk::watcher {
   void begin() {
     on.reset();
     known_ = known_left_ = {};
-    left_ = {};
+    now_ = left_ = {};
     rows_ = 0;
     there_ = false;
     forget();
@@ -79,14 +79,16 @@ class sqlite_bench final : public stored_bench, disk::watcher {
     for (auto const& [file, n] : on.files.at(0).durable_names) left.by_name[file] = on.files.at(n).durable;
     if (auto const at = on.files.at(0).names.find(name); at != on.files.at(0).names.end())
       now.shared = on.locks[at->second].shared(on.files.w);
-    if (thoroughly || now != known_) {
+    bool const another = thoroughly || now != known_, another_left = thoroughly || left != known_left_;
+    if (another) {
       known_ = now;
-      compare(read(std::move(now), thoroughly));
+      now_ = read(std::move(now), thoroughly);
     }
-    if (thoroughly || left != known_left_) {
+    if (another_left) {
       known_left_ = left;
       left_ = read(std::move(left), thoroughly);
     }
+    if ((another || another_left) && is_left_of(now_)) compare(now_);
   }
   std::string at_end() {
     look(true);
@@ -115,6 +117,15 @@ class sqlite_bench final : public stored_bench, disk::watcher {
  private:
   void renamed(bool power_lost) override {
     if (power_lost) look(true);
+  }
+  /// Nothing of it would be undone by a loss of power.
+  bool is_left_of(contents const& now) const {
+    return now.rows.size() <= left_.rows.size() && std::ranges::all_of(now.positions, [&](auto const& one) {
+             auto const at = left_.positions.find(one.first);
+             if (at == left_.positions.end()) return false;
+             auto const &is = one.second, &left = at->second;
+             return is.owner.turn == left.owner.turn ? is.next <= left.next : is.owner.turn < left.owner.turn;
+           });
   }
   void compare(contents const& now) {
     if (std::exchange(there_, !now.positions.empty()) && !there_)

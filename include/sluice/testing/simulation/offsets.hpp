@@ -168,8 +168,11 @@ class simulated_store_runtime {
     for (auto const& c : answers)
       if (c.what != sluice::claimed::busy) {
         store_.answered(here().current(), c.of.partition, c.mine);
-        if (store_.at(c.of.partition).mine == c.mine && is_owner(c.of.partition))
+        if (!is_owner(c.of.partition)) continue;
+        if (store_.at(c.of.partition).mine == c.mine)
           cluster_.witness.heard(c.of.partition);
+        else
+          cluster_.witness.misled(c.of.partition, c.next.value());
       }
     return answers;
   }

@@ -35,7 +35,7 @@ class witness {
     list<std::uint32_t> taken{};  ///< since the position was set: what clients have given out
     std::int64_t taken_until = 0;
     bool seen_outside = false;  ///< since then it was outside of the log when somebody asked for the log's ends
-    /// Where its owner stood when a stranger rewound it: it hears of that once it stores.
+    /// Where its owner stands when a stranger rewound it, or a stale claim put it there: it hears of that once it stores.
     std::int64_t unheard_at = -1;
     std::uint32_t told = 0;  ///< changes of the log, when a fetch was outside of it
   };
@@ -205,6 +205,10 @@ class witness {
 
   /// By the owner: it knows where it stands.
   void heard(int p) { of(p).unheard_at = -1; }
+  /// By the owner: its claim told of an older state.
+  void misled(int p, std::int64_t next) {
+    if (next > of(p).next) of(p).unheard_at = std::max(of(p).unheard_at, next);
+  }
 
   /// A handler is about to be called with these records of a partition. `incarnation`: of the batch, here and below; what was
   /// stored before a rewind may be handled late, beside what was rewound.
