@@ -227,6 +227,13 @@ class client {
     return true;
   }
 
+  /// librdkafka takes it for an answer.
+  void changes_what_is_read() {
+    for (auto const& e : world_.events)
+      if (std::holds_alternative<sl::client::revoked>(e) && !world_.revocation_open)
+        world_.fault("a revocation that was not heard is answered");
+  }
+
  public:
   client(cluster& world, bool by_hand) : world_(world), by_hand_(by_hand) {}
   client(client const&) = delete;
@@ -247,6 +254,7 @@ class client {
     if (by_hand_) world_.fault("subscribed, though partitions are assigned by hand");
   }
   void assign(std::vector<sl::position> const& from) {
+    changes_what_is_read();
     ++world_.assigns;
     if (world_.cooperative) world_.fault("assign() with a cooperative protocol");
     world_.revocation_open = false;
@@ -254,12 +262,14 @@ class client {
     fetch(from);
   }
   void incremental_assign(std::vector<sl::position> const& from) {
+    changes_what_is_read();
     ++world_.assigns;
     if (!world_.cooperative) world_.fault("incremental_assign() with an eager protocol");
     fetch(from);
   }
   /// Takes all of them or none, as librdkafka does.
   void incremental_unassign(std::vector<of_t> const& set) {
+    changes_what_is_read();
     if (!world_.cooperative) world_.fault("incremental_unassign() with an eager protocol");
     for (auto const& of : set)
       if (!assigned_.contains(of))

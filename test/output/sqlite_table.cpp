@@ -40,6 +40,16 @@ TEST_CASE_METHOD(fixture, "a row of the wrong size or type is the handler's faul
   }
 }
 
+TEST_CASE_METHOD(fixture, "a log that another process has left is written again before a table is made") {
+  plain other{file};
+  other.rows("pragma journal_mode = wal");
+  other.rows("create table before as select zeroblob(100000)");
+  failing_disk::log_bytes = 0;
+  sl::sqlite_insert const out{insert, [](sl::record r, auto& row) { row(r.text()); }};
+  CHECK(failing_disk::log_bytes > 100'000);
+  CHECK(look("select count(*) from log") == texts{"0"});
+}
+
 TEST_CASE_METHOD(fixture, "a database that fails is never the record's fault") {
   insert.lock_timeout = 50ms;
   sl::sqlite_insert out{insert, [](sl::record r, auto& row) { row(r.text()); }};

@@ -8,10 +8,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <csignal>
+#include <cstdlib>
 
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <stdexcept>
 #include <string>
@@ -125,7 +127,12 @@ class process {
     std::swap(pid_, o.pid_);
     return *this;
   }
-  ~process() { end(SIGKILL); }
+  ~process() {
+    if (auto const status = stop(SIGKILL); crashed(status)) {
+      std::cerr << crash(status);
+      std::abort();
+    }
+  }
 
   pid_t pid() const { return pid_; }
   void signal(int number) const {
@@ -137,14 +144,11 @@ class process {
     siginfo_t stopped{};
     if (on && pid_ > 0) ::waitid(P_PID, static_cast<id_t>(pid_), &stopped, WSTOPPED | WEXITED | WNOWAIT);
   }
-  /// Sends it to the whole process group and waits for the end; answers the wait status.
+  /// Sends it to the whole process group and waits for the end; answers the wait status. Throws with the log's end where it has
+  /// crashed.
   int end(int number) {
-    if (pid_ <= 0) return 0;
-    ::kill(-pid_, number);
-    int status = 0;
-    ::waitpid(pid_, &status, 0);
-    ::kill(-pid_, SIGKILL);
-    pid_ = -1;
+    auto const status = stop(number);
+    if (crashed(status)) throw std::runtime_error(crash(status));
     return status;
   }
   /// Has it ended by itself? Throws with the log's end where it has crashed.
@@ -152,9 +156,7 @@ class process {
     int status = 0;
     if (pid_ <= 0 || ::waitpid(pid_, &status, WNOHANG) == 0) return pid_ <= 0;
     pid_ = -1;
-    if (crashed(status))
-      throw std::runtime_error(name_ + " has crashed by signal " + std::to_string(WTERMSIG(status)) + ":\n" +
-                               last_words());
+    if (crashed(status)) throw std::runtime_error(crash(status));
     return true;
   }
   /// Until `ready()`; throws with the log's end where the program ends before that, or takes longer than `limit`.
@@ -174,6 +176,18 @@ class process {
   }
 
  private:
+  int stop(int number) {
+    if (pid_ <= 0) return 0;
+    ::kill(-pid_, number);
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    ::kill(-pid_, SIGKILL);
+    pid_ = -1;
+    return status;
+  }
+  std::string crash(int status) const {
+    return name_ + " has crashed by signal " + std::to_string(WTERMSIG(status)) + ":\n" + last_words();
+  }
   static bool crashed(int status) {
     if (!WIFSIGNALED(status)) return false;
     auto const by = WTERMSIG(status);

@@ -40,7 +40,8 @@ class stored_bench {
     if (was < 0)
       witness().began(p, next, log.incarnation);
     else if (log.incarnation != incarnation)
-      witness().rewound(p, next, log.incarnation, "seek");
+      wrong("rewind",
+            at(p) + " was set from " + std::to_string(was) + " to " + std::to_string(next) + ", and nobody seeks here");
     else if (next != was)
       witness().moved(p, was, next, log.incarnation, &effects, {});
     else if (!effects.empty())

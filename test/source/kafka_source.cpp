@@ -27,9 +27,11 @@ struct owner final : sl::source_owner {
   bool records_hold = true;
   std::uint64_t turn = 0;
   sl::time_point limit = sl::time_point::max();
+  std::function<void()> while_claiming{};
 
   std::vector<sl::claimed> claim(std::vector<of_t> const& set, sl::start_resolver&) override {
     ++claims;
+    if (while_claiming) std::exchange(while_claiming, {})();
     std::vector<sl::claimed> all;
     for (auto const& of : set) {
       auto const at = answers.find(of);
@@ -543,6 +545,25 @@ TEST_CASE("a revocation is answered where some partitions, or all, were never re
   r.me.stored[a] = 2;
   r.read();
   CHECK(r.seen == numbers{0, 1, 2, 3});
+}
+
+TEST_CASE("what the group tells while a claim takes its time is heard before anything is read") {
+  rig r;
+  r.world.cooperative = GENERATE(true, false);
+  r.world.produce(a, 4);
+  r.world.assign({a, b});
+  r.read(2);
+  r.source.reclaim(a, r.world.now);
+  bool const all = !r.world.cooperative || GENERATE(true, false);
+  r.me.while_claiming = [&] {
+    r.world.revoke(all ? std::vector<of_t>{a, b} : std::vector<of_t>{b});
+    if (all) r.world.assign({a});
+  };
+  r.me.stored[a] = 1;
+  r.read();
+  CHECK(r.me.given_up == (all ? std::vector<of_t>{a, b} : std::vector<of_t>{b}));
+  CHECK(r.seen == numbers{0, 1, 1, 2, 3});
+  CHECK(r.source.lanes().size() == 1);
 }
 
 TEST_CASE("assigned and revoked before the first fetch leaves nothing open") {

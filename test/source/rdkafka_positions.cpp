@@ -30,6 +30,8 @@ TEST_CASE("what a commit's answer means", "[positions]") {
   rdkafka_client client{by_hand("answers")};
   REQUIRE(store_one(client, {.of = {"answers", 0}, .next = offset{1}}) == outcome::applied);
   for (auto const& [e, means] : {std::pair{RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, outcome::postponed},
+                                 {static_cast<rd_kafka_resp_err_t>(113), outcome::postponed},  // stale member epoch
+                                 {static_cast<rd_kafka_resp_err_t>(110), outcome::refused},    // fenced member epoch
                                  {RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION, outcome::refused},
                                  {RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, outcome::refused},
                                  {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, outcome::refused},

@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include "sanitized.hpp"
 #include "source/started_receiver.hpp"
 
 namespace {
@@ -50,6 +51,7 @@ TEST_CASE("a receiver that throws is told of and started again") {
 }
 
 TEST_CASE("where there is no descriptor for it, a receiver is not begun that could not be told to end") {
+  if (sanitized::addresses) return;  // it reads an object's type through a pipe, which takes two
   sl::detail::bell bell;
   sl::detail::memory_room room{bell, 1000};
   auto const r = std::make_shared<flood>();

@@ -34,7 +34,7 @@ class output_table {
                std::string const& table, std::string const& create, std::vector<std::string> sql)
       : db_(who, path, lock_timeout), sql_(std::move(sql)), doing_("writing to " + table) {
     db_.make_durable();
-    if (!db_.has_table(table)) db_.run(create);
+    if (!db_.has_table(table)) make(create);
     try {
       prepare();
     } catch (store_error const& e) {
@@ -103,6 +103,16 @@ class output_table {
   }
 
  private:
+  void make(std::string const& create) {
+    db_.begin(time_point::max());
+    try {
+      db_.run(create);
+      db_.commit();
+    } catch (...) {
+      db_.rollback();
+      throw;
+    }
+  }
   void prepare() {
     for (auto const& sql : sql_) prepared_.push_back(db_.prepare(sql));
   }

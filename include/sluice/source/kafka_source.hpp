@@ -54,7 +54,7 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
 
   void serve(source_owner& owner, time_point now) {
     start_once(now);
-    while (auto event = client_.poll()) std::visit([&](auto const& e) { on(e, owner, now); }, *event);
+    hear(owner, now);
     if (client_.spent()) {
       auto const all = lanes_;
       leave(owner, all, true);
@@ -65,7 +65,10 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
     mend(owner, now);
     claim_due(owner, now);
     check_due(owner, now);
-    if (assignment_due_) start_reading();
+    if (assignment_due_) {
+      if (hear(owner, now)) return serve(owner, now);
+      start_reading();
+    }
     base::look_at_retention(owner, client_, now);
   }
 
@@ -137,6 +140,12 @@ class kafka_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
 
   // ---- the group's news
 
+  /// Also just before an assign() of our own: librdkafka takes it for the answer to a revocation that we have not heard.
+  bool hear(source_owner& owner, time_point now) {
+    bool any = false;
+    for (; auto event = client_.poll(); any = true) std::visit([&](auto const& e) { on(e, owner, now); }, *event);
+    return any;
+  }
   void on(client::assigned const& e, source_owner& owner, time_point now) {
     add(e.set, now);
     assignment_due_ = true;

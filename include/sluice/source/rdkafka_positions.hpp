@@ -13,13 +13,16 @@ namespace sluice { inline namespace v0 { namespace detail {
 /// What a broker's answer to a commit means. A code that one partition alone can get says nothing here: librdkafka
 /// gives the last error to the partitions that had none, so such an answer is read back.
 inline std::optional<outcome> commit_outcome(rd_kafka_resp_err_t e) {
-  switch (e) {
+  constexpr int fenced_member_epoch = 110, stale_member_epoch = 113;  // librdkafka 2.0 has no names for them
+  switch (static_cast<int>(e)) {
     case RD_KAFKA_RESP_ERR_NO_ERROR:
       return outcome::applied;
     case RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS:
+    case stale_member_epoch:
       return outcome::postponed;
     case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:
     case RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID:
+    case fenced_member_epoch:
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
     case RD_KAFKA_RESP_ERR__FENCED:
     case RD_KAFKA_RESP_ERR__FATAL:

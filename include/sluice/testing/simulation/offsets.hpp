@@ -172,7 +172,7 @@ class simulated_store_runtime {
         if (store_.at(c.of.partition).mine == c.mine)
           cluster_.witness.heard(c.of.partition);
         else
-          cluster_.witness.misled(c.of.partition, c.next.value());
+          cluster_.witness.misled(here().current(), c.of.partition, c.next.value());
       }
     return answers;
   }

@@ -37,6 +37,8 @@ class witness {
     bool seen_outside = false;  ///< since then it was outside of the log when somebody asked for the log's ends
     /// Where its owner stands when a stranger rewound it, or a stale claim put it there: it hears of that once it stores.
     std::int64_t unheard_at = -1;
+    int misled = -1;  ///< whose stale claim that is, and in which of its lives
+    std::int32_t misled_in = 0;
     std::uint32_t told = 0;  ///< changes of the log, when a fetch was outside of it
   };
   /// Of one process: what it was handed last, and (at_most_once) what it still has to handle.
@@ -204,10 +206,17 @@ class witness {
   }
 
   /// By the owner: it knows where it stands.
-  void heard(int p) { of(p).unheard_at = -1; }
+  void heard(int p) {
+    of(p).unheard_at = -1;
+    of(p).misled = -1;
+  }
   /// By the owner: its claim told of an older state.
-  void misled(int p, std::int64_t next) {
-    if (next > of(p).next) of(p).unheard_at = std::max(of(p).unheard_at, next);
+  void misled(int process, int p, std::int64_t next) {
+    auto& one = of(p);
+    if (next <= one.next) return;
+    one.unheard_at = next;
+    one.misled = process;
+    one.misled_in = world_.life_of(process);
   }
 
   /// A handler is about to be called with these records of a partition. `incarnation`: of the batch, here and below; what was
@@ -311,8 +320,8 @@ class witness {
 
   bool at_end() {
     for (int p = 0; p < topic_.partitions(); ++p)
-      if (auto const& one = of(p);
-          !one.there || is_beyond(p) || topic_.is_unread(p, std::max(one.next, one.unheard_at)))
+      if (auto const& one = of(p); !one.there || is_beyond(p) || is_led_by_the_dead(one) ||
+                                   topic_.is_unread(p, std::max(one.next, one.unheard_at)))
         return false;
     return true;
   }
@@ -340,6 +349,10 @@ class witness {
   void all_ended() {
     for (int i = 0; i < world_.plan.processes; ++i)
       for (int p = 0; p < topic_.partitions(); ++p) settle_debt(i, p);
+  }
+  /// Whoever comes next will hear where it stands.
+  bool is_led_by_the_dead(partition const& one) const {
+    return one.misled >= 0 && world_.life_of(one.misled) != one.misled_in;
   }
   void too_long(char const* what) {
     std::string where;
