@@ -145,7 +145,7 @@ class witness {
     one.before.push_back({one.incarnation, one.next});
     if (cause == "seek") topic_.waive(p, one.next, to);
     if (by_owner)
-      one.unheard_at = -1;
+      heard(p);
     else if (one.unheard_at < 0)
       one.unheard_at = one.next;
     one.next = to;
