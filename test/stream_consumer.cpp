@@ -115,6 +115,29 @@ TEST_CASE("seek outlives a store that is down") {
   CHECK(o.disk.rewinds.size() == 1);
 }
 
+TEST_CASE("a seek is void where the partition goes to another before it takes effect, and that is told") {
+  outside o;
+  o.world.produce(p0, 10);
+  std::vector<effect> seen;
+  std::ostringstream told;
+  auto c = o.start<sl::at_least_once>(sl::log_to{&told});
+  o.world.assign({p0});
+  drain_log(c, recorder{seen});
+  c.seek(p0, sl::offset{4});
+  bool const lost = GENERATE(true, false);
+  o.world.revoke({p0}, lost);
+  drain_log(c, recorder{seen});
+  o.world.produce(p0, 5);
+  o.disk.rows.at(p0).next = sl::offset{12};
+  o.disk.rows.at(p0).log.last.reset();
+  seen.clear();
+  o.world.assign({p0});
+  drain_log(c, recorder{seen});
+  CHECK(offsets_of(p0, seen) == upto(15, 12));
+  CHECK(o.disk.rewinds.empty());
+  CHECK_THAT(told.str(), Catch::Matchers::Contains("the seek of t/0 to 4 is void"));
+}
+
 TEST_CASE("seek: takes effect at the next step, stored as a rewind; the batch in hand of that partition is dropped") {
   outside o{2};
   o.world.produce(p0, 10);

@@ -73,7 +73,8 @@ class stream_consumer {
   void close(std::chrono::milliseconds deadline = std::chrono::seconds{10}) noexcept { body_.close(deadline); }
 
   /// Goes on elsewhere in a partition that is ours: takes effect at the next step, and is stored as a rewind, with a new
-  /// incarnation. Outputs keyed by position insert again what is read again.
+  /// incarnation. Outputs keyed by position insert again what is read again. Where the group takes the partition away before
+  /// that, the seek is void, and on_log says so.
   void seek(topic_partition const& of, offset to) { body_.seek(of, to); }
 
   /// The partitions that are claimed, and the next offset to be stored in each.

@@ -1,9 +1,8 @@
-// crash [--all] DELIVERY STORE [ADDRESS]: a consumer is killed at each crash point that it comes to, the first time and at another,
-// and its successor at another point; the one after that goes on to the end. An independent checker looks at what they
-// did. --all: at each time that it comes to a point, up to the twentieth. Exit status 0 if every promise was kept.
+// crash [--kills N] DELIVERY STORE [ADDRESS]: a consumer is killed at each crash point that it comes to, the first time and at
+// another, and its successor at another point; the one after that goes on to the end. An independent checker looks at what
+// they did. --kills: at each time that it comes to a point, up to the twentieth, with two successors; and then anywhere, until
+// N were killed. Exit status 0 if every promise was kept.
 #include <sluice/testing/embedded_broker.hpp>
-
-#include <sqlite3.h>
 
 #include <algorithm>
 #include <atomic>
@@ -17,18 +16,12 @@
 #include "detail/temporary_folder.hpp"
 #include "history/history.hpp"
 #include "seed.hpp"
+#include "servers/kafka_topics.hpp"
 #include "servers/process.hpp"
-
-#if __has_include(<libpq-fe.h>)
-#include <libpq-fe.h>
-#else
-#include <postgresql/libpq-fe.h>
-#endif
 
 namespace {
 
 constexpr int in_each = 100;
-std::set<std::string> const local_stores{"sqlite", "file", "kafka"};
 
 struct place {
   std::string point{"-"};
@@ -42,24 +35,25 @@ class courses {
   std::mutex groups_{}, told_{};
   int number_ = 0;
 
-  std::string member() const { return local_stores.contains(store_) ? LOCAL_MEMBER : SERVER_MEMBER; }
+  /// Transactions need a real Kafka, the one at the address; its records are read there, too.
+  bool has_real_kafka() const { return store_ == "kafka" && !address_.empty(); }
+  std::string brokers() const { return has_real_kafka() ? address_ : broker_.bootstrap(); }
+  std::string member() const { return address_.empty() ? LOCAL_MEMBER : SERVER_MEMBER; }
   bool has_results() const { return delivery_ == "transactional" || delivery_ == "idempotent"; }
 
-  void prepare(std::string const& folder, std::string const& group) const {
-    std::filesystem::create_directories(folder + "/offsets");
-    if (delivery_ != "transactional") return;
-    if (store_ == "sqlite") {
-      sqlite3* db = nullptr;
-      sqlite3_open((folder + "/offsets.db").c_str(), &db);
-      sqlite3_exec(db, "pragma journal_mode=wal; create table results (part integer, place integer, value text)",
-                   nullptr, nullptr, nullptr);
-      sqlite3_close(db);
-    } else if (store_ == "postgres") {
-      std::unique_ptr<PGconn, void (*)(PGconn*)> const db{PQconnectdb(address_.c_str()), PQfinish};
-      auto const sql = "create table results_" + group +
-                       " (id bigint generated always as identity, part integer, place bigint, value text)";
-      PQclear(PQexec(db.get(), sql.c_str()));
+  void produce(std::int32_t partition, std::vector<std::string> const& values) {
+    if (has_real_kafka()) {
+      std::vector<servers::topic_record> all;
+      for (auto const& v : values) all.push_back({"", v});
+      servers::kafka_topics{address_}.produce("in", partition, all);
+    } else {
+      std::vector<sluice::testing::produced> all;
+      for (auto const& v : values) all.push_back({.value = v});
+      broker_.produce_all("in", partition, all);
     }
+  }
+  int results(char const* what, std::string const& group, std::string const& folder, std::string const& log) const {
+    return run({member(), what, delivery_, store_, address_, group, folder}, log);
   }
 
   /// Its wait status.
@@ -78,14 +72,15 @@ class courses {
     using namespace std::chrono_literals;
     broker_.group_initial_delay(0ms);
     broker_.create_topic("in", 2);
+    if (has_real_kafka()) servers::kafka_topics{address_}.create("in", 2);
     history::file const sent{(folder_.path / "sent.jsonl").string(), "producer"};
     for (std::int32_t p = 0; p < 2; ++p) {
-      std::vector<sluice::testing::produced> all;
+      std::vector<std::string> all;
       for (int i = 0; i < in_each; ++i) {
-        all.push_back({.value = "v" + std::to_string(p) + "." + std::to_string(i)});
-        sent.line("sent", p, i, *all.back().value);
+        all.push_back("v" + std::to_string(p) + "." + std::to_string(i));
+        sent.line("sent", p, i, all.back());
       }
-      broker_.produce_all("in", p, all);
+      produce(p, all);
     }
   }
 
@@ -98,16 +93,17 @@ class courses {
       group = "g" + std::to_string(::getpid()) + "_" + std::to_string(++number_);
       folder = (folder_.path / group).string();
     }
-    prepare(folder, group);
+    std::filesystem::create_directories(folder + "/offsets");
     auto const log = folder + "/log";
+    std::string wrong;
+    if (has_results() && results("make_results", group, folder, log) != 0) wrong = "there is no place for results";
     int starts = 0;
     auto const start = [&](place const& p) {
-      return run({member(), delivery_, store_, address_, broker_.bootstrap(), group, folder,
-                  "member " + std::to_string(++starts), std::to_string(in_each), p.point, std::to_string(p.time)},
+      return run({member(), delivery_, store_, address_, brokers(), group, folder, "member " + std::to_string(++starts),
+                  std::to_string(in_each), p.point, std::to_string(p.time)},
                  log);
     };
     bool ended = false;
-    std::string wrong;
     for (std::size_t i = 0; i < deaths.size() && !ended; ++i) {
       auto const status = start(deaths[i]);
       if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
@@ -130,7 +126,7 @@ class courses {
                                    (folder_.path / "sent.jsonl").string(),
                                    folder + "/members.jsonl"};
     if (has_results()) {
-      run({member(), "results", delivery_, store_, address_, group, folder}, log);
+      if (results("results", group, folder, log) != 0 && wrong.empty()) wrong = "the results can't be read";
       check.push_back(folder + "/results.jsonl");
     }
     if (run(check, folder + "/verdict") != 0 && wrong.empty()) wrong = "a promise was broken";
@@ -159,12 +155,15 @@ std::set<std::string> needed(std::string const& delivery, std::string const& sto
   else
     all.insert({"advance", "advanced"});
   if (store == "sqlite") all.insert({"claimed", "sqlite commit", "sqlite committed"});
-  if (store == "file")
+  if (store == "file" || store == "checkpoint")
     all.insert(
         {"claimed", "file made", "file written", "file synced", "file named", "folder synced", "old files removed"});
-  if (store == "file" && delivery == "transactional") all.insert({"text written", "text synced"});
+  if ((store == "file" || store == "checkpoint") && delivery == "transactional")
+    all.insert({"text written", "text synced"});
   if (delivery == "idempotent") all.insert({"range written", "range named"});
   if (store == "kafka") all.insert({"commit to the group", "committed to the group"});
+  if (store == "kafka" && delivery == "transactional")
+    all.insert({"Kafka transaction begun", "results sent", "offsets sent", "Kafka transaction committed"});
   if (store == "s3" || store == "webhdfs" || store == "hbase") all.insert({"publish a state", "state published"});
   return all;
 }
@@ -173,9 +172,13 @@ std::set<std::string> needed(std::string const& delivery, std::string const& sto
 
 int main(int argc, char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
-  bool const all_times = std::erase(words, "--all") > 0;
+  int wanted = 0;
+  if (words.size() > 2 && words[0] == "--kills") {
+    wanted = std::stoi(words[1]);
+    words.erase(words.begin(), words.begin() + 2);
+  }
   if (words.size() != 2 && words.size() != 3) {
-    std::cerr << "crash [--all] DELIVERY STORE [ADDRESS]\n";
+    std::cerr << "crash [--kills N] DELIVERY STORE [ADDRESS]\n";
     return 2;
   }
   words.resize(3);
@@ -191,21 +194,30 @@ int main(int argc, char** argv) {
   std::vector<std::vector<place>> plan;
   std::vector<std::string> names;
   for (auto const& [name, count] : points) names.push_back(name);
+  auto const below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
   auto const another = [&] { return place{names[random() % names.size()], 1}; };
   for (auto const& [name, count] : points) {
     std::cout << "  " << name << ": " << count << '\n';
-    if (all_times)
+    if (wanted > 0)
       for (int i = 1; i <= std::min(count, 20); ++i) plan.push_back({{name, i}, another(), another()});
     else {
       plan.push_back({{name, 1}, another()});
-      if (count > 1) plan.push_back({{name, 2 + static_cast<int>(random() % static_cast<unsigned>(count - 1))}});
+      if (count > 1) plan.push_back({{name, 2 + below(count - 1)}});
     }
   }
-  std::atomic<std::size_t> next{0};
+  std::mutex lock;
+  std::size_t next = 0;
+  auto const deaths = [&]() -> std::vector<place> {
+    std::lock_guard const alone{lock};
+    if (next < plan.size()) return plan[next++];
+    if (c.kills >= wanted || c.violations > 0) return {};
+    auto const first = another().point;
+    return {{first, 1 + below(points.at(first))}, another(), another()};
+  };
   std::vector<std::thread> workers;
-  for (int i = 0; i < 4; ++i)
+  for (int i = 0; i < 4 && !names.empty(); ++i)
     workers.emplace_back([&] {
-      for (std::size_t k; (k = next++) < plan.size();) c.course(plan[k]);
+      for (std::vector<place> all; !(all = deaths()).empty();) c.course(all);
     });
   for (auto& w : workers) w.join();
   std::cout << words[0] << ", " << words[1] << ": " << points.size() << " points, " << c.kills << " kills, "

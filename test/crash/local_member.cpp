@@ -1,6 +1,8 @@
-// A member whose offsets lie in files, in SQLite, or in Kafka itself.
+// A member whose offsets lie in files, in SQLite, in a checkpoint, or in the embedded broker.
 #include "member.hpp"
 
+#include <sluice/offset_store/checkpoint.hpp>
+#include <sluice/offset_store/checkpoint_read.hpp>
 #include <sluice/offset_store/file.hpp>
 #include <sluice/offset_store/sqlite.hpp>
 #include <sluice/output/files.hpp>
@@ -31,8 +33,9 @@ int run(setup const& s) {
                   handle(b);
                 }});
   }
-  if (s.store == "file")
-    return with_results(s, file, [](sl::record const& r, auto& tx) { tx.append("results", r, line_of(r)); });
+  auto const append = [](sl::record const& r, auto& tx) { tx.append("results", r, line_of(r)); };
+  if (s.store == "file") return with_results(s, file, append);
+  if (s.store == "checkpoint") return with_results(s, sl::checkpoint{.directory = s.folder + "/offsets"}, append);
   if (s.store == "kafka" && s.delivery == "at_most_once")
     return with(s, sl::at_most_once{}, sl::kafka_offsets{},
                 sl::kafka{.brokers = s.brokers,
@@ -44,29 +47,44 @@ int run(setup const& s) {
   return 2;
 }
 
-int results(std::string const& delivery, std::string const& store, std::string const&, std::string const&,
-            std::string const& folder, history::file const& out) {
-  if (store == "sqlite") {
-    sqlite3* db = nullptr;
+using database = std::unique_ptr<sqlite3, int (*)(sqlite3*)>;
+database open_database(crash::results_of const& of) {
+  sqlite3* db = nullptr;
+  sqlite3_open((of.folder + "/offsets.db").c_str(), &db);
+  return {db, sqlite3_close};
+}
+void execute(sqlite3& db, char const* sql, int (*each)(void*, int, char**, char**) = nullptr, void* to = nullptr) {
+  if (sqlite3_exec(&db, sql, each, to, nullptr) != SQLITE_OK) throw std::runtime_error(sqlite3_errmsg(&db));
+}
+
+void make_results(crash::results_of const& of) {
+  if (of.store != "sqlite") return;
+  auto const db = open_database(of);
+  execute(*db, "pragma journal_mode=wal; create table results (part integer, place integer, value text)");
+}
+
+std::string text_of_results(crash::results_of const& of) {
+  if (of.delivery == "idempotent") return sl::read_files(of.folder, {"in", 0}) + sl::read_files(of.folder, {"in", 1});
+  auto const directory = of.folder + "/offsets";
+  return of.store == "checkpoint" ? sl::read_checkpoint_text(directory, "results")
+                                  : sl::read_text(directory, "results");
+}
+
+void results(crash::results_of const& of, history::file const& out) {
+  if (of.store == "sqlite") {
     auto const one = [](void* to, int, char** row, char**) {
       static_cast<history::file const*>(to)->line("applied", std::stoi(row[0]), std::stoll(row[1]), row[2]);
       return 0;
     };
-    sqlite3_open((folder + "/offsets.db").c_str(), &db);
-    auto const rc = sqlite3_exec(db, "select part, place, value from results order by rowid", one,
-                                 const_cast<history::file*>(&out), nullptr);
-    sqlite3_close(db);
-    return rc;
+    return execute(*open_database(of), "select part, place, value from results order by rowid", one,
+                   const_cast<history::file*>(&out));
   }
-  std::istringstream lines{delivery == "idempotent"
-                               ? sl::read_files(folder, {"in", 0}) + sl::read_files(folder, {"in", 1})
-                               : sl::read_text(folder + "/offsets", "results")};
+  std::istringstream lines{text_of_results(of)};
   std::int32_t partition = 0;
   std::int64_t place = 0;
   for (std::string value; lines >> partition >> place >> value;) out.line("applied", partition, place, value);
-  return 0;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) { return crash::main_of(argc, argv, run, results); }
+int main(int argc, char** argv) { return crash::main_of(argc, argv, run, make_results, results); }

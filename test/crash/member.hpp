@@ -6,9 +6,9 @@
 /// time (`-`: nowhere). It writes what it did, as the process NAME, to FOLDER/members.jsonl, and when it ends how often it
 /// came to each point to FOLDER/points.
 ///
-///     member results DELIVERY STORE ADDRESS GROUP FOLDER
+///     member make_results|results DELIVERY STORE ADDRESS GROUP FOLDER
 ///
-/// writes the results that are there to FOLDER/results.jsonl, in the order in which they came.
+/// makes the place that results go to, or writes those that are there to FOLDER/results.jsonl, in the order in which they came.
 #pragma once
 #include "crash_points.hpp"  // before the library
 
@@ -99,21 +99,34 @@ int without_results(setup const& s, Store const& store) {
 
 /// `write(record, transaction)` makes one result.
 template <class Store, class Write>
-int with_results(setup const& s, Store const& store, Write write) {
-  if (s.delivery != "transactional") return without_results(s, store);
+int in_transactions(setup const& s, Store const& store, Write write) {
+  if (s.delivery != "transactional") return 2;
   return with(s, sl::transactional{}, store, by_hand(s), [&](sl::batch const& b, auto& tx) {
     handler{&s.out}(b);
     for (sl::record r : b) write(r, tx);
   });
 }
+template <class Store, class Write>
+int with_results(setup const& s, Store const& store, Write write) {
+  return s.delivery == "transactional" ? in_transactions(s, store, write) : without_results(s, store);
+}
 
-/// `results(delivery, store, address, group, folder, out)` writes them as lines.
-template <class Run, class Results>
-int main_of(int argc, char** argv, Run run, Results results) {
+/// What is asked for beside a run: the place that results go to.
+struct results_of {
+  std::string delivery, store, address, group, folder;
+};
+
+/// `make_results(of)`; `results(of, out)` writes them as lines. Both throw.
+template <class Run, class Make, class Results>
+int main_of(int argc, char** argv, Run run, Make make_results, Results results) {
   try {
-    if (argc == 7 && std::string{argv[1]} == "results") {
-      history::file const out{std::string{argv[6]} + "/results.jsonl", "results"};
-      return results(argv[2], argv[3], argv[4], argv[5], argv[6], out);
+    if (argc == 7) {
+      results_of const of{argv[2], argv[3], argv[4], argv[5], argv[6]};
+      if (std::string{argv[1]} == "make_results")
+        make_results(of);
+      else
+        results(of, history::file{of.folder + "/results.jsonl", "results"});
+      return 0;
     }
     if (argc != 11) return 2;
     all_points().wanted = argv[9];

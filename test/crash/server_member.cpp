@@ -1,5 +1,5 @@
 // A member whose offsets lie on a server. Addresses are as test/servers/with_servers gives them.
-#include "member.hpp"
+#include "server_results.hpp"  // before the library
 
 #include <sluice/offset_store/hbase.hpp>
 #include <sluice/offset_store/mysql.hpp>
@@ -14,37 +14,45 @@
 namespace {
 
 namespace sl = sluice;
-using crash::setup, crash::without_results;
-
-/// What is before the last slash, and behind it.
-std::pair<std::string, std::string> halves(std::string const& address) {
-  auto const slash = address.find_last_of('/');
-  return {address.substr(0, slash), address.substr(slash + 1)};
-}
+using crash::halves, crash::setup, crash::without_results;
 
 int run(setup const& s) {
-  auto const [place, name] = halves(s.address);
-  auto const colon = s.address.find_last_of(':');
+  auto const results = crash::name_of_results(s.group);
   if (s.store == "postgres")
-    return with_results(s, sl::postgres_offsets{.connection = s.address},
-                        [sql = "insert into results_" + s.group + " (part, place, value) values ($1, $2, $3)"](
-                            sl::record const& r, auto& tx) {
-                          tx.execute(sql, std::int64_t{r.partition()}, r.offset().value(), r.text());
-                        });
+    return with_results(
+        s, sl::postgres_offsets{.connection = s.address},
+        [sql = "insert into " + results + " (part, place, value) values ($1, $2, $3)"](sl::record const& r, auto& tx) {
+          tx.execute(sql, std::int64_t{r.partition()}, r.offset().value(), r.text());
+        });
   if (s.store == "mysql") {
-    auto const at = s.address.find('@');
-    return without_results(s, sl::mysql_offsets{.host = s.address.substr(at + 1, colon - at - 1),
-                                                .port = std::stoi(s.address.substr(colon + 1)),
-                                                .user = s.address.substr(0, at),
-                                                .password_variable = "MYSQL_PWD",
-                                                .database = name,
-                                                .idle_transaction_timeout = std::chrono::seconds{2}});
+    crash::mysql_address const at{s.address};
+    return with_results(
+        s,
+        sl::mysql_offsets{.host = at.host,
+                          .port = at.port,
+                          .user = at.user,
+                          .password_variable = "MYSQL_PWD",
+                          .database = at.database,
+                          .idle_transaction_timeout = std::chrono::seconds{2}},
+        [sql = "insert into " + results + " (part, place, value) values (?, ?, ?)"](sl::record const& r, auto& tx) {
+          tx.execute(sql, std::int64_t{r.partition()}, r.offset().value(), r.text());
+        });
   }
-  if (s.store == "redis")
-    return without_results(s, sl::redis_offsets{.host = s.address.substr(0, colon),
-                                                .port = std::stoi(s.address.substr(colon + 1)),
-                                                .password_variable = "REDIS_PASSWORD"});
+  if (s.store == "redis") {
+    auto const [host, port] = halves(s.address, ':');
+    return with_results(s,
+                        sl::redis_offsets{.host = host, .port = std::stoi(port), .password_variable = "REDIS_PASSWORD"},
+                        [results](sl::record const& r, auto& tx) { tx.rpush(results, crash::line_of(r)); });
+  }
+  if (s.store == "kafka")
+    return in_transactions(
+        s, sl::kafka_offsets{.transactional_id = s.group, .transaction_timeout = std::chrono::seconds{5}},
+        [results](sl::record const& r, auto& tx) {
+          auto const line = crash::line_of(r);
+          tx.produce(results, r.key(), line, r.partition());
+        });
   if (s.store == "zookeeper") return without_results(s, sl::zookeeper_offsets{.servers = s.address});
+  auto const [place, name] = halves(s.address, '/');
   if (s.store == "s3") return without_results(s, sl::s3_offsets{.bucket = name, .endpoint = place, .path_style = true});
   if (s.store == "webhdfs")
     return without_results(
@@ -53,18 +61,19 @@ int run(setup const& s) {
   return 2;
 }
 
-/// PostgreSQL's, in the order in which they came.
-int results(std::string const&, std::string const&, std::string const& address, std::string const& group,
-            std::string const&, history::file const& out) {
-  std::unique_ptr<PGconn, void (*)(PGconn*)> const db{PQconnectdb(address.c_str()), PQfinish};
-  std::unique_ptr<PGresult, void (*)(PGresult*)> const rows{
-      PQexec(db.get(), ("select part, place, value from results_" + group + " order by id").c_str()), PQclear};
-  for (int i = 0; i < PQntuples(rows.get()); ++i)
-    out.line("applied", std::stoi(PQgetvalue(rows.get(), i, 0)), std::stoll(PQgetvalue(rows.get(), i, 1)),
-             PQgetvalue(rows.get(), i, 2));
-  return PQresultStatus(rows.get()) == PGRES_TUPLES_OK ? 0 : 1;
+void make_results(crash::results_of const& of) {
+  if (of.store == "postgres") crash::postgres_results{of}.make();
+  if (of.store == "mysql") crash::mysql_results{of}.make();
+  if (of.store == "kafka") crash::kafka_results{of}.make();
+}
+
+void results(crash::results_of const& of, history::file const& out) {
+  if (of.store == "postgres") crash::postgres_results{of}.write(out);
+  if (of.store == "mysql") crash::mysql_results{of}.write(out);
+  if (of.store == "redis") crash::redis_results{of}.write(out);
+  if (of.store == "kafka") crash::kafka_results{of}.write(out);
 }
 
 }  // namespace
 
-int main(int argc, char** argv) { return crash::main_of(argc, argv, run, results); }
+int main(int argc, char** argv) { return crash::main_of(argc, argv, run, make_results, results); }

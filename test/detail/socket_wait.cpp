@@ -1,5 +1,6 @@
 #include <sluice/detail/socket_wait.hpp>
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,4 +21,14 @@ TEST_CASE("a socket is waited for until it is ready, has ended, or the time is u
   ::close(pair[1]);
   CHECK(sl::detail::socket_wait(pair[0], POLLIN | POLLOUT, sl::time_point::max()) == (POLLIN | POLLOUT));
   ::close(pair[0]);
+}
+
+TEST_CASE("a wait that the system refuses ends at once, as if all had come") {
+  rlimit files{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &files) == 0);
+  rlimit const none{0, files.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  auto const came = sl::detail::socket_wait(0, POLLOUT, std::chrono::steady_clock::now() + 10s);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &files) == 0);
+  CHECK(came == POLLOUT);
 }

@@ -13,8 +13,10 @@ using sl::detail::naming;
 
 struct died {};
 
+/// As a NameNode does, it shows a change before its journal has it: what was not acknowledged, and has nothing behind it that was,
+/// may be gone when another one takes over.
 struct world {
-  std::map<std::string, std::string> files{};
+  std::map<std::string, std::string> files{}, journal{};
   std::mt19937 random;
   unsigned trouble = 0;  // of 1,000 requests
   std::vector<std::function<void()>> late{};
@@ -23,6 +25,8 @@ struct world {
 
   explicit world(std::uint64_t seed) : random(static_cast<std::mt19937::result_type>(seed)) {}
   bool chance(unsigned of_1000) { return random() % 1000 < of_1000; }
+  void acknowledge() { journal = files; }
+  void take_over() { files = journal; }
   void deliver_one() {
     auto const at = late.begin() + static_cast<std::ptrdiff_t>(random() % late.size());
     auto const what = std::move(*at);
@@ -38,7 +42,7 @@ class server {
   std::shared_ptr<bool> dead_;
 
   /// False: no answer came.
-  bool request(std::function<void()> const& what) {
+  bool request(std::function<void()> const& what, bool edits = true) {
     if (*dead_) throw died{};
     if (w_->meanwhile && !w_->inside && w_->chance(60)) {
       w_->inside = true;
@@ -46,7 +50,7 @@ class server {
       w_->inside = false;
     }
     if (!w_->late.empty() && w_->chance(100)) w_->deliver_one();
-    if (!w_->chance(w_->trouble)) return what(), true;
+    if (!w_->chance(w_->trouble)) return what(), edits ? w_->acknowledge() : void(), true;
     switch (w_->random() % 4) {
       case 0:
         return false;
@@ -106,18 +110,18 @@ class server {
         if (names.empty() || names.back() != one) names.push_back(one);
       }
     };
-    if (!request([] {})) lost();
+    if (!request([] {}, false)) lost();
     look();
     return names;
   }
   std::optional<std::uint64_t> size(std::string const& path, sl::time_point) {
-    if (!request([] {})) lost();
+    if (!request([] {}, false)) lost();
     auto const at = w_->files.find(path);
     if (at == w_->files.end()) return {};
     return at->second.size();
   }
   std::string fetch(std::string const& path, std::uint64_t at, std::size_t count, sl::time_point) {
-    if (!request([] {})) lost();
+    if (!request([] {}, false)) lost();
     auto const found = w_->files.find(path);
     if (found == w_->files.end()) lost();
     return found->second.substr(static_cast<std::size_t>(at), count);

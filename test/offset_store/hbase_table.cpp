@@ -140,6 +140,7 @@ TEST_CASE("a server that is not there, or is no HBase, is told") {
   }
   p.address = the_hbase().address();
   p.address.replace(0, 4, "https");
+  p.timeout = 20s;
   refused(p, errc::store_unavailable, "TLS");
   p.ca_file = "/no/such/file";
   refused(p, errc::bad_configuration, "hbase_offsets.ca_file = /no/such/file");

@@ -57,6 +57,10 @@ TEST_CASE("which errors are the server's, and which end the session") {
   CHECK_FALSE(of_the_store(1406, "22001"));
   CHECK_FALSE(of_the_store(1364, "HY000"));
   CHECK_FALSE(of_the_store(1366, "HY000"));
+  CHECK_FALSE(of_the_store(1265, "01000"));  // cut off for the column, which strictness makes an error
+  CHECK_FALSE(of_the_store(1526, "HY000"));  // no partition for the row
+  CHECK_FALSE(of_the_store(1369, "44000"));  // a view's check option
+  CHECK_FALSE(of_the_store(1339, "20000"));  // case without a match
   CHECK_FALSE(of_the_store(4038, "HY000"));  // a JSON function and a text that is none
   CHECK_FALSE(of_the_store(1644, "45000"));
   CHECK(m::ends_session(2006));

@@ -59,6 +59,28 @@ TEST_CASE("an advance that changes nothing is applied") {
   CHECK(s->commit(tx, soon()) == outcome::applied);
 }
 
+TEST_CASE("what is found to be there already is made durable by a change of its own") {
+  fixture f;
+  auto [r, set, s, c] = claim_orders(f);
+  auto const written = [&] {
+    return std::stoll(f.look("show global status like 'Handler_update'").at(0).substr(sizeof "Handler_update|" - 1));
+  };
+  auto const positions = [&] { return f.look("select * from sluice_offsets"); };
+  auto const moves = to_all(c, 5);
+  CHECK(copy(s->advance(moves, soon())) == all(2, outcome::applied));
+  auto const before = written();
+  auto const stood = positions();
+  CHECK(copy(s->advance(moves, soon())) == all(2, outcome::applied));
+  CHECK(written() - before == 4);
+  CHECK(positions() == stood);
+  auto further = moves;
+  for (auto& m : further) m.from = m.until, m.until = offset{m.until.value() + 4};
+  CHECK(transact(f, *s, "a", further) == outcome::applied);
+  auto const after = written();
+  CHECK(copy(s->settle(further, soon())) == all(2, outcome::applied));
+  CHECK(written() - after == 4);
+}
+
 TEST_CASE("a rewind's incarnation is above what is stored, also where that is ahead of the clock") {
   fixture f;
   auto [r, set, s, c] = claim_orders(f);

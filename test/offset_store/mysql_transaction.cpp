@@ -125,6 +125,10 @@ TEST_CASE_METHOD(fixture, "a statement that can't be run is the handler's fault,
   look(
       "create table one (n integer not null check (n < 10), u varchar(9) unique, r int, d datetime, foreign key (r)"
       " references t(id)) engine = InnoDB");
+  look(
+      "create table few (n int, e enum('a', 'b'), l varchar(9) character set latin1) engine = InnoDB partition by list "
+      "(n)"
+      " (partition p values in (1, 2)); create view ones as select * from few where n = 1 with check option");
   tx->execute("insert into one values (1, ?, null, null)", canary);
   std::vector<thrown> const all{
       refused("insert into"),
@@ -148,6 +152,11 @@ TEST_CASE_METHOD(fixture, "a statement that can't be run is the handler's fault,
       refused("select `no such column` from t"),
       refused("update one set n = 1 / ? where n = 1", 0),
       refused("call nowhere()"),
+      refused("insert into few values (?, null, null)", "1CANARY"),
+      refused("insert into few values (1, ?, null)", canary),
+      refused("insert into few values (3, null, null)"),
+      refused("insert into ones values (2, null, null)"),
+      refused("select * from few where l = _utf8mb4'\u0416CANARY'"),
       refused("insert into t (what) values (?)", std::string(17 << 20, 'x')),
   };
   CHECK_THAT(all[1].text, ContainsSubstring("insert into nowhere") && ContainsSubstring("doesn't exist"));

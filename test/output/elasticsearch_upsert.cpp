@@ -107,6 +107,24 @@ TEST_CASE("a request that is lost, its answer, or that comes late: nothing old c
     }
 }
 
+TEST_CASE("what is there already is written again, since it can be read before it is safe; what is newer is not") {
+  fixture f;
+  auto out = f.output(key_and_text), anew = f.output(key_and_text);
+  auto const version = [&] {
+    auto const a = parsed(the_elasticsearch().ask("GET", "/" + f.upsert.index + "/_doc/a"));
+    return a.find("_version")->is;
+  };
+  some_records r{zero};
+  r.add(1, "a", "1").add(2, "a", "2");
+  out(r.batch());
+  CHECK(version() == "1");
+  anew(r.batch());
+  CHECK(version() == "2");
+  anew(single(zero, 1, "a", "1").batch());
+  CHECK(version() == "2");
+  CHECK(last(f) == texts{"a|2|0"});
+}
+
 TEST_CASE("keys and values of every kind, and many of them") {
   fixture f;
   f.upsert.columns = {"text", "number", "flag", "none"};

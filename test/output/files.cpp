@@ -171,6 +171,30 @@ TEST_CASE("a look at what is there that fails half-way is not built on") {
   CHECK(sl::detail::read_files(simulated::files{disk}, "d", orders) == lines(0, 20));
 }
 
+TEST_CASE("what another one names while it is looked for is not built on before it is durable") {
+  auto const disk = std::make_shared<simulated::disk>();
+  using output = sl::files_by_range<sl::value_lines, simulated::files>;
+  output one{"d", {}, ".txt", simulated::files{disk}}, other{"d", {}, ".txt", simulated::files{disk}};
+  one(records{0, 4}.batch());
+  other(records{0, 4}.batch());
+  bool looked = false, inside = false;
+  int syncs = 0;
+  disk->fail = [&](std::string const& op, std::string const&) {
+    if (inside && op == "sync_folder" && ++syncs == 2) throw simulated::crash{};  // before that of its name
+    if (op == "list" && !std::exchange(looked, true)) {
+      inside = true;
+      CHECK_THROWS_AS(other(records{4, 8}.batch()), simulated::crash);
+      inside = false;
+    }
+    return 0;
+  };
+  output late{"d", {}, ".txt", simulated::files{disk}};
+  late(records{4, 8}.batch());
+  std::mt19937 random{1};
+  disk->crashed(survives::nothing, random);
+  CHECK(sl::detail::read_files(simulated::files{disk}, "d", orders) == lines(0, 8));
+}
+
 TEST_CASE("random cuts, replays and owners leave each record once") {
   auto const seed = std::random_device{}();
   INFO("seed " << seed);

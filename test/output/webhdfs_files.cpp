@@ -129,7 +129,7 @@ TEST_CASE("what can't be done in HDFS is told, with the remedy") {
   told({.address = here, .user = "stranger"}, directory, sl::errc::bad_configuration,
        "give it the right to read, write and enter the folder");
   told(at("http://127.0.0.1:1"), directory, sl::errc::store_unavailable, "webhdfs_server: WebHDFS at 127.0.0.1:1");
-  told(at(the_http_fs().address()), directory, sl::errc::bad_configuration, "give the address of the NameNode");
+  told({.address = the_http_fs().address(), .user = "sluice", .timeout = 30'000ms}, directory, sl::errc::bad_configuration, "give the address of the NameNode");
 }
 
 TEST_CASE("files by range from processes that lose requests, die, and are late: each record once") {
@@ -152,6 +152,7 @@ TEST_CASE("files by range from processes that lose requests, die, and are late: 
     auto const any = [&] {
       auto& p = all[w.random() % all.size()];
       if (p.busy) return;
+      if (w.chance(200)) w.take_over();
       p.busy = true;
       try {
         if (!p.out || *p.dead) {
@@ -173,6 +174,7 @@ TEST_CASE("files by range from processes that lose requests, die, and are late: 
     w.meanwhile = {};
     w.trouble = 0;
     while (!w.late.empty()) w.deliver_one();
+    w.take_over();
     files const reading{server{w, std::make_shared<bool>(false)}};
     auto const text = sl::read_files("/d", orders, reading);
     CHECK(acknowledged > 20);

@@ -104,6 +104,11 @@ class claims final : public source_owner {
   void giving_up(std::vector<lane> const& lanes, bool lost) override {
     if (!lost) store_what_is_handled(lanes);
     for (auto const& l : lanes) drop_from_hand(l.of);
+    if constexpr (!assigned_by_hand<typename Slots::source>)  // those are the program's all the time
+      for (auto const& l : lanes)
+        if (auto const to = sought(l.of))
+          troubled(errc::fenced, "the seek of " + to_string(l.of) + " to " + std::to_string(to->value()) +
+                                      " is void: the partition went to another consumer first");
     for (auto const& l : lanes) all_.refusals.erase(l.of);
     if (lost) return;
     try {

@@ -5,11 +5,13 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 
 namespace sluice { inline namespace v0 { namespace detail {
 
-/// The events of poll() that have come, of `events`; all of them where the connection has ended. 0: the time was up.
+/// The events of poll() that have come, of `events`; all of them where the connection has ended, or can't be waited for: the next
+/// call of its own tells. 0: the time was up.
 inline short socket_wait(int fd, int events, time_point by) {
   for (;;) {
     auto const left = by - std::chrono::steady_clock::now();
@@ -18,6 +20,7 @@ inline short socket_wait(int fd, int events, time_point by) {
     pollfd p{fd, static_cast<short>(events), 0};
     auto const n = ::poll(&p, 1, static_cast<int>(ms.count()));
     if (n > 0) return p.revents & (POLLERR | POLLHUP) ? static_cast<short>(events) : p.revents;
+    if (n < 0 && errno != EINTR) return static_cast<short>(events);
     if (n == 0 && left <= std::chrono::hours{1}) return 0;
   }
 }

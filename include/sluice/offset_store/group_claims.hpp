@@ -188,7 +188,8 @@ class group_claim {
     return of.partition == 0 ? topics_.at(of.topic).partitions : 0;
   }
 
-  /// One commit for all that is new: the starts of first claims, and partitions added since.
+  /// One commit for all that is new: the starts of first claims, partitions added since, and the incarnations under which positions
+  /// are read that somebody else has stored.
   void make_durable(std::vector<claimed>& answers) {
     std::map<topic_partition, typename Ledger::place> fresh;
     for (auto const& [name, topic] : topics_) {
@@ -202,7 +203,8 @@ class group_claim {
       auto const note = note_of(a.of);
       bool const raised =
           a.what == claimed::stored && note && note->partitions > 0 && note->partitions < count_for(a.of);
-      if (a.what == claimed::first || a.what == claimed::added || raised) {
+      bool const strangers = a.what == claimed::stored && !note;
+      if (a.what == claimed::first || a.what == claimed::added || raised || strangers) {
         fresh[a.of] = {.next = a.next, .log = a.log, .mine = a.mine, .partitions = count_for(a.of)};
       }
     }

@@ -1,7 +1,7 @@
 /// \file offset_store/hosted_files.hpp  Files on a server, for what is otherwise kept on a local disk: the operations of detail/files.hpp.
 ///
-/// A file is written here (spool.hpp) and goes to the server as a whole when it is synced; a name that can be seen is durable
-/// and never changes. Files that begin with `temporary.` get their name by publish(), which fails where it is taken. Of a file that is
+/// A file is written here (spool.hpp) and goes to the server as a whole when it is synced; it never changes under its name. What
+/// was acknowledged is durable; where the server renames, a name that can be seen may not be yet (confirm). Files that begin with `temporary.` get their name by publish(), which fails where it is taken. Of a file that is
 /// read, what was fetched once stays here as long as it is open. Nothing can be locked there: whoever relies on that asks `hosted`.
 ///
 /// Errors that say for certain that nothing was done are thrown, with the server's name; EIO means that nobody knows.
@@ -217,6 +217,16 @@ class hosted_files {
     return 0;
   }
   int sync_data(handle const& of) { return sync(of); }
+  /// Returns once all names in the folder that could be seen before are durable. A server that renames keeps one journal: what it
+  /// acknowledges stands there behind all that.
+  int confirm(handle const& in) {
+    if constexpr (Server::renames) {
+      auto const name = std::string{temporary_prefix} + hex16(random_bits());
+      if (s_->server.create(in.path_ + "/" + name, "", by()) != naming::done) return EIO;
+      remove(in, name);
+    }
+    return 0;
+  }
   int publish(handle const& in, std::string const& from, std::string const& to) {
     auto const source = in.path_ + "/" + from, target = in.path_ + "/" + to;
     if (auto const at = s_->kept.find(source); at != s_->kept.end()) {

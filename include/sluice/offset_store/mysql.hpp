@@ -128,6 +128,7 @@ class mysql_offset_store {
     positions::each(a.all.back(), [&](std::size_t i, detail::stored_position const& p) {
       if (p.was_applied(moves[i])) outcomes_[i] = outcome::applied;
     });
+    make_durable(moves, by);
     return outcomes_;
   } catch (store_error const& e) {
     told(e);
@@ -284,10 +285,19 @@ class mysql_offset_store {
                             "an advance", by);
     std::vector<char> fresh;
     mark(a, 1, moves, true, &fresh);
-    if (!with_letters) return;
-    for (std::size_t i = 0; i < moves.size(); ++i)
-      if (fresh[i]) letters_.write_waiting(db_, tables_, positions_.group(), moves[i].of, by);
-    db_.must("commit", "setting records aside", by);
+    if (with_letters) {
+      for (std::size_t i = 0; i < moves.size(); ++i)
+        if (fresh[i]) letters_.write_waiting(db_, tables_, positions_.group(), moves[i].of, by);
+      db_.must("commit", "setting records aside", by);
+    }
+    bool before = false;
+    for (std::size_t i = 0; i < moves.size(); ++i) before = before || (outcomes_[i] == outcome::applied && !fresh[i]);
+    if (before) make_durable(moves, by);
+  }
+  /// Of moves that were there already. Throws lost.
+  void make_durable(std::span<move const> moves, time_point by) {
+    auto const a = db_.ask(positions_.touch(moves), by);
+    if (!a.good()) db_.lose("an advance may not be on the disk yet: error " + std::to_string(a.failed.code));
   }
   /// What the answers behind the first `skip` tell of the moves; whether all were made now. `before`: one that was applied
   /// before is applied.

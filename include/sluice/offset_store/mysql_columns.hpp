@@ -70,6 +70,7 @@ class row_writer {
   std::vector<many_values> columns_;
   std::size_t bytes_ = 0;
   std::size_t waiting_ = 0;
+  std::int64_t changed_ = 0;
 
   static constexpr std::size_t most_rows = 10'000;
   static constexpr std::size_t most_bytes = 4 << 20;
@@ -80,6 +81,8 @@ class row_writer {
 
   std::vector<many_values>& columns() { return columns_; }
   std::size_t waiting() const { return waiting_; }
+  /// By all that was written so far.
+  std::int64_t changed() const { return changed_; }
 
   /// Throws error(bad_statement) for a row of another size, or one that is more than the server takes.
   template <class... A>
@@ -103,7 +106,7 @@ class row_writer {
   }
   void write(time_point by) {
     if (waiting_ == 0) return;
-    prepared_.of(db_, sql_, by).run_for_all(db_, columns_, waiting_, by);
+    changed_ += prepared_.of(db_, sql_, by).run_for_all(db_, columns_, waiting_, by);
     for (auto& c : columns_) c.forget(waiting_);
     bytes_ = waiting_ = 0;
   }

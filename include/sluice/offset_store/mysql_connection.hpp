@@ -29,6 +29,7 @@ struct session_options {
   std::string database{};
   std::string tls_ca{};
   bool assume_durable = false;
+  bool counts_found = true;  // an update's rows that it finds; otherwise those that it changes
   std::chrono::milliseconds connect_timeout{};
   std::chrono::milliseconds statement_timeout{};
   std::chrono::seconds lock_timeout{};
@@ -281,7 +282,8 @@ class connection {
             return mysql_real_connect_start(
                 &made, c_.get(), by_path ? nullptr : options_.host.c_str(), options_.user.c_str(), secret_.c_str(),
                 options_.database.c_str(), static_cast<unsigned>(options_.port),
-                by_path ? options_.host.c_str() : nullptr, CLIENT_FOUND_ROWS | CLIENT_MULTI_STATEMENTS);
+                by_path ? options_.host.c_str() : nullptr,
+                CLIENT_MULTI_STATEMENTS | (options_.counts_found ? CLIENT_FOUND_ROWS : 0UL));
           },
           [&](int ready) { return mysql_real_connect_cont(&made, c_.get(), ready); });
       if (!made) lose(mysql_error(c_.get()));

@@ -39,10 +39,14 @@ inline bool is_time_up(unsigned code) { return is_one_of(code, {1317, 1969}); }
 inline bool is_of_the_store(refusal const& r) {
   if (is_one_of(r.code, {1040, 1203, 1226, 1461}))
     return true;  // a limit of the server's, under the state of a bad statement
-  // A column without a default, wrong values, and what JSON functions say.
-  if (is_one_of(r.code, {1364, 1366, 1411}) || (r.code >= 4036 && r.code <= 4044)) return false;
-  auto const of = r.state.substr(0, 2);
-  return !(of == "21" || of == "22" || of == "23" || of == "42" || of == "45");
+  // A column without a default, wrong values, collations that can't be mixed, text that is none, a result that is too long, a row
+  // of no partition or of another one, and what JSON functions say.
+  if (is_one_of(r.code, {1267, 1270, 1271, 1300, 1301, 1364, 1366, 1411, 1526, 1591, 1748}) ||
+      (r.code >= 4036 && r.code <= 4044))
+    return false;
+  // Warnings that strictness makes errors, no data, cardinality, data, integrity, case, syntax, check option, signals.
+  constexpr std::string_view classes = "01 02 20 21 22 23 42 44 45";
+  return r.state.size() < 2 || classes.find(r.state.substr(0, 2)) == classes.npos;
 }
 
 /// What is said of a statement of the library's own: `what` names the server and what was being done.
@@ -72,7 +76,7 @@ inline bool is_of_the_store(refusal const& r) {
 /// The part of a server's message that names tables, columns and constraints; values that it cites are left out. Empty
 /// where nothing is certain to be free of them. `holds_text`: the statement itself has texts in it.
 inline std::string safe_message(refusal const& r, bool holds_text) {
-  if (is_one_of(r.code, {1048, 1136, 1142, 1143, 1264, 1364, 1406, 1451, 1452, 4025})) return r.message;
+  if (is_one_of(r.code, {1048, 1136, 1142, 1143, 1264, 1265, 1364, 1406, 1451, 1452, 4025})) return r.message;
   auto const from_last = [&](char const* part) {
     auto const at = r.message.rfind(part);
     return at == std::string::npos ? std::string{} : r.message.substr(at + 1);

@@ -16,6 +16,23 @@ namespace sluice { inline namespace v0 { namespace detail::mysql {
   bad_statement("was refused (error " + std::to_string(r.code) + ")" + (message.empty() ? "" : ": ") + message, sql);
 }
 
+/// Whether a `set @…` sets something else too: a comma stands in no parentheses and no quotes. Behind a comment each counts.
+inline bool sets_more_than_one(std::string_view sql) {
+  int depth = 0;
+  for (std::size_t i = 0; i < sql.size(); ++i) {
+    auto const c = sql[i];
+    if (c == '\'' || c == '"' || c == '`')
+      for (++i; i < sql.size() && sql[i] != c; ++i) i += sql[i] == '\\' && c != '`';
+    else if (c == '#' || sql.substr(i, 2) == "--" || sql.substr(i, 2) == "/*")
+      return sql.find(',', i) != sql.npos;
+    else if (c == ',' && depth == 0)
+      return true;
+    else
+      depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+  }
+  return false;
+}
+
 /// MariaDB commits at most statements that are no reads or writes of rows, also where they fail, so only those that are known
 /// to leave the transaction alone are let through. What a procedure does is seen when it is done.
 inline void check_handlers(std::string_view sql) {
@@ -28,7 +45,8 @@ inline void check_handlers(std::string_view sql) {
   bool const rows = is(first, {"select", "insert", "update", "delete", "replace", "with", "values", "do", "call",
                                "show", "describe", "desc", "explain"});
   bool const temporary = is(first, {"create", "drop"}) && second == "temporary";
-  bool const variable = first == "set" && second.empty() && sql.find('@') != sql.npos && sql.find("@@") == sql.npos;
+  bool const variable = first == "set" && second.empty() && sql.find('@') != sql.npos && sql.find("@@") == sql.npos &&
+                        !sets_more_than_one(sql);
   bool const savepoint = first == "savepoint" || (first == "release" && second == "savepoint") ||
                          (first == "rollback" && (second == "to" || third == "to"));
   bool const ours = savepoint && sql.find("sluice_") != sql.npos;

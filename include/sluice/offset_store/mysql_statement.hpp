@@ -41,8 +41,8 @@ class statement {
     db.note_state();
     return {std::move(rows), std::max<std::int64_t>(changed, 0)};
   }
-  /// For each of `rows` rows, in order. All or none are written.
-  void run_for_all(connection& db, std::vector<many_values>& columns, std::size_t rows, time_point by) {
+  /// For each of `rows` rows, in order. All or none are written. Answers how many were changed, as run() does.
+  std::int64_t run_for_all(connection& db, std::vector<many_values>& columns, std::size_t rows, time_point by) {
     must_take(columns.size());
     std::vector<MYSQL_BIND> binds;
     binds.reserve(columns.size());
@@ -50,6 +50,7 @@ class statement {
     bind(db, binds.data(), static_cast<unsigned>(rows));
     execute(db, by);
     db.note_state();
+    return std::max<std::int64_t>(static_cast<std::int64_t>(mysql_stmt_affected_rows(s_.get())), 0);
   }
 
  private:

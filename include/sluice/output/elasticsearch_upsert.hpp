@@ -194,7 +194,8 @@ class basic_elasticsearch_upsert_row {
   }
   void clear() { rows_.clear(); }
 
-  /// What of `all` is newer than what is there; null where nothing is. Throws where that can't be told.
+  /// What of `all` is to be written: nothing (null) where what is there is newer. What is there and equal is written again, since
+  /// a document can be read before it is on enough disks. Throws where that can't be told.
   version_of_row const* newest(std::string const& key, std::vector<version_of_row> const& all,
                                seen const& before) const {
     std::optional<place> is;
@@ -209,7 +210,7 @@ class basic_elasticsearch_upsert_row {
     for (auto const& one : all) {
       if (is && !into_.version && is->partition != one.where.partition)
         detail::of_two_partitions(who, std::to_string(key.size()), one.where.partition, is->partition);
-      if (is && !one.where.newer_than(*is)) continue;
+      if (found ? !one.where.newer_than(*is) : is && is->newer_than(one.where)) continue;
       is = one.where;
       found = &one;
     }

@@ -127,11 +127,18 @@ class files_by_range {
     broken_ = false;
   }
 
-  /// What is there from `from` on, and the file before that; made durable, since another one may have just named it.
+  /// What another one has just named, or we without an answer, can be seen before it is durable.
+  void make_durable(typename Files::handle const& folder) {
+    if constexpr (requires { files_.confirm(folder); })
+      check(files_.confirm(folder), "make names durable");
+    else
+      sync_names(folder);
+  }
+
+  /// What is there from `from` on, and the file before that: durable.
   void look(typename Files::handle const& folder, topic_partition const& of, known_files& known, offset from) {
     std::vector<std::string> names;
     known.next = offset{-1};  // where this throws, nothing is known
-    sync_names(folder);
     check(files_.list(folder, names), "list files");
     known.ranges.clear();
     std::optional<offset> first;
@@ -158,6 +165,8 @@ class files_by_range {
       check(e, "look into a folder");
       known.ranges[start] = until;
     }
+    if (std::any_of(known.ranges.begin(), known.ranges.end(), [&](auto const& one) { return one.second > from; }))
+      make_durable(folder);
     known.next = from;
   }
 

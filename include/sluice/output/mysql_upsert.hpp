@@ -43,13 +43,13 @@ class mysql_upsert_row {
   std::vector<std::string> own_;  // key and columns
   detail::mysql::connection db_;
   detail::mysql::statements prepared_{};
-  std::string write_{}, partition_of_{};
+  std::string write_{}, toggle_{}, partition_of_{};
   std::unique_ptr<writer> rows_{};
+  std::unique_ptr<writer> first_{};  // the key of the batch's first row, twice
   detail::mapped_record at_{};
 
  public:
-  explicit mysql_upsert_row(mysql_upsert_into c)
-      : into_(std::move(c)), own_(names(into_)), db_(detail::mysql::options_of(who, into_)) {
+  explicit mysql_upsert_row(mysql_upsert_into c) : into_(std::move(c)), own_(names(into_)), db_(session(into_)) {
     detail::mysql::check_name(std::string(who) + ".table", into_.table);
     db_.ready(limit());
     make();
@@ -69,24 +69,33 @@ class mysql_upsert_row {
   }
 
  private:
+  static detail::mysql::session_options session(mysql_upsert_into const& into) {
+    auto options = detail::mysql::options_of(who, into);
+    options.counts_found = false;
+    return options;
+  }
   time_point limit() const { return db_.own_limit(); }
 
   /// Deleted: the key, and nulls for the other columns.
   template <class... A>
   void add(bool deleted, A const&... values) {
-    rows_->row(who, limit(), [&](auto put) {
+    auto const put_first = [&](auto put, std::size_t most) {
       std::size_t i = 0;
       [[maybe_unused]] auto const one = [&](auto const& v) {
-        if (i < into_.key.size() || !deleted) put(v), ++i;
+        if (i < most) put(v), ++i;
       };
       (one(values), ...);
-      for (; i < own_.size(); ++i) put(nullptr);
+    };
+    rows_->row(who, limit(), [&](auto put) {
+      put_first(put, deleted ? into_.key.size() : own_.size());
+      for (auto i = into_.key.size(); deleted && i < own_.size(); ++i) put(nullptr);
       put(at_.partition);
       put(at_.now.incarnation());
       put(at_.now.offset());
       put(into_.version ? into_.version(at_.now) : std::int64_t{0});
       put(deleted ? 1 : 0);
     });
+    while (first_->waiting() < 2) first_->row(who, limit(), [&](auto put) { put_first(put, into_.key.size()); });
   }
 
   /// One transaction around what `map` writes; durable when it returns.
@@ -94,10 +103,14 @@ class mysql_upsert_row {
   void in_transaction(F map) {
     db_.ready(limit());
     rows_ = std::make_unique<writer>(db_, prepared_, write_, own_.size() + ours().size());
+    first_ = std::make_unique<writer>(db_, prepared_, toggle_, into_.key.size());
     try {
       db_.must("start transaction", "begin", limit());
       map();
       rows_->write(limit());
+      // Another session's rows, or our own of a lost answer, can be seen before they are on the disk, and a transaction that changes
+      // nothing writes nothing out: this one changes a row, and puts it back.
+      if (rows_->changed() == 0) first_->write(limit());
       db_.must("commit", "writing", limit());
     } catch (store_error const&) {
       db_.rollback();
@@ -195,8 +208,11 @@ class mysql_upsert_row {
     for (auto place = places.rbegin(); place != places.rend(); ++place) set += ", " + if_newer(*place);
     if (!into_.version)  // a null is refused: the key comes from elsewhere
       set += ", sluice_partition = if(values(sluice_partition) = sluice_partition, sluice_partition, null)";
-    write_ = "insert into " + table + " (" + list(all) + ") values (" +
-             list(all, [](std::string const&) { return "?"; }) + ") on duplicate key update " + set;
+    auto const insert = "insert into " + table + " (" + list(all) + ") values (" +
+                        list(all, [](std::string const&) { return "?"; }) + ") on duplicate key update ";
+    write_ = insert + set;
+    toggle_ = "update " + table + " set sluice_deleted = 1 - sluice_deleted where " +
+              list(into_.key, [](std::string const& n) { return n + " = ?"; }, " and ");
     partition_of_ = "select sluice_partition from " + table + " where ";
     auto const lacks = [&](std::string const& why) { detail::lacks_columns(who, into_.table, why); };
     try {
