@@ -217,8 +217,22 @@ TEST_CASE("what a stranger committed is resumed from") {
   CHECK(c[1].next == sl::offset{8});
   CHECK(c[1].log.incarnation > 1'600'000'000'000);
   CHECK(c[2].what == sl::claimed::missing);
+  CHECK(note_at(group, "orders", 0).log.incarnation == c[0].log.incarnation);
+  CHECK(note_at(group, "orders", 1).log.incarnation == c[1].log.incarnation);
+  CHECK(group.at.at({"orders", 1}).first == sl::offset{8});
+  CHECK(member{group}.claim(of("orders", {1}))[0].log.incarnation == c[1].log.incarnation);
   CHECK(member{group}.claim(of("orders", {2}))[0].what == sl::claimed::missing);
   CHECK(one.ledger.find({"orders", 0})->partitions == 4);
+}
+
+TEST_CASE("what a stranger committed is no claim before its incarnation is stored") {
+  scripted::log_of_commits group;
+  group.at[{"orders", 0}] = {sl::offset{7}, ""};
+  member one{group};
+  one.positions.next_outcomes = {GENERATE(sl::outcome::refused, sl::outcome::postponed)};
+  CHECK(one.claim(of("orders", {0}))[0].what == sl::claimed::failed);
+  CHECK(group.at.at({"orders", 0}).second.empty());
+  CHECK(one.claim(of("orders", {0}))[0].what == sl::claimed::stored);
 }
 
 TEST_CASE("what a local store keeps is not taken over") {

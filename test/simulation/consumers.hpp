@@ -17,7 +17,7 @@ struct nothing {
 /// A program that means well: it goes on after failures, and now and then starts anew.
 template <class Consumer, class Handler, class Before = nothing>
 void run(st::process& p, Consumer& c, Handler handler, Before before_a_step = {}) {
-  while (p.running()) {
+  while (p.running() && p.choose(250) != 0) {
     try {
       before_a_step();
       c.step(handler, std::chrono::milliseconds{1 + p.choose(200)});
@@ -27,7 +27,13 @@ void run(st::process& p, Consumer& c, Handler handler, Before before_a_step = {}
       if (p.choose(8) == 0) throw;
     }
   }
-  (void)c.drain(std::chrono::seconds{10});
+  constexpr std::chrono::seconds deadline{10};
+  bool const calm = !p.running();
+  auto const begin = std::chrono::microseconds{p.around()->world.now};
+  bool const drained = c.drain(deadline) == sl::close_result::drained;
+  if (drained) p.drained();
+  if (std::chrono::microseconds{p.around()->world.now} - begin > deadline + std::chrono::seconds{5} && calm)
+    p.broken("liveness", "a consumer drains longer than it was given");
 }
 
 template <class Delivery, class Store>
@@ -169,8 +175,11 @@ void by_hand(st::process& p) {
       auto const seen = std::find_if(first.begin(), first.end(), [&](auto const& x) { return x.of == at.of; });
       if (seen == first.end())
         first.push_back(at);
-      else if (p.choose(100) == 0)
-        c.seek(at.of, std::max(seen->next, sl::offset{at.next.value() - static_cast<std::int64_t>(p.choose(6))}));
+      else if (p.choose(100) == 0) {
+        auto const to = std::max(seen->next, sl::offset{at.next.value() - static_cast<std::int64_t>(p.choose(6))});
+        p.seeks(at.of, to);
+        c.seek(at.of, to);
+      }
     }
   };
   if constexpr (std::same_as<Delivery, sl::idempotent>)

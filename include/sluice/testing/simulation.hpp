@@ -214,7 +214,7 @@ class simulation final : simulated::surroundings {
   }
   void silent(int number) override {
     around_.cluster.group.silent(number);
-    around_.cluster.witness.excuse_all();
+    for (int const p : around_.cluster.presence_of(number).owned) around_.cluster.witness.excuse(p);
   }
   void speaks(int number) override { around_.cluster.group.speaks(number); }
   bool happen(decision const& d) override {

@@ -9,7 +9,7 @@ namespace sluice { inline namespace v0 { namespace testing { namespace simulated
 class simulated_client {
   struct queue {
     int partition = -1;
-    bool open = false, fetching = false, told = false, troubled = false;
+    bool open = false, fetching = false, troubled = false;
     std::int64_t next = 0;
     std::vector<std::uint32_t> fetched{};
   };
@@ -118,7 +118,8 @@ class simulated_client {
     auto const& log = cluster_.topic.log(q.partition);
     if (f == fault::trouble) result.trouble = "a fetch failed";
     if (q.fetching && (q.next < log.low || q.next > log.high)) {
-      result.out_of_range = !std::exchange(q.told, true);
+      result.out_of_range = true;
+      q.fetching = false;  // with auto.offset.reset=error nothing is fetched until it is assigned anew
       cluster_.witness.told_outside(q.partition);
     } else if (q.fetched.empty())
       fill(q);
@@ -200,6 +201,7 @@ class simulated_client {
     auto const f = here().begins(call::renew, -1, member_);
     if (member_ != 0) cluster_.group.cut_off(member_);
     member_ = 0;
+    cluster_.witness.excuse_all();
     mine().owned.clear();
     queues_.clear();
     given_.clear();
@@ -270,7 +272,7 @@ class simulated_client {
     if (cooperative() && !m->leaving.empty()) {
       revoking_ = true;
       revoked_.assign(m->leaving.begin(), m->leaving.end());
-      cluster_.witness.excuse_all();
+      for (int const p : m->leaving) cluster_.witness.excuse(p);
       here().note("revoked", m->leaving.front(), static_cast<std::int64_t>(m->leaving.size()));
       return client::revoked{names(m->leaving), false};
     }
@@ -308,7 +310,6 @@ class simulated_client {
       for (auto& q : queues_)
         if (q.open && q.partition == p.of.partition) {
           q.fetching = true;
-          q.told = false;
           q.next = p.next.value();
           q.fetched.clear();
         }
@@ -323,9 +324,11 @@ class simulated_client {
       if (r.at >= log.end()) break;
       if (n-- == 0) return;
       q.next = r.at + 1;
+      cluster_.witness.fetched(q.partition, q.next);
       if (r.visible) q.fetched.push_back(r.id);
     }
     q.next = std::max(q.next, log.end());  // behind control records, too
+    cluster_.witness.fetched(q.partition, q.next);
     if (cluster_.topic.meets_held(q.partition)) here().hits(fault::stuck);
   }
   /// Records up to some place once more, after that place was reached. False: there are none.

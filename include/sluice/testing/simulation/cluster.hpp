@@ -43,6 +43,13 @@ struct cluster {
     witness.reset(kept);
     unreachable_until = 0;
     wire.clear();
+    auto const stranger = world.plan.seed ^ 0xd6e8feb86659fd93u;
+    if (offsets_in_group && chance{stranger}.one_in(4))
+      for (int p = 0; p < topic.partitions(); ++p)
+        if (auto const& l = topic.log(p); true)
+          group.left_by_stranger(
+              p, l.low + static_cast<std::int64_t>(chance{stranger + 1 + static_cast<unsigned>(p)}.below(
+                             static_cast<std::uint32_t>(l.high - l.low + 1))));
     if (!empty) produce_later();
   }
   /// A process begins, without anything.
@@ -100,12 +107,14 @@ struct cluster {
         return log.low > low && log.low > stored;
       case fault::truncation:
         topic.truncate(p, log.low + d.amount % std::max<std::int64_t>(1, log.high - log.low));
+        topic.is_new_from(p, witness.reached(p));
         topic.produce_more(static_cast<int>(d.amount % 7));
         produce_later();
         witness.excuse(p);
         return log.life != life && log.high < stored;
       case fault::recreation:
         topic.recreate(p);
+        topic.is_new_from(p, witness.reached(p));
         topic.produce_more(static_cast<int>(d.amount % 9));
         produce_later();
         witness.excuse(p);

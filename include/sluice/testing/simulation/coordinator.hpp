@@ -206,6 +206,11 @@ class coordinator {
     return outcome::applied;
   }
   committed const& at(int p) { return slot(p); }
+  /// What another program has committed, before any of these began.
+  void left_by_stranger(int p, std::int64_t next) {
+    slot(p) = {true, next, {}};
+    witness_.left_by_stranger(p, next);
+  }
 
  private:
   bool is_moving() const { return world_.now < moving_until_; }
@@ -238,6 +243,8 @@ class coordinator {
       witness_.rewound(w.partition, w.next, incarnation, note->cause);
     else if (before != w.next)
       witness_.moved(w.partition, before, w.next, incarnation, nullptr, {});
+    else if (note)
+      witness_.stays(w.partition, incarnation);
   }
 
   int replace(member& m, int process, std::int32_t life) {
@@ -288,7 +295,8 @@ class coordinator {
     preparing_ = false;
     ++generation_;
     world_.note("generation", -1, generation_, static_cast<std::int64_t>(members_.size()));
-    witness_.excuse_all();
+    if (!cooperative || authoritative)
+      witness_.excuse_all();  // who keeps a partition then goes on with what is in hand
     if (members_.empty()) return;
     completing_ = true;
     world_.later(

@@ -53,6 +53,7 @@ struct basic_kafka {
 
   static runtime open(basic_kafka const& self, context const&) {
     auto plan = detail::plan_of(self);
+    self.in->cluster.witness.on_position_error = self.on_position_error;
     if (ByHand)
       plan.by_hand = self.partitions;
     else

@@ -56,7 +56,9 @@ class simulated_positions final : public group_positions {
     }
     here().ends(f);
     for (auto const& of : set)
-      if (told && of.partition < cluster_.topic.partitions()) cluster_.witness.claimed(here().current(), of.partition);
+      if (told && cluster_.group.authoritative && of.partition < cluster_.topic.partitions())
+        cluster_.witness.claimed(here().current(), of.partition,
+                                 cluster_.group.is_owner(here().current(), here().life(), of.partition));
     return found;
   }
 
@@ -106,7 +108,7 @@ class simulated_positions final : public group_positions {
       before.push_back(cluster_.group.at(p.of.partition).there ? cluster_.group.at(p.of.partition).next : -1);
     auto const what = cluster_.group.commit(member_, generation_, cluster_.wire[request].set);
     std::vector<outcome> all(set.size(), what);
-    if (what != outcome::applied)
+    if (what != outcome::applied && what != outcome::postponed)
       for (auto const& p : set) cluster_.witness.excuse(p.of.partition);
     if (f == fault::partly && set.size() > 1) {
       all.back() = outcome::unknown;

@@ -30,8 +30,9 @@ class process {
   /// Of the topic, as it is now; its name is topic().
   int partitions() const { return around_.cluster.topic.partitions(); }
   static constexpr char const* topic() { return simulated::topic::name; }
-  simulated_kafka kafka() { return {.in = &around_}; }
-  simulated_kafka_partitions kafka_partitions() { return {.in = &around_}; }
+  /// The policy for positions is the schedule's: earliest or nearest.
+  simulated_kafka kafka() { return {.in = &around_, .on_position_error = on_position_error()}; }
+  simulated_kafka_partitions kafka_partitions() { return {.in = &around_, .on_position_error = on_position_error()}; }
   simulated_offsets offsets() { return {.in = &around_}; }
   simulated_clock clock() { return {.in = &around_}; }
   /// Calls f, which may change what outlives the process: containers of the test, a test library's checks. What f takes
@@ -67,6 +68,10 @@ class process {
     world().sleep_until(world().now + d.count() * simulated::ms);
     world().ends(f);
   }
+  /// To be told before each seek of the program's: then no other one may be stored.
+  void seeks(topic_partition const& of, offset to) { around_.cluster.witness.seeks(of.partition, to.value()); }
+  /// To be told when the program's consumer has answered close_result::drained.
+  void drained() { around_.cluster.witness.drained(number_); }
   void note(char const* what) { world().note(what); }
   /// A promise of the program's own is broken: the schedule ends, and `name` is the check that failed. A literal.
   [[noreturn]] void broken(char const* name, std::string const& how) {
@@ -177,6 +182,10 @@ class process {
           static_cast<simulated::surrounding*>(all)->requests[static_cast<std::size_t>(which)]();
         },
         &around_, static_cast<std::int64_t>(around_.requests.size()) - 1);
+  }
+  position_error on_position_error() const {
+    return simulated::chance{around_.world.plan.seed ^ 0xa0761d6478bd642fu}.one_in(3) ? position_error::nearest
+                                                                                      : position_error::earliest;
   }
   /// Beyond max.poll.interval.ms the client, whose own thread is awake, leaves the group.
   void take_time(std::int64_t us) {

@@ -144,6 +144,11 @@ class topic {
       r.waived = false;
     }
   }
+  /// What grows again below `reached` may be taken for what stood there; behind that nobody has been.
+  void is_new_from(int p, std::int64_t reached) {
+    auto& l = log(p);
+    l.highest = std::max(l.high, std::min(l.highest, reached));
+  }
   /// They need not be read.
   void waive(int p, std::int64_t from, std::int64_t until) {
     auto const& e = log(p).entries;

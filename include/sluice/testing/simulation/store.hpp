@@ -136,7 +136,7 @@ class store {
   }
   void answered(int process, int p, fence f) {
     claims_[place(process, p)] = {cluster_.world.life_of(process), f};
-    cluster_.witness.claimed(process, p);
+    cluster_.witness.claimed(process, p, at(p).mine == f);
   }
   /// Does the process have the last claim?
   bool is_current(int process, int p) {

@@ -61,7 +61,7 @@ struct watched : Store {
     std::vector<sluice::claimed> tell(std::vector<sluice::claimed> answers) {
       for (auto const& c : answers)
         if (c.what == sluice::claimed::stored || c.what == sluice::claimed::first || c.what == sluice::claimed::added)
-          around->cluster.witness.claimed(around->world.current(), c.of.partition);
+          around->cluster.witness.claimed(around->world.current(), c.of.partition, false);
       return answers;
     }
     std::span<outcome const> excuse(std::span<move const> moves, std::span<outcome const> answers) {

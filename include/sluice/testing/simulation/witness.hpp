@@ -22,6 +22,14 @@ class witness {
   struct past {
     std::int64_t incarnation = 0, next = 0;
   };
+  struct ends {
+    std::int64_t low = 0, high = 0;
+  };
+  struct claimant {
+    int process = -1;
+    std::int32_t life = -1;
+    friend bool operator==(claimant, claimant) = default;
+  };
   struct partition {
     bool there = false;
     std::int64_t next = 0;      ///< durable
@@ -34,7 +42,11 @@ class witness {
     std::int32_t anew_in = -1;    ///< that life; -1: there was no rewind
     list<std::uint32_t> taken{};  ///< since the position was set: what clients have given out
     std::int64_t taken_until = 0;
-    bool seen_outside = false;  ///< since then it was outside of the log when somebody asked for the log's ends
+    list<ends> told_ends{};          ///< what the brokers have said since then, the last few answers
+    std::int64_t fetched_until = 0;  ///< by any client, ever
+    std::int64_t begins_until = 0;   ///< the furthest place that was ever told to begin at
+    list<std::int64_t> sought{};     ///< where programs have said that they seek to
+    claimant owner{};                ///< who claimed it last
     /// Where its owner stands when a stranger rewound it, or a stale claim put it there: it hears of that once it stores.
     std::int64_t unheard_at = -1;
     int misled = -1;  ///< whose stale claim that is, and in which of its lives
@@ -57,6 +69,7 @@ class witness {
 
  public:
   promise kept = promise::at_least_once;
+  position_error on_position_error = position_error::earliest;  ///< of the programs
 
   witness(world& w, topic& t) : world_(w), topic_(t) {}
 
@@ -85,6 +98,21 @@ class witness {
     one.there = true;
     one.next = next;
     one.incarnation = incarnation;
+  }
+  /// Another program has left it there, without an incarnation.
+  void left_by_stranger(int p, std::int64_t next) {
+    began(p, next, -1);
+    topic_.waive(p, 0, next);
+  }
+  /// The position stays, under this incarnation: that of a stranger's gets its first.
+  void stays(int p, std::int64_t incarnation) {
+    auto& one = of(p);
+    if (one.incarnation < 0)
+      one.incarnation = incarnation;
+    else if (incarnation != one.incarnation)
+      broken("incarnation", p,
+             "it changed from " + std::to_string(one.incarnation) + " to " + std::to_string(incarnation) +
+                 " without a rewind");
   }
   /// A position has become durable; with it, in a transaction, the results of `effects`, and what was set `aside`.
   void moved(int p, std::int64_t from, std::int64_t until, std::int64_t incarnation, list<std::uint32_t> const* effects,
@@ -132,12 +160,12 @@ class witness {
   /// `by_owner`: not by a process that was put out of the group, and came last.
   void rewound(int p, std::int64_t to, std::int64_t incarnation, std::string_view cause, bool by_owner = true) {
     auto& one = of(p);
+    auto const how = "the position was set from " + std::to_string(one.next) + " to " + std::to_string(to) + " (" +
+                     std::string{cause} + "), and ";
     bool const known = cause == "seek" || (cause == "truncated" && is_cut_off(p, one)) ||
-                       (cause == "out of range" && one.seen_outside);
-    if (!known)
-      return broken("rewind", p,
-                    "the position was set from " + std::to_string(one.next) + " to " + std::to_string(to) + " (" +
-                        std::string{cause} + "), and no such thing has happened to the log since the last time");
+                       (cause == "out of range" && was_outside(one));
+    if (!known) return broken("rewind", p, how + "no such thing has happened to the log since the last time");
+    if (!is_asked_for(one, to, cause)) return broken("rewind", p, how + "that is not where it was to go");
     if (incarnation <= one.incarnation)
       return broken(
           "incarnation", p,
@@ -152,9 +180,9 @@ class witness {
     one.incarnation = incarnation;
     one.taken.clear();
     one.taken_until = to;
+    one.told_ends.clear();
     auto const life = topic_.log(p).life;
     one.anew_from = std::exchange(one.anew_in, life) == life ? std::min(one.anew_from, to) : to;
-    one.seen_outside = false;
     one.consumed_until = -1;
     excuse(p);
     for (int i = 0; i < world_.plan.processes; ++i) begins_anew(at(i, p));
@@ -192,17 +220,39 @@ class witness {
   /// The brokers answer where the log begins and ends.
   void told_ends(int p, std::int64_t low, std::int64_t high) {
     auto& one = of(p);
-    one.seen_outside |= one.there && (one.next < low || std::max(one.next, one.taken_until) > high);
+    if (one.told_ends.size() >= 32) one.told_ends.erase(one.told_ends.begin());
+    one.told_ends.push_back({low, high});
+    one.begins_until = std::max(one.begins_until, one.there ? low : high);
+  }
+  void fetched(int p, std::int64_t until) { of(p).fetched_until = std::max(of(p).fetched_until, until); }
+  /// Up to where somebody may have read it, or may be about to begin or go on.
+  std::int64_t reached(int p) { return std::max({of(p).next, of(p).fetched_until, of(p).begins_until}); }
+
+  // ---- programs
+
+  /// A program seeks; one that ever says so says it each time.
+  void seeks(int p, std::int64_t to) { of(p).sought.push_back(to); }
+  /// A consumer says that all it has handled is stored. What was in hand when its program sought elsewhere is not.
+  void drained(int process) {
+    if (kept == promise::at_most_once || kept == promise::transactional) return;
+    for (int p = 0; p < topic_.partitions(); ++p)
+      if (auto const& v = at(process, p);
+          of(p).sought.empty() && v.batch_excuses == of(p).excuses && v.until > of(p).next)
+        broken("drained", p,
+               "offsets up to " + std::to_string(v.until) + " were handled, and " + std::to_string(of(p).next) +
+                   " is stored");
   }
 
   // ---- processes
 
-  /// A claim was answered; what comes next begins at the stored position.
-  void claimed(int process, int p) {
+  /// A claim was answered; what comes next begins at the stored position. `holds`: nobody else has claimed meanwhile. Who claims
+  /// anew what is its own has no reason to handle anything again.
+  void claimed(int process, int p, bool holds) {
     auto& v = at(process, p);
     begins_anew(v);
     v.changes = topic_.log(p).changes;
-    excuse(p);
+    claimant const now{process, world_.life_of(process)};
+    if (std::exchange(of(p).owner, holds ? now : claimant{}) != now) excuse(p);
   }
 
   /// By the owner: it knows where it stands.
@@ -371,6 +421,20 @@ class witness {
     auto const& one = of(p);
     auto const& l = topic_.log(p);
     return one.next > l.high && one.told == l.changes;
+  }
+  static bool was_outside(partition const& one) {
+    return std::any_of(one.told_ends.begin(), one.told_ends.end(), [&](ends const& log) {
+      return one.next < log.low || std::max(one.next, one.taken_until) > log.high;
+    });
+  }
+  /// Does policy, or the program, want it to go there?
+  bool is_asked_for(partition const& one, std::int64_t to, std::string_view cause) const {
+    if (cause == "seek") return one.sought.empty() || std::count(one.sought.begin(), one.sought.end(), to) > 0;
+    return std::any_of(one.told_ends.begin(), one.told_ends.end(), [&](ends const& log) {
+      auto const near = std::clamp(one.next, log.low, std::max(log.low, log.high));
+      if (cause == "truncated") return to == (on_position_error == position_error::nearest ? near : log.low);
+      return to == near && (one.next < log.low || std::max(one.next, one.taken_until) > log.high);
+    });
   }
   /// Is a record that was taken last before the position cut off?
   bool is_cut_off(int p, partition const& one) {
