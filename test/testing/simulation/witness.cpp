@@ -19,7 +19,7 @@ struct bench final : surroundings {
     witness.reset(kept);
     topic.append(0, 10, 'k');
     witness.began(0, 0, 1);
-    witness.claimed(0, 0);
+    witness.claimed(0, 0, true);
   }
   std::string broken() const { return {world.broken.begin(), world.broken.end()}; }
   std::uint32_t at(std::int64_t place) { return topic.log(0).entries[topic.entry_at(0, place)]; }
@@ -38,6 +38,7 @@ struct bench final : surroundings {
     topic.truncate(0, at);
     topic.append(0, more, 'k');
     witness.excuse(0);
+    witness.told_ends(0, topic.log(0).low, topic.log(0).high);
   }
 
   void main(int) override {}
@@ -176,6 +177,97 @@ TEST_CASE("a position error is recorded once, under its name") {
     REQUIRE(b.broken() == "");
     b.witness.rewound(0, 0, 3, "truncated");
     CHECK(b.broken() == "rewind");
+  }
+}
+
+TEST_CASE("a rewind goes where policy, or the program, wants it") {
+  bench b{st::promise::at_least_once};
+  b.handle(0, 8);
+  b.store(0, 8);
+  SECTION("to the log's beginning") {
+    b.cut(5, 5);
+    b.witness.rewound(0, 5, 2, "truncated");
+    CHECK(b.broken() == "rewind");
+  }
+  SECTION("or as near as it can") {
+    b.witness.on_position_error = sluice::position_error::nearest;
+    b.cut(5, 5);
+    bool const near = GENERATE(true, false);
+    b.witness.rewound(0, near ? 8 : 0, 2, "truncated");
+    CHECK(b.broken() == (near ? "" : "rewind"));
+  }
+  SECTION("not over what is still there") {
+    b.topic.retain_from(0, 9);
+    b.witness.told_ends(0, 9, 10);
+    b.witness.rewound(0, 10, 2, "out of range");
+    CHECK(b.broken() == "rewind");
+  }
+  SECTION("where a seek was announced") {
+    b.witness.seeks(0, 3);
+    b.witness.rewound(0, 3, 2, "seek");
+    REQUIRE(b.broken() == "");
+    b.witness.rewound(0, 4, 3, "seek");
+    CHECK(b.broken() == "rewind");
+  }
+}
+
+TEST_CASE("who claims anew what is its own has no reason to handle anything again; another one has") {
+  bench b{st::promise::at_least_once};
+  b.handle(0, 2);
+  bool const meanwhile = GENERATE(true, false);
+  if (meanwhile) b.witness.claimed(0, 0, false);
+  b.witness.claimed(0, 0, true);
+  b.handle(0, 2);
+  CHECK(b.broken() == (meanwhile ? "" : "handled twice"));
+}
+
+TEST_CASE("what grows again where somebody was need not be read, and what grows behind that must") {
+  bench b{st::promise::at_least_once};
+  b.handle(0, 4);
+  b.store(0, 4);
+  b.witness.fetched(0, 6);
+  b.topic.truncate(0, 2);
+  b.topic.is_new_from(0, b.witness.reached(0));
+  b.topic.append(0, 8, 'k');
+  b.store(4, 6);
+  REQUIRE(b.broken() == "");
+  b.store(6, 7);
+  CHECK(b.broken() == "lost");
+}
+
+TEST_CASE("a consumer that has drained leaves nothing behind that it handled") {
+  bench b{st::promise::at_least_once};
+  b.handle(0, 4);
+  SECTION("it is not stored") {
+    b.witness.drained(0);
+    CHECK(b.broken() == "drained");
+  }
+  SECTION("all is well") {
+    SECTION("it is stored") { b.store(0, 4); }
+    SECTION("it could not be") { b.witness.excuse(0); }
+    SECTION("its program went elsewhere") { b.witness.seeks(0, 9); }
+    b.witness.drained(0);
+    CHECK(b.broken() == "");
+  }
+}
+
+TEST_CASE("a stranger's position has no incarnation before one is stored with it, and keeps that") {
+  bench b{st::promise::at_least_once};
+  b.witness.reset(st::promise::at_least_once);
+  b.witness.left_by_stranger(0, 5);
+  b.witness.claimed(0, 0, true);
+  SECTION("handled before") {
+    b.handle(5, 6, 7);
+    CHECK(b.broken() == "incarnation");
+  }
+  SECTION("stored with it, then handled") {
+    b.witness.stays(0, 7);
+    b.handle(5, 10, 7);
+    b.store(5, 10, 7);
+    b.witness.all_read();
+    CHECK(b.broken() == "");
+    b.witness.stays(0, 8);
+    CHECK(b.broken() == "incarnation");
   }
 }
 

@@ -1,5 +1,6 @@
 /// \file testing/simulation/witness.hpp  The promises of the deliveries as checks: each says in a sentence what was broken.
 #pragma once
+#include <sluice/source/kafka_config.hpp>
 #include <sluice/testing/simulation/record_log.hpp>
 #include <span>
 
