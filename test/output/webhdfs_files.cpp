@@ -129,7 +129,8 @@ TEST_CASE("what can't be done in HDFS is told, with the remedy") {
   told({.address = here, .user = "stranger"}, directory, sl::errc::bad_configuration,
        "give it the right to read, write and enter the folder");
   told(at("http://127.0.0.1:1"), directory, sl::errc::store_unavailable, "webhdfs_server: WebHDFS at 127.0.0.1:1");
-  told({.address = the_http_fs().address(), .user = "sluice", .timeout = 30'000ms}, directory, sl::errc::bad_configuration, "give the address of the NameNode");
+  told({.address = the_http_fs().address(), .user = "sluice", .timeout = 30'000ms}, directory,
+       sl::errc::bad_configuration, "give the address of the NameNode");
 }
 
 TEST_CASE("files by range from processes that lose requests, die, and are late: each record once") {
