@@ -113,6 +113,19 @@ TEST_CASE("a name that another one removes, or looks at, before it is locked is 
   CHECK(met == 1);
 }
 
+TEST_CASE("a folder that was taken back while it was empty, and made again, is looked into again") {
+  on_disk d;
+  auto early = d.place();
+  fs::create_directory(d.in.path / "segments");
+  CHECK_FALSE(early.open(1));  // it has the folder open now
+  fs::remove(d.in.path / "segments");
+  auto p = d.place();
+  auto const to = p.create();
+  to->append("x");
+  CHECK(to->finish());
+  CHECK(early.open(to->id()));
+}
+
 TEST_CASE("a segment is not read through a symbolic link, and its folder must be one") {
   on_disk d;
   temporary_folder elsewhere;

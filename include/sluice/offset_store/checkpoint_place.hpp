@@ -170,7 +170,12 @@ class local_segments final : public segment_place {
     auto const name = name_of(id);
     handle file;
     std::uint64_t size = 0;
-    int e = has_folder() ? files_.open_to_read(folder_, segment_name(id), file) : ENOENT;
+    auto const look = [&] { return has_folder() ? files_.open_to_read(folder_, segment_name(id), file) : ENOENT; };
+    int e = look();
+    if (e == ENOENT) {  // the folder may have been taken back, empty, and made again
+      folder_ = handle{};
+      e = look();
+    }
     if (e == ENOENT) return {};
     if (!e) e = files_.size(file, size);
     if (e) throw_file_error(e, "open a segment", name);
