@@ -108,7 +108,7 @@ class claims final : public source_owner {
       for (auto const& l : lanes)
         if (auto const to = sought(l.of))
           troubled(errc::fenced, "the seek of " + to_string(l.of) + " to " + std::to_string(to->value()) +
-                                     " is void: the partition went to another consumer first");
+                                     " is void: the group took the partition away first");
     for (auto const& l : lanes) all_.refusals.erase(l.of);
     if (lost) return;
     try {

@@ -128,7 +128,7 @@ class mysql_offset_store {
     positions::each(a.all.back(), [&](std::size_t i, detail::stored_position const& p) {
       if (p.was_applied(moves[i])) outcomes_[i] = outcome::applied;
     });
-    make_durable(moves, by);
+    if (std::count(outcomes_.begin(), outcomes_.end(), outcome::applied) > 0) make_durable(moves, by);
     return outcomes_;
   } catch (store_error const& e) {
     told(e);

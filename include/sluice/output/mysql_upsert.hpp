@@ -208,9 +208,8 @@ class mysql_upsert_row {
     for (auto place = places.rbegin(); place != places.rend(); ++place) set += ", " + if_newer(*place);
     if (!into_.version)  // a null is refused: the key comes from elsewhere
       set += ", sluice_partition = if(values(sluice_partition) = sluice_partition, sluice_partition, null)";
-    auto const insert = "insert into " + table + " (" + list(all) + ") values (" +
-                        list(all, [](std::string const&) { return "?"; }) + ") on duplicate key update ";
-    write_ = insert + set;
+    write_ = "insert into " + table + " (" + list(all) + ") values (" +
+             list(all, [](std::string const&) { return "?"; }) + ") on duplicate key update " + set;
     toggle_ = "update " + table + " set sluice_deleted = 1 - sluice_deleted where " +
               list(into_.key, [](std::string const& n) { return n + " = ?"; }, " and ");
     partition_of_ = "select sluice_partition from " + table + " where ";

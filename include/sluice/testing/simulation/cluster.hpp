@@ -43,14 +43,14 @@ struct cluster {
     witness.reset(kept);
     unreachable_until = 0;
     wire.clear();
-    auto const stranger = world.plan.seed ^ 0xd6e8feb86659fd93u;
-    if (offsets_in_group && chance{stranger}.one_in(4))
-      for (int p = 0; p < topic.partitions(); ++p)
-        if (auto const& l = topic.log(p); true)
-          group.left_by_stranger(
-              p, l.low + static_cast<std::int64_t>(chance{stranger + 1 + static_cast<unsigned>(p)}.below(
-                             static_cast<std::uint32_t>(l.high - l.low + 1))));
+    auto const seed = world.plan.seed ^ 0xd6e8feb86659fd93u;
+    if (offsets_in_group && chance{seed}.one_in(4)) left_by_stranger(chance{seed + 1});
     if (!empty) produce_later();
+  }
+  /// Each partition's position is somewhere in its log.
+  void left_by_stranger(chance where) {
+    for (int p = 0; p < topic.partitions(); ++p)
+      group.left_by_stranger(p, where.between(topic.log(p).low, topic.log(p).high));
   }
   /// A process begins, without anything.
   void boots(int process) {

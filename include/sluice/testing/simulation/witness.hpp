@@ -424,9 +424,11 @@ class witness {
     return one.next > l.high && one.told == l.changes;
   }
   static bool was_outside(partition const& one) {
-    return std::any_of(one.told_ends.begin(), one.told_ends.end(), [&](ends const& log) {
-      return one.next < log.low || std::max(one.next, one.taken_until) > log.high;
-    });
+    return std::any_of(one.told_ends.begin(), one.told_ends.end(),
+                       [&](ends const& log) { return is_outside(one, log); });
+  }
+  static bool is_outside(partition const& one, ends const& log) {
+    return one.next < log.low || std::max(one.next, one.taken_until) > log.high;
   }
   /// Does policy, or the program, want it to go there?
   bool is_asked_for(partition const& one, std::int64_t to, std::string_view cause) const {
@@ -434,7 +436,7 @@ class witness {
     return std::any_of(one.told_ends.begin(), one.told_ends.end(), [&](ends const& log) {
       auto const near = std::clamp(one.next, log.low, std::max(log.low, log.high));
       if (cause == "truncated") return to == (on_position_error == position_error::nearest ? near : log.low);
-      return to == near && (one.next < log.low || std::max(one.next, one.taken_until) > log.high);
+      return to == near && is_outside(one, log);
     });
   }
   /// Is a record that was taken last before the position cut off?
