@@ -1,7 +1,6 @@
 /// \file testing/simulation/witness.hpp  The promises of the deliveries as checks: each says in a sentence what was broken.
 #pragma once
-#include <sluice/source/kafka_config.hpp>
-#include <sluice/testing/simulation/record_log.hpp>
+#include <sluice/testing/simulation/rewind_reasons.hpp>
 #include <span>
 
 namespace sluice { inline namespace v0 { namespace testing {
@@ -23,9 +22,6 @@ class witness {
   struct past {
     std::int64_t incarnation = 0, next = 0;
   };
-  struct ends {
-    std::int64_t low = 0, high = 0;
-  };
   struct claimant {
     int process = -1;
     std::int32_t life = -1;
@@ -38,16 +34,12 @@ class witness {
     std::int64_t incarnation = 0;
     std::int64_t consumed_until = -1;  ///< where the owner's last batch ended, and its last record
     std::uint32_t consumed = 0;
-    list<past> before{};          ///< the incarnations that rewinds have ended
-    std::int64_t anew_from = 0;   ///< the lowest place that a rewind in this life of the log came to
-    std::int32_t anew_in = -1;    ///< that life; -1: there was no rewind
-    list<std::uint32_t> taken{};  ///< since the position was set: what clients have given out
-    std::int64_t taken_until = 0;
-    list<ends> told_ends{};          ///< what the brokers have said since then, the last few answers
-    std::int64_t fetched_until = 0;  ///< by any client, ever
-    std::int64_t begins_until = 0;   ///< the furthest place that was ever told to begin at
-    list<std::int64_t> sought{};     ///< where programs have said that they seek to
-    claimant owner{};                ///< who claimed it last
+    list<past> before{};         ///< the incarnations that rewinds have ended
+    std::int64_t anew_from = 0;  ///< the lowest place that a rewind in this life of the log came to
+    std::int32_t anew_in = -1;   ///< that life; -1: there was no rewind
+    rewind_reasons reasons{};
+    std::int64_t reached = 0;  ///< the furthest place that a client has ever fetched, or was told to begin at
+    claimant owner{};          ///< who claimed it last
     /// Where its owner stands when a stranger rewound it, or a stale claim put it there: it hears of that once it stores.
     std::int64_t unheard_at = -1;
     int misled = -1;  ///< whose stale claim that is, and in which of its lives
@@ -163,10 +155,10 @@ class witness {
     auto& one = of(p);
     auto const how = "the position was set from " + std::to_string(one.next) + " to " + std::to_string(to) + " (" +
                      std::string{cause} + "), and ";
-    bool const known = cause == "seek" || (cause == "truncated" && is_cut_off(p, one)) ||
-                       (cause == "out of range" && was_outside(one));
-    if (!known) return broken("rewind", p, how + "no such thing has happened to the log since the last time");
-    if (!is_asked_for(one, to, cause)) return broken("rewind", p, how + "that is not where it was to go");
+    if (!one.reasons.allow(cause, topic_, p, one.next))
+      return broken("rewind", p, how + "no such thing has happened to the log since the last time");
+    if (!one.reasons.lead(cause, one.next, to, on_position_error))
+      return broken("rewind", p, how + "that is not where it was to go");
     if (incarnation <= one.incarnation)
       return broken(
           "incarnation", p,
@@ -179,9 +171,7 @@ class witness {
       one.unheard_at = one.next;
     one.next = to;
     one.incarnation = incarnation;
-    one.taken.clear();
-    one.taken_until = to;
-    one.told_ends.clear();
+    one.reasons.begin_anew(to);
     auto const life = topic_.log(p).life;
     one.anew_from = std::exchange(one.anew_in, life) == life ? std::min(one.anew_from, to) : to;
     one.consumed_until = -1;
@@ -214,31 +204,27 @@ class witness {
   /// A record was given out: the last one of those that its reader keeps may be any of them.
   void took(std::uint32_t id) {
     auto const& r = topic_.record(id);
-    auto& one = of(r.partition);
-    one.taken.push_back(id);
-    one.taken_until = std::max(one.taken_until, r.at + 1);
+    of(r.partition).reasons.took(r);
   }
   /// The brokers answer where the log begins and ends.
   void told_ends(int p, std::int64_t low, std::int64_t high) {
-    auto& one = of(p);
-    if (one.told_ends.size() >= 32) one.told_ends.erase(one.told_ends.begin());
-    one.told_ends.push_back({low, high});
-    one.begins_until = std::max(one.begins_until, one.there ? low : high);
+    of(p).reasons.told_ends(low, high);
+    fetched(p, of(p).there ? low : high);
   }
-  void fetched(int p, std::int64_t until) { of(p).fetched_until = std::max(of(p).fetched_until, until); }
+  void fetched(int p, std::int64_t until) { of(p).reached = std::max(of(p).reached, until); }
   /// Up to where somebody may have read it, or may be about to begin or go on.
-  std::int64_t reached(int p) { return std::max({of(p).next, of(p).fetched_until, of(p).begins_until}); }
+  std::int64_t reached(int p) { return std::max(of(p).next, of(p).reached); }
 
   // ---- programs
 
   /// A program seeks; one that ever says so says it each time.
-  void seeks(int p, std::int64_t to) { of(p).sought.push_back(to); }
+  void seeks(int p, std::int64_t to) { of(p).reasons.seeks(to); }
   /// A consumer says that all it has handled is stored. What was in hand when its program sought elsewhere is not.
   void drained(int process) {
     if (kept == promise::at_most_once || kept == promise::transactional) return;
     for (int p = 0; p < topic_.partitions(); ++p)
       if (auto const& v = at(process, p);
-          of(p).sought.empty() && v.batch_excuses == of(p).excuses && v.until > of(p).next)
+          !of(p).reasons.was_sought() && v.batch_excuses == of(p).excuses && v.until > of(p).next)
         broken("drained", p,
                "offsets up to " + std::to_string(v.until) + " were handled, and " + std::to_string(of(p).next) +
                    " is stored");
@@ -422,29 +408,6 @@ class witness {
     auto const& one = of(p);
     auto const& l = topic_.log(p);
     return one.next > l.high && one.told == l.changes;
-  }
-  static bool was_outside(partition const& one) {
-    return std::any_of(one.told_ends.begin(), one.told_ends.end(),
-                       [&](ends const& log) { return is_outside(one, log); });
-  }
-  static bool is_outside(partition const& one, ends const& log) {
-    return one.next < log.low || std::max(one.next, one.taken_until) > log.high;
-  }
-  /// Does policy, or the program, want it to go there?
-  bool is_asked_for(partition const& one, std::int64_t to, std::string_view cause) const {
-    if (cause == "seek") return one.sought.empty() || std::count(one.sought.begin(), one.sought.end(), to) > 0;
-    return std::any_of(one.told_ends.begin(), one.told_ends.end(), [&](ends const& log) {
-      auto const near = std::clamp(one.next, log.low, std::max(log.low, log.high));
-      if (cause == "truncated") return to == (on_position_error == position_error::nearest ? near : log.low);
-      return to == near && is_outside(one, log);
-    });
-  }
-  /// Is a record that was taken last before the position cut off?
-  bool is_cut_off(int p, partition const& one) {
-    return std::any_of(one.taken.begin(), one.taken.end(), [&](auto id) {
-      auto const& r = topic_.record(id);
-      return r.at + 1 == one.next && r.log_life != topic_.log(p).life && !topic_.stands(r);
-    });
   }
   view& at(int process, int p) {
     auto& v = views_[static_cast<std::size_t>(process) * most_partitions + static_cast<std::size_t>(p)];
