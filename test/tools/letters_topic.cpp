@@ -56,7 +56,7 @@ TEST_CASE("through kill -9 nothing is lost and nothing comes twice") {
   std::mt19937 random{seed()};
   make("killed");
   make("killed.dead");
-  constexpr int many = 20'000;
+  constexpr int many = 60'000;
   std::vector<sent> all;
   std::multiset<std::string> wanted;
   for (int i = 0; i < many; ++i) {
