@@ -10,7 +10,7 @@ struct options {
   std::uint64_t schedules = 1000, at_least = 0;
   std::uint32_t least_points = 0, least_faults = 0, least_distinct = 0;  ///< medians, and of 100 traces
   std::string delivery{}, store{};
-  bool hashes = false, table = false, shrink = true, go_on = false;
+  bool hashes = false, table = false, unmet = false, shrink = true, go_on = false;
 
   bool wants(std::string_view d, std::string_view s) const {
     return (delivery.empty() || delivery == d) && (store.empty() || store == s);
@@ -62,6 +62,8 @@ struct options {
         o.hashes = true;
       else if (name == "--table")
         o.table = true;
+      else if (name == "--unmet")
+        o.unmet = true;
       else if (name == "--as-found")
         o.shrink = false;
       else if (name == "--at-least")
@@ -100,7 +102,9 @@ struct options {
                "  [--without FAULT,FAULT] [--faults LIST: replays] [--lines N: of the trace] [--hashes] [--as-found: "
                "not "
                "shrunk]\n"
-               "  [--table: how often each fault hit something] [--go-on: with the next consumer after a failure]\n"
+               "  [--table: how often each fault hit something] [--unmet: the faults that nothing a consumer does can "
+               "meet]\n"
+               "  [--go-on: with the next consumer after a failure]\n"
                "it fails if, for a consumer, less than that was tried:\n"
                "  [--at-least N: times each fault that can come hit something] [--least-points N] [--least-faults N: "
                "that "

@@ -114,6 +114,16 @@ void print(std::vector<std::pair<subject, figures>> const& all) {
   }
 }
 
+/// Of each consumer those that have a dash there.
+void print_unmet(std::vector<std::pair<subject, figures>> const& all) {
+  for (auto const& [s, sum] : all) {
+    std::cout << s.delivery << " on " << s.store << ':';
+    for (std::size_t f = 1; f < st::faults + st::meetings; ++f)
+      if (!sum.possible[f]) std::cout << ' ' << figures::name(f);
+    std::cout << '\n';
+  }
+}
+
 /// Each fault that can come has hit something `least` times.
 bool each_came(std::vector<std::pair<subject, figures>> const& all, std::uint64_t least) {
   bool good = true;
@@ -172,6 +182,7 @@ int main(int argc, char** argv) {
     if (!good && !o->go_on) break;
   }
   if (o->table) print(each);
+  if (o->unmet) print_unmet(each);
   good &= each_came(each, o->at_least);
   good &= enough(each, *o);
   auto const took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
