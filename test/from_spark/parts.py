@@ -119,8 +119,16 @@ class Running:
         self.process.kill()
         self.process.wait()
 
+    def hears(self, number):
+        """Does it catch that signal, or wait for it by itself?"""
+        with open(f"/proc/{self.process.pid}/status") as file:
+            masks = dict(line.split(":", 1) for line in file)
+        return any(int(masks[name], 16) >> number - 1 & 1 for name in ("SigBlk", "SigCgt"))
+
     def end(self):
         """The lines of standard output, each split at its tabs; and standard error."""
+        while self.process.poll() is None and not self.hears(signal.SIGTERM):
+            time.sleep(0.01)
         self.process.send_signal(signal.SIGTERM)
         try:
             if self.process.wait(60) != 0:

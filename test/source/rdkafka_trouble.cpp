@@ -51,6 +51,8 @@ TEST_CASE("what to do about it depends on how one logs in") {
   CHECK_THAT(said(failed, "PLAIN", v(2, 0, 2), "PLAIN mechanism handshake failed"),
              ContainsSubstring("one that the broker has"));
   CHECK_THAT(said(RD_KAFKA_RESP_ERR__SSL, "", v(2, 0, 2)), ContainsSubstring("ssl.ca.location"));
+  CHECK_THAT(said(RD_KAFKA_RESP_ERR__TRANSPORT, "", v(2, 0, 2), "SSL routines::certificate verify failed"),
+             ContainsSubstring("ssl.ca.location"));
   CHECK_THAT(said(RD_KAFKA_RESP_ERR__TRANSPORT, "", v(2, 0, 2), "SSL routines::alert bad certificate"),
              ContainsSubstring("ssl.certificate.location"));
   CHECK_THAT(said(RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, "", v(2, 0, 2)), ContainsSubstring("\"g\""));

@@ -72,6 +72,11 @@ inline bool says_why_not_connected(rd_kafka_resp_err_t e) {
          e == RD_KAFKA_RESP_ERR__AUTHENTICATION || e == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED;
 }
 
+/// Before the handshake has ended librdkafka tells this as a lost connection where it meets it while it writes.
+inline bool is_certificate(rd_kafka_resp_err_t e, std::string_view text) {
+  return e == RD_KAFKA_RESP_ERR__SSL || text.find("certificate verify failed") != text.npos;
+}
+
 /// What the user may do about it, to be put behind librdkafka's own sentence; empty where that is enough. SCRAM against
 /// Kafka 4 fails before 2.6.1 since the nonce was sent twice (librdkafka#4895).
 template <class Settings>
@@ -81,12 +86,12 @@ std::string remedy(rd_kafka_resp_err_t e, std::string_view text, Settings const&
     return "; the broker wants a client's certificate that it knows: check ssl.certificate.location and "
            "ssl.key.location, or ssl.keystore.location";
   if (text.find("mechanism handshake failed") != text.npos) return "; set sasl.mechanism to one that the broker has";
+  if (is_certificate(e, text))
+    return "; check ssl.ca.location, and that the broker's certificate is for the name in kafka{.brokers}";
   switch (e) {
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
     case RD_KAFKA_RESP_ERR__RESOLVE:
       return "; brokers are " + settings.brokers + ": check kafka{.brokers}";
-    case RD_KAFKA_RESP_ERR__SSL:
-      return "; check ssl.ca.location, and that the broker's certificate is for the name in kafka{.brokers}";
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
       return "; group.instance.id must differ from member to member";
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
