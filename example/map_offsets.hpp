@@ -4,6 +4,8 @@
 #pragma once
 #include <sluice/offset_store/concept.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <map>
 #include <random>
 
@@ -25,13 +27,15 @@ struct map_offsets {
                                    sl::start_resolver& resolve, sl::time_point by) {
       std::vector<sl::claimed> claims;
       for (auto const& of : set) {
-        if (!in.contains(of))  // the first claim of a topic keeps all of its starts, before anything is read
+        if (!in.contains({of.topic, 0}))  // the first claim of a topic keeps all of its starts, before anything is read
           for (sl::topic_partition each{of.topic, 0}; auto const start : resolve.start_of(of.topic, by).starts) {
-            in.try_emplace(each, sl::claimed{each, start, {.incarnation = 1}, {}, sl::claimed::first});
+            in.try_emplace(each, sl::claimed{each, start, {.incarnation = wall_ms()}, {}, sl::claimed::first});
             ++each.partition;
           }
+        if (!in.contains(of))  // it was added since
+          in[of] = {of, resolve.earliest(of, by), {.incarnation = wall_ms()}, {}, sl::claimed::added};
         auto& at = in.at(of);
-        at.mine = {at.mine.turn + 1, std::random_device{}()};
+        at.mine = fence_after(at.mine);
         claims.push_back(at);
         at.what = sl::claimed::stored;
       }
@@ -57,15 +61,19 @@ struct map_offsets {
       std::vector<sl::claimed> claims;
       for (auto const& r : rewinds) {
         auto& at = in.at(r.of);
-        if (at.mine == r.mine)
-          at = {r.of,
-                r.to,
-                {.incarnation = at.log.incarnation + 1},
-                {r.mine.turn + 1, r.mine.nonce},
-                sl::claimed::stored};
+        if (at.mine != r.mine) {
+          claims.push_back({.of = r.of, .why = "another one has claimed it"});
+          continue;
+        }
+        auto const incarnation = std::max(at.log.incarnation + 1, wall_ms());
+        at = {r.of, r.to, {.incarnation = incarnation}, fence_after(at.mine), sl::claimed::stored};
         claims.push_back(at);
       }
       return claims;
+    }
+    static sl::fence fence_after(sl::fence const& last) { return {last.turn + 1, std::random_device{}()}; }
+    static std::int64_t wall_ms() {
+      return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()).time_since_epoch().count();
     }
     void release(std::vector<sl::claimed> const&, sl::time_point) {}
     std::optional<std::string> local_id() const { return std::nullopt; }

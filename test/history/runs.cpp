@@ -108,8 +108,11 @@ struct run_of {
   /// Where it is not reached, nothing is waited for any more, and the verdict is about what there is.
   void wait_until(auto reached) {
     if (stuck) return;
-    for (auto const give_up = std::chrono::steady_clock::now() + 60s; !reached(); wait(50ms))
-      if (std::chrono::steady_clock::now() > give_up) {
+    auto give_up = std::chrono::steady_clock::now() + 60s;
+    for (std::size_t seen = 0; !reached(); wait(50ms))
+      if (auto const size = content_of(path("members.jsonl")).size(); std::exchange(seen, size) != size) {
+        give_up = std::chrono::steady_clock::now() + 60s;
+      } else if (std::chrono::steady_clock::now() > give_up) {
         FAIL_CHECK("nothing is handled any more\n" << last_of("members.jsonl") << last_of("log"));
         stuck = true;
         return;

@@ -68,7 +68,7 @@ def link(compiler, objects, program, libraries):
 
 
 def build_simulator(compiler, include, program):
-    told = compile_one(compiler, include, TOP / "test/simulation/simulate.cpp", f"{program}.o", ["-O1"])
+    told = compile_one(compiler, include, TOP / "test/simulation/simulate.cpp", f"{program}.o", ["-O2"])
     if not told:
         link(compiler, [f"{program}.o"], program, ["-lrdkafka", "-lsqlite3", "-ldl", "-pthread"])
     return told

@@ -52,6 +52,8 @@ struct options {
         number(o.plan.rate);
       else if (name == "--most-faults")
         number(o.plan.most_faults);
+      else if (name == "--most-points")
+        number(o.plan.most_points);
       else if (name == "--lines")
         number(o.plan.lines);
       else if (name == "--delivery")
@@ -97,7 +99,8 @@ struct options {
             << " is not known, or its value can't be read\n"
                "usage: simulate [--seed N] [--schedules N] [--delivery NAME] [--store NAME] [--processes N] "
                "[--partitions N]\n"
-               "  [--records N] [--rate N] [--most-faults N] [--cooperative] [--log-faults] [--with FAULT,FAULT: only "
+               "  [--records N] [--rate N] [--most-faults N] [--most-points N] [--cooperative] [--log-faults] [--with "
+               "FAULT,FAULT: only "
                "these]\n"
                "  [--without FAULT,FAULT] [--faults LIST: replays] [--lines N: of the trace] [--hashes] [--as-found: "
                "not "

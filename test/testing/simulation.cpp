@@ -31,6 +31,26 @@ st::result first_failure(st::simulation& world, st::schedule plan, std::uint64_t
     if (auto r = world.run(plan); r.failed()) return r;
   return {};
 }
+
+/// As a program reads it from its command line.
+st::schedule plan_of(std::string const& story) {
+  std::istringstream line{story.substr(story.find("replay: "))};
+  std::vector<std::string> words;
+  for (std::string word; line >> std::quoted(word, '\'', '\0');) words.push_back(word);
+  std::vector<char const*> argv;
+  for (auto const& w : words) argv.push_back(w.c_str());
+  return st::replayed(static_cast<int>(argv.size()), argv.data(), 2).value();
+}
+
+/// A member of the group on the simulated store, whose batches go to `handle`.
+auto handing_to(auto handle) {
+  return [handle](st::process& p) {
+    sl::stream_consumer<sl::at_least_once, st::simulated_offsets, st::simulated_kafka> c{p.kafka(), p.offsets()};
+    while (p.running()) try {
+        c.step([&](sl::batch const& b) { handle(p, b); }, 100ms);
+      } catch (st::handler_failure const&) {}
+  };
+}
 }  // namespace
 
 TEST_CASE("the same seed gives the same trace, whatever ran before; another seed another one") {
@@ -95,18 +115,44 @@ TEST_CASE("what a story prints of a failure in a cooperative group replays it th
     if (r.failed() && world.run({.seed = seed, .faults = 0}).hash != r.hash) break;
   }
   REQUIRE(r.broken == "both");
-  auto const story = world.story(r);
-  std::istringstream line{story.substr(story.find("replay: "))};
-  std::vector<std::string> words;
-  for (std::string word; line >> std::quoted(word, '\'', '\0');) words.push_back(word);
-  std::vector<char const*> argv;
-  for (auto const& w : words) argv.push_back(w.c_str());
-  auto plan = st::replayed(static_cast<int>(argv.size()), argv.data(), 2);
-  REQUIRE(plan);
-  CHECK(world.run(*plan).broken == r.broken);
-  CHECK(world.run(*plan).hash == r.hash);
-  plan->cooperative = false;
-  CHECK(world.run(*plan).hash != r.hash);
+  auto plan = plan_of(world.story(r));
+  CHECK(world.run(plan).broken == r.broken);
+  CHECK(world.run(plan).hash == r.hash);
+  plan.cooperative = false;
+  CHECK(world.run(plan).hash != r.hash);
+}
+
+TEST_CASE("what a story prints of more faults than usual replays them; what did not go wrong is told as that") {
+  auto world = on_store<sl::at_least_once>();
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    auto const r = world.run({.seed = seed, .faults = st::all_faults, .most_faults = 30, .rate = 100});
+    auto const story = world.story(r);
+    CHECK(world.run(plan_of(story)).hash == r.hash);
+    CHECK_THAT(story, Catch::Matchers::ContainsSubstring("nothing was wrong"));
+  }
+  st::schedule const plan{.replay = true, .decisions = {{0, 1'000'000, st::fault::crash_before, 0}}};
+  CHECK_THAT(world.story(world.run(plan)), Catch::Matchers::ContainsSubstring("of 1 faults 0 came to their turn"));
+}
+
+TEST_CASE("a plan that is larger than the world is refused") {
+  auto world = on_store<sl::at_least_once>();
+  CHECK_THROWS_WITH(world.run({.processes = 9}), "schedule.processes is 9: take 1 to 8");
+  CHECK_THROWS_WITH(world.run({.partitions = 0}), "schedule.partitions is 0: take 1 to 8");
+  CHECK_THROWS_WITH(world.run({.records = 2001}), "schedule.records is 2001: take 0 to 2000");
+}
+
+TEST_CASE("who does not say what is about to be handled is told so, and not left unchecked") {
+  st::simulation world{st::promise::at_least_once, handing_to([](st::process& p, sl::batch const& b) {
+                         for (sl::record r : b) p.effect(r, [] {});
+                       })};
+  auto const r = world.run({.faults = 0});
+  CHECK(r.broken == "contract");
+  CHECK_THAT(r.sentence, Catch::Matchers::ContainsSubstring("no handling() has announced"));
+}
+
+TEST_CASE("an output that the program has for itself is not compared with the simulation's") {
+  st::simulation world{st::promise::idempotent, handing_to([](st::process& p, sl::batch const& b) { p.handle(b); })};
+  CHECK(first_failure(world, {}).broken == "");
 }
 
 TEST_CASE("who is killed runs no destructor, and leaves no memory and no exception behind") {

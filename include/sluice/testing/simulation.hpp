@@ -13,15 +13,26 @@
 ///       while (p.running()) c.step([&](sl::batch const& b) { p.handle(b); }, std::chrono::milliseconds{100});
 ///     }
 ///     st::simulation world{st::promise::at_least_once, program};
+///     if (argc > 1) std::cout << world.story(world.run(st::replayed(argc, argv).value()), "my_test");
 ///     for (std::uint64_t seed = 1; seed <= 1000; ++seed)
-///       if (auto const r = world.run({.seed = seed}); r.failed()) std::cout << world.story(r);
+///       if (auto const r = world.run({.seed = seed}); r.failed()) std::cout << world.story(world.shrink(r), "my_test");
+///
+/// A record's value is its number in the schedule, its key a letter from a to f: a handler that reads more of them asks a function of the
+/// test's own for it. Stores of your own go in by watched.hpp. Those of the library are simulated_offsets here, and by themselves
+/// in the library's own tests.
+///
+/// A line of a story's trace: the time, who (p1.3: process 1 in its third life; world: what happens by itself), the call and its
+/// partition, two numbers (of take, effect and handle: the offset, and the record or how many; of others where they stand and how many),
+/// and behind an arrow what went wrong there. A fault to be replayed is process:call:name:amount, process -1 the world; the calls of
+/// a process are counted from the schedule's beginning.
 ///
 /// State and windows run on simulated_offsets with <sluice/testing/simulation/state.hpp>; simulation::on_commit sees what each
 /// transaction has left: the texts that it emitted, and all rows with their due times.
 ///
 /// A process that is killed runs no destructor: its stack is left, and its memory goes as a whole. So the program must let
 /// operator new ask which process runs; what it takes by malloc is not given back. Threads that a process starts are scheduled as
-/// processes are, and go with it (not under the thread sanitizer).
+/// processes are, and go with it (not under the thread sanitizer). A process has 256 KiB of stack and 4 MiB of memory, in blocks of
+/// powers of two: beyond them it ends by SIGSEGV, or gets std::bad_alloc, which the story tells as the last exception.
 #pragma once
 #include <sluice/testing/simulation/process.hpp>
 #include <sluice/testing/simulation/replay.hpp>
@@ -119,7 +130,9 @@ class simulation final : simulated::surroundings {
   /// The parts of the world, for sources of a program's own.
   simulated::surrounding& around() { return around_; }
 
+  /// Throws std::invalid_argument where the plan is larger than its world.
   result run(schedule const& plan) {
+    plan.check();
     auto wanted = plan;
     wanted.faults &= on_disk_fault ? possible : possible & ~disk_faults;
     if (sent) wanted.partitions = 1, wanted.faults &= ~only(fault::stuck);  // nobody else sends
@@ -132,6 +145,7 @@ class simulation final : simulated::surroundings {
     around_.output.reset();
     around_.requests.clear();
     around_.stored = stored;
+    around_.asked.clear();
     if (on_begin) on_begin();
     healed_at_ = stopping_at_ = 0;
     threw_.clear();
@@ -154,7 +168,7 @@ class simulation final : simulated::surroundings {
     return r;
   }
 
-  /// The same failure with as few faults, records and processes as still make it.
+  /// The same failure with as few faults and records as still make it.
   result shrink(result r) {
     auto const smaller = [&](schedule s) {
       s.replay = true;
@@ -190,12 +204,16 @@ class simulation final : simulated::surroundings {
   /// What was broken, how it came to it, and the command that replays it; `command` begins it.
   std::string story(result const& r, std::string const& command = "simulate") const {
     auto const& d = r.plan.replay ? r.plan.decisions : r.decisions;
-    std::string s = std::string{promise_names[static_cast<std::size_t>(kept_)]} + ": " + r.broken + "\n  " +
-                    r.sentence + "\n" + r.trace;
+    std::string s = std::string{promise_names[static_cast<std::size_t>(kept_)]} + ": ";
+    s += r.failed() ? r.broken + "\n  " + r.sentence + "\n" + r.trace : "nothing was wrong\n";
+    if (r.plan.replay && r.decisions.size() < d.size())
+      s += "of " + std::to_string(d.size()) + " faults " + std::to_string(r.decisions.size()) + " came to their turn\n";
     if (!r.threw.empty()) s += "the last exception that left a program: " + r.threw + "\n";
     s += "replay: " + command + " --seed " + std::to_string(r.plan.seed) + " --processes " +
          std::to_string(r.plan.processes) + " --partitions " + std::to_string(r.plan.partitions) + " --records " +
          std::to_string(r.plan.records);
+    if (r.plan.most_faults != schedule{}.most_faults) s += " --most-faults " + std::to_string(r.plan.most_faults);
+    if (r.plan.most_points != schedule{}.most_points) s += " --most-points " + std::to_string(r.plan.most_points);
     if (r.plan.cooperative) s += " --cooperative";
     s += " --faults '" + to_string(d) + "'\n";
     return s;
@@ -245,7 +263,7 @@ class simulation final : simulated::surroundings {
       case phase::healing:
         if ((!sent || sent()) && around_.cluster.witness.at_end()) {
           around_.cluster.witness.all_read();
-          if (kept_ == promise::idempotent) around_.output.all_read();
+          if (kept_ == promise::idempotent && around_.output.is_in_use()) around_.output.all_read();
           if (on_end)
             if (auto const wrong = on_end(); !wrong.empty()) w.violated("results", wrong);
           if (w.failed()) return;

@@ -29,7 +29,7 @@ struct cluster {
   bool outage_unmet = false;
   std::int64_t sends_within = 12;  ///< ms
   list<commit_in_flight> wire{};
-  std::array<presence, 8> present{};
+  std::array<presence, schedule::most_processes> present{};
 
   explicit cluster(simulated::world& w) : world(w) {}
 

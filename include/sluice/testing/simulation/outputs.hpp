@@ -14,16 +14,21 @@ class keyed_output {
     std::uint32_t record = 0;
   };
   cluster& cluster_;
+  bool in_use_ = false;
   list<cell> cells_{};
   list<cell> late_{};
 
  public:
   explicit keyed_output(cluster& c) : cluster_(c) {}
   void reset() {
+    in_use_ = false;
     cells_.clear();
     late_.clear();
   }
+  /// Of programs with an output of their own nothing is known.
+  bool is_in_use() const { return in_use_; }
   void put(sluice::record r, std::uint32_t id) {
+    in_use_ = true;
     put({r.partition(), r.key_text()[0], r.incarnation(), r.offset().value(), id});
   }
   /// The same, when it comes: whatever has happened to its process.

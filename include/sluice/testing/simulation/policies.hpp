@@ -13,6 +13,8 @@ namespace sluice { inline namespace v0 { namespace testing {
 struct stored_position {
   offset next{};
   std::int64_t incarnation = 0;
+  fence
+      mine{};  ///< of the claim that holds. Where it is not told, it is not known whose turn it is, and less is checked
 };
 
 namespace simulated {
@@ -28,8 +30,40 @@ struct surrounding {
       requests{};          ///< of programs, that arrive later; made and called outside of processes
   look_at_store stored{};  ///< where the program has a store of its own
 
+  /// Rewinds that its store was asked for, by process or in vain.
+  struct asked_rewind {
+    int partition = 0;
+    std::int64_t to = 0;
+    text cause{};
+    bool by_owner = false;
+  };
+  list<asked_rewind> asked{};
+
   void look_at_stored() {
-    if (stored) cluster.witness.compare_with(stored);
+    if (!stored) return;
+    struct back {
+      arena* mine = std::exchange(arena_in_use, nullptr);
+      ~back() { arena_in_use = mine; }
+    } const restore{};
+    for (int p = 0; p < cluster.topic.partitions(); ++p)
+      if (auto const at = stored(p)) shows(p, *at);
+  }
+
+ private:
+  void shows(int p, stored_position const& is) {
+    auto& witness = cluster.witness;
+    auto const was = store.at(p);
+    auto const next = is.next.value();
+    store.shows(p, {true, next, {.incarnation = is.incarnation}, is.mine});
+    if (!was.there) return witness.began(p, next, is.incarnation);
+    if (is.incarnation == was.log.incarnation) {
+      if (next != was.next) witness.moved(p, was.next, next, is.incarnation, nullptr, {});
+      return;
+    }
+    for (auto const& one : asked)
+      if (one.partition == p && one.to == next)
+        return witness.rewound(p, next, is.incarnation, one.cause, one.by_owner);
+    witness.rewound(p, next, is.incarnation, "that nobody recorded");
   }
 };
 

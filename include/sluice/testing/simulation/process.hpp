@@ -47,7 +47,7 @@ class process {
   }
   /// A request to something of the program's own that outlives processes: a database, a service. `arrives` is what it
   /// does there and answers; it holds values, and refers to nothing of the process's. As the schedule has it, it arrives once, never,
-  /// late, or once more, and its answer is lost. Nothing: no answer came within half a second.
+  /// late, or once more, and its answer is lost. Nothing: no answer came within half a second. What it answers is a value, never void.
   template <class Arrives>
   auto request(Arrives arrives) -> std::optional<std::invoke_result_t<Arrives&>> {
     std::optional<std::invoke_result_t<Arrives&>> answer;
@@ -72,6 +72,7 @@ class process {
   void seeks(topic_partition const& of, offset to) { around_.cluster.witness.seeks(of.partition, to.value()); }
   /// To be told when the program's consumer has answered close_result::drained.
   void drained() { around_.cluster.witness.drained(number_); }
+  /// A line in the trace. `what`: a literal.
   void note(char const* what) { world().note(what); }
   /// A promise of the program's own is broken: the schedule ends, and `name` is the check that failed. A literal.
   [[noreturn]] void broken(char const* name, std::string const& how) {
@@ -81,7 +82,7 @@ class process {
 
   /// Checks what is about to be handled. Handlers call handling() instead; an observer calls it for handlers of one record.
   void about_to_handle(batch const& b) {
-    outside([&] { around_.look_at_stored(); });
+    around_.look_at_stored();
     for (auto const& part : b.partitions()) {
       auto const& range = *part.ranges().begin();
       auto const p = range.of.partition;

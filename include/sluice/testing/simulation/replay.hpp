@@ -7,7 +7,8 @@
 
 namespace sluice { inline namespace v0 { namespace testing {
 
-/// `--seed N --processes N --partitions N --records N --cooperative --faults LIST`, each of them or none, from `argv[from]` on. Nothing where they are something else.
+/// `--seed N --processes N --partitions N --records N --most-faults N --most-points N --cooperative --faults LIST`, each of them or
+/// none, from `argv[from]` on. Nothing where they are something else.
 inline std::optional<schedule> replayed(int argc, char const* const* argv, int from = 1) {
   schedule s;
   s.replay = true;
@@ -23,12 +24,14 @@ inline std::optional<schedule> replayed(int argc, char const* const* argv, int f
       auto const end = value.data() + value.size();
       return !value.empty() && std::from_chars(value.data(), end, to).ptr == end;
     };
-    bool const good = name == "--seed"         ? number(s.seed)
-                      : name == "--processes"  ? number(s.processes)
-                      : name == "--partitions" ? number(s.partitions)
-                      : name == "--records"    ? number(s.records)
-                      : name == "--faults"     ? read(value, s.decisions)
-                                               : false;
+    bool const good = name == "--seed"          ? number(s.seed)
+                      : name == "--processes"   ? number(s.processes)
+                      : name == "--partitions"  ? number(s.partitions)
+                      : name == "--records"     ? number(s.records)
+                      : name == "--most-faults" ? number(s.most_faults)
+                      : name == "--most-points" ? number(s.most_points)
+                      : name == "--faults"      ? read(value, s.decisions)
+                                                : false;
     if (!good) return {};
   }
   return s;

@@ -7,15 +7,19 @@
 
 #include <deque>
 #include <limits>
+#include <stdexcept>
 
 namespace sluice { inline namespace v0 { namespace testing {
 
 /// What is to be tried. The same plan always gives the same trace.
 struct schedule {
+  static constexpr int most_processes = 8, most_partitions = 8, most_records = 2000;
+
   std::uint64_t seed = 1;
   int processes = 2;
   int partitions = 2;
   int records = 50;
+  /// With log_faults (retention, truncation, recreation, partitions added) positions are lost, and a store's record() has its turn.
   fault_set faults = all_faults & ~log_faults;
   std::uint32_t most_faults = 10;  ///< then they stop
   std::uint32_t rate = 30;         ///< how often something goes wrong; 30 is usual
@@ -24,6 +28,18 @@ struct schedule {
   bool cooperative = false;  ///< how the group rebalances
   std::uint32_t most_points = 50'000;
   std::uint32_t lines = 80;  ///< of the trace, where something is broken
+
+  /// Throws std::invalid_argument.
+  void check() const {
+    auto const within = [](char const* what, int n, int least, int most) {
+      if (n < least || n > most)
+        throw std::invalid_argument(std::string{"schedule."} + what + " is " + std::to_string(n) + ": take " +
+                                    std::to_string(least) + " to " + std::to_string(most));
+    };
+    within("processes", processes, 1, most_processes);
+    within("partitions", partitions, 1, most_partitions);
+    within("records", records, 0, most_records);
+  }
 };
 
 namespace simulated {

@@ -92,11 +92,18 @@ class store {
     before_.clear();
     never_.clear();
     state_.clear();
-    claims_.resize(8 * witness::most_partitions);
+    claims_.resize(schedule::most_processes * witness::most_partitions);
     known_ = 0;
     down_until_ = 0;
   }
 
+  /// What a store has now that does not tell by itself.
+  void shows(int p, row const& is) {
+    auto& was = at(p);
+    if (was.there && is.next != was.next && is.log.incarnation == was.log.incarnation)
+      may_be_carried_out({p, was.next, is.next, is.mine});
+    was = is;
+  }
   int known() const { return known_; }
   row& at(int p) {
     if (rows_.size() <= static_cast<std::size_t>(p)) rows_.resize(static_cast<std::size_t>(p) + 1);
@@ -240,10 +247,13 @@ class store {
   static std::size_t place(int process, int p) {
     return static_cast<std::size_t>(process) * witness::most_partitions + static_cast<std::size_t>(p);
   }
-  void put(numbered_move const& m, list<std::uint32_t> const* effects, std::span<std::uint32_t const> aside) {
+  void may_be_carried_out(numbered_move const& m) {
     for (auto const& n : never_)
       if (n.partition == m.partition && n.mine == m.mine && n.from == m.from && n.until == m.until)
         cluster_.world.violated("settle", "an advance is carried out after settle has said that it never will be");
+  }
+  void put(numbered_move const& m, list<std::uint32_t> const* effects, std::span<std::uint32_t const> aside) {
+    may_be_carried_out(m);
     remember(m.partition);
     auto& r = at(m.partition);
     r.next = m.until;

@@ -1,11 +1,19 @@
-/// \file testing/simulation/watched.hpp  An offset store of one's own in a simulation: its claims are told to the checks.
+/// \file testing/simulation/watched.hpp  An offset store of one's own in a simulation: what it answers is compared with what it has.
 #pragma once
 #include <sluice/testing/simulation/process.hpp>
 
 namespace sluice { inline namespace v0 { namespace testing {
 
 /// `watched{p, my_offsets{…}}` in the place of `my_offsets{…}`. What the store keeps is to outlive processes, so it is reached
-/// through process::request(); simulation::stored shows it to the checks.
+/// through process::request(); simulation::stored shows it to the checks, with the fence of the claim that holds. Both are needed:
+/// without simulation::stored the first record handled is told as "start", without watched the first claim of another process
+/// as "order".
+///
+/// Beside the checks of records: acknowledged (an answer says that something is stored, and it is not), settle (what was to be refused
+/// for ever is stored), rewind (the position is set, and no record() has asked for that). Try a store with at_most_once too, which
+/// alone shows a batch that two owners have stored, and with log_faults, without which record() is hardly called.
+///
+/// Not for stores whose advance is one transaction with the handler's results.
 template <class Store>
 struct watched : Store {
   using must_be_configured = void;
@@ -24,50 +32,63 @@ struct watched : Store {
 
     std::vector<sluice::claimed> claim(std::string const& group, std::vector<topic_partition> const& set,
                                        start_resolver& resolve, time_point by) {
-      return tell(inner.claim(group, set, resolve, by));
+      return told(inner.claim(group, set, resolve, by));
     }
     std::vector<sluice::claimed> record(std::vector<rewind> const& rewinds, time_point by) {
-      return tell(inner.record(rewinds, by));
+      for (auto const& r : rewinds)
+        around->asked.push_back(
+            {r.of.partition, r.to.value(), simulated::text{r.cause.data(), r.cause.size()}, is_owner(r.of.partition)});
+      return told(inner.record(rewinds, by));
     }
     std::span<outcome const> advance(std::span<move const> moves, time_point by) {
-      return excuse(moves, inner.advance(moves, by));
+      return told(moves, inner.advance(moves, by), false);
     }
     std::span<outcome const> settle(std::span<move const> moves, time_point by) {
-      return excuse(moves, inner.settle(moves, by));
+      return told(moves, inner.settle(moves, by), true);
     }
     void release(std::vector<sluice::claimed> const& claims, time_point by) { inner.release(claims, by); }
     std::optional<std::string> local_id() const { return inner.local_id(); }
 
-    auto& begin(std::span<move const> moves, time_point by)
-      requires transactional_store<typename Store::runtime>
-    {
-      return inner.begin(moves, by);
-    }
-    template <class Transaction>
-    std::span<outcome const> advance(Transaction& tx, std::span<move const> moves, time_point by) {
-      return excuse(moves, inner.advance(tx, moves, by));
-    }
-    template <class Transaction>
-    outcome commit(Transaction& tx, time_point by) {
-      return inner.commit(tx, by);
-    }
-    template <class Transaction>
-    void rollback(Transaction& tx) noexcept {
-      around->cluster.witness.excuse_all();
-      inner.rollback(tx);
-    }
-
    private:
-    std::vector<sluice::claimed> tell(std::vector<sluice::claimed> answers) {
+    int here() const { return around->world.current(); }
+    bool is_owner(int p) const {
+      auto const& group = around->cluster.group;
+      return !group.has_members() || group.is_owner(here(), around->world.life_of(here()), p);
+    }
+    std::vector<sluice::claimed> told(std::vector<sluice::claimed> answers) {
+      around->look_at_stored();
       for (auto const& c : answers)
         if (c.what == sluice::claimed::stored || c.what == sluice::claimed::first || c.what == sluice::claimed::added)
-          around->cluster.witness.claimed(around->world.current(), c.of.partition, false);
+          claimed(c.of.partition, c);
       return answers;
     }
-    std::span<outcome const> excuse(std::span<move const> moves, std::span<outcome const> answers) {
-      for (std::size_t i = 0; i < moves.size(); ++i)
-        if (answers[i] != outcome::applied) around->cluster.witness.excuse(moves[i].of.partition);
+    void claimed(int p, sluice::claimed const& c) {
+      around->store.answered(here(), p, c.mine);
+      if (!is_owner(p)) return;
+      if (around->store.at(p).mine == c.mine)
+        around->cluster.witness.heard(p);
+      else
+        around->cluster.witness.misled(here(), p, c.next.value());
+    }
+    std::span<outcome const> told(std::span<move const> moves, std::span<outcome const> answers, bool for_good) {
+      around->look_at_stored();
+      for (std::size_t i = 0; i < moves.size(); ++i) told(moves[i], answers[i], for_good);
       return answers;
+    }
+    void told(move const& m, outcome answer, bool for_good) {
+      auto const p = m.of.partition;
+      auto const from = m.from.value(), until = m.until.value();
+      if (answer != outcome::applied) {
+        around->cluster.witness.excuse(p);
+        if (for_good && answer == outcome::refused) around->store.refused_for_good({p, from, until, m.mine, m.log});
+        return;
+      }
+      auto const& is = around->store.at(p);
+      if (is.there && is.log.incarnation == m.log.incarnation && is.next < until)
+        around->world.violated("acknowledged", "partition " + std::to_string(p) + " is said to be stored up to " +
+                                                   std::to_string(until) + ", and stands at " +
+                                                   std::to_string(is.next));
+      around->cluster.witness.owes(here(), p, from, until);
     }
   };
   template <class Context>

@@ -73,7 +73,7 @@ class witness {
     views_.clear();
     views_.resize(static_cast<std::size_t>(world_.plan.processes) * most_partitions);
   }
-  static constexpr std::size_t most_partitions = 8;
+  static constexpr std::size_t most_partitions = schedule::most_partitions;
 
   std::int64_t stored(int p) { return of(p).there ? of(p).next : -1; }
 
@@ -178,23 +178,6 @@ class witness {
     excuse(p);
     for (int i = 0; i < world_.plan.processes; ++i) begins_anew(at(i, p));
     topic_.begins_anew(p, to);
-  }
-
-  /// The same for a store that does not tell: what it has now, seen after each step.
-  template <class Stored>
-  void compare_with(Stored const& stored) {
-    for (int p = 0; p < topic_.partitions(); ++p) {
-      auto const at = stored(p);
-      auto const& one = of(p);
-      if (!at) continue;
-      auto const next = at->next.value();
-      if (!one.there)
-        began(p, next, at->incarnation);
-      else if (at->incarnation != one.incarnation)
-        rewound(p, next, at->incarnation, "seek");
-      else if (next != one.next)
-        moved(p, one.next, next, at->incarnation, nullptr, {});
-    }
   }
 
   // ---- a client
@@ -307,12 +290,19 @@ class witness {
     v.from = from;
     v.until = until;
   }
+  /// Has its program said that it is about to handle it?
+  bool is_announced(int process, produced_record const& r) {
+    auto const& v = at(process, r.partition);
+    return r.at >= v.from && r.at < v.until;
+  }
   void handed_over(produced_record const& r) {
     if (!r.visible) broken("isolation", r.partition, which(r) + " was aborted, and is handed over");
     if (r.at >= topic_.log(r.partition).stable && topic_.stands(r))
       broken("isolation", r.partition, which(r) + " stands behind an open transaction, and is handed over");
   }
   void started(int process, produced_record& r, std::int64_t incarnation) {
+    if (!is_announced(process, r))
+      return broken("contract", r.partition, "a record is handled of a batch that no handling() has announced");
     handed_over(r);
     auto& one = of(r.partition);
     if (kept == promise::at_most_once && incarnation < one.incarnation) {
