@@ -85,10 +85,14 @@ class sqlite_locks {
     while (make && memory_.size() <= which) memory_.emplace_back();
     return which < memory_.size() ? memory_[which].data() : nullptr;
   }
-  /// What the next one finds there.
+  /// What the next one finds there. SQLite's header stands twice, and who dies between writing one and the other has committed nothing:
+  /// somebody who has begun to read before goes on from the first one, and may write over what the second one tells of.
   memory shared(st::simulated::world const& w) {
+    constexpr std::ptrdiff_t header = 48;  // WalIndexHdr of SQLite 3
     bury(w);
-    return mapped_.empty() ? memory{} : memory_;
+    auto found = mapped_.empty() ? memory{} : memory_;
+    if (!found.empty()) std::copy_n(found[0].begin(), header, found[0].begin() + header);
+    return found;
   }
   void unmap(opener const& me) {
     std::erase(mapped_, me);
