@@ -2,7 +2,7 @@
 ///
 /// A receiver is any class with `start(receiving&)`. It is called on a thread of its own, and may stay (a loop that ends
 /// when stop_requested()), or start threads and return; store() may be called from any of them. With `stop()`, called from
-/// another thread, it is told to end, more than once perhaps; start() must then return. With `durable(n)` it hears, on another thread too,
+/// another thread and also while start() runs, it is told to end, and once more when start() has returned; start() must then return. With `durable(n)` it hears, on another thread too,
 /// that the first n records that it stored since its consumer was opened can't be lost any more: what can ask again
 /// acknowledges them then. With `opened()` it hears that a consumer is opened, before its first start().
 ///
@@ -197,12 +197,7 @@ class receiver_host final : public receiving {
       std::unique_lock lock{guard_};
       if (changed_.wait_for(lock, wait, [&] { return stop_; })) break;
     }
-    bool over = false;
-    {
-      std::lock_guard const lock{guard_};
-      over = finished_ && !stop_;
-    }
-    if (over) stop_receiver();
+    stop_receiver();  // once more: what start() has begun behind the first time
     {
       std::lock_guard const lock{guard_};
       ended_ = true;
