@@ -2,7 +2,8 @@
 ///
 /// A receiver is any class with `start(receiving&)`. It is called on a thread of its own, and may stay (a loop that ends
 /// when stop_requested()), or start threads and return; store() may be called from any of them. With `stop()`, called from
-/// another thread and also while start() runs, it is told to end, and once more when start() has returned; start() must then return. With `durable(n)` it hears, on another thread too,
+/// another thread and also while start() runs, it is told to end, and once more when start() has returned; start() must then
+/// return. With `durable(n)` it hears, on another thread too,
 /// that the first n records that it stored since its consumer was opened can't be lost any more: what can ask again
 /// acknowledges them then. With `opened()` it hears that a consumer is opened, before its first start().
 ///

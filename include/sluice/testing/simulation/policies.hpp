@@ -13,8 +13,8 @@ namespace sluice { inline namespace v0 { namespace testing {
 struct stored_position {
   offset next{};
   std::int64_t incarnation = 0;
-  fence
-      mine{};  ///< of the claim that holds. Where it is not told, it is not known whose turn it is, and less is checked
+  /// Of the claim that holds. Where it is not told, it is not known whose turn it is, and less is checked.
+  fence mine{};
 };
 
 namespace simulated {
@@ -30,7 +30,7 @@ struct surrounding {
       requests{};          ///< of programs, that arrive later; made and called outside of processes
   look_at_store stored{};  ///< where the program has a store of its own
 
-  /// Rewinds that its store was asked for, by process or in vain.
+  /// Rewinds that its store was asked for, some of them in vain.
   struct asked_rewind {
     int partition = 0;
     std::int64_t to = 0;
