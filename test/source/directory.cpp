@@ -1,6 +1,37 @@
 #include <sluice/source/directory.hpp>
 
+#include <sys/resource.h>
+
 #include "source/watched_directory.hpp"
+
+namespace {
+
+/// While it lives no descriptor can be had.
+class no_descriptors {
+  rlimit before_{};
+
+ public:
+  no_descriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit const none{3, before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+  }
+  ~no_descriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+};
+
+/// Reads fail where this process has `path` open now. False: nowhere.
+bool cut_off(fs::path const& path) {
+  bool done = false;
+  for (auto const& one : fs::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    if (fs::read_symlink(one, gone) != path) continue;
+    sl::detail::unique_fd const unreadable{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+    done = ::dup2(unreadable.get(), std::stoi(one.path().filename())) >= 0;
+  }
+  return done;
+}
+
+}  // namespace
 
 TEST_CASE("each file once, each line a record; a restart goes on in the middle of a file") {
   place p;
@@ -31,12 +62,12 @@ TEST_CASE("each file once, each line a record; a restart goes on in the middle o
 }
 
 TEST_CASE("a file that is lost before it was read: an error, or left out") {
-  place p;
   std::string content;
   for (int i = 0; i < 10; ++i) content += std::to_string(i) + "\n";
   for (bool const shrinks : {false, true}) {
+    place p;
     p.put("a", content);
-    fs::last_write_time(p.in("a"), fs::file_time_type::clock::now() - 1s * (shrinks ? 2 : 1));
+    fs::last_write_time(p.in("a"), fs::file_time_type::clock::now() - 1s);
     {
       auto c = p.start(sl::micro_batch{.max_records = 1});
       noted seen;
@@ -60,7 +91,7 @@ TEST_CASE("a file that is lost before it was read: an error, or left out") {
       CHECK(said.find("a: it ") != std::string::npos);
       CHECK(said.find(" bytes were not read") != std::string::npos);
     }
-    p.put("b" + std::to_string(shrinks), "b\n");
+    p.put("b", "b\n");
     p.config.on_lost_file = sl::lost_file::skip;
     {
       auto c = p.start();
@@ -68,9 +99,140 @@ TEST_CASE("a file that is lost before it was read: an error, or left out") {
       REQUIRE(until(c, seen.handler(), [&] { return std::count(seen.lines.begin(), seen.lines.end(), "b") == 1; }));
       CHECK(until(c, seen.handler(), [&] { return p.was_told("they are left out"); }));
     }
-    p.config.on_lost_file = sl::lost_file::stop;
-    fs::remove(p.in("a"));
   }
+}
+
+TEST_CASE("a file that can't be opened now is not lost, nor is one that can't be looked for") {
+  for (auto const policy : {sl::lost_file::stop, sl::lost_file::skip}) {
+    place p;
+    p.config.on_lost_file = policy;
+    auto const at = [&](std::string const& name, std::chrono::seconds ago) {
+      p.put(name, name + "1\n" + name + "2\n");
+      fs::last_write_time(p.in(name), fs::file_time_type::clock::now() - ago);
+    };
+    at("a", 9s), at("b", 8s), at("c", 7s), at("d", 6s);
+    noted seen;
+    {
+      auto c = p.start(sl::micro_batch{.max_records = 1});
+      REQUIRE(until(c, seen.handler(), [&] { return !seen.lines.empty(); }));
+    }
+    if (policy == sl::lost_file::skip) fs::remove(p.in("c"));
+    auto c = p.start(sl::micro_batch{.max_records = 1});
+    REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() >= 2; }));
+    auto const fails = [&](std::string const& name) {
+      no_descriptors const now;
+      for (int i = 0; i < 3; ++i) {
+        CHECK(code_of([&] { c.step(seen.handler()); }) == sl::errc::store_unavailable);
+        CHECK(complaint([&] { c.step(seen.handler()); }) ==
+              "sluice: can't read " + name + " in " + p.config.directory + ": Too many open files");
+      }
+    };
+    fails("b");
+    REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() >= 4; }));
+    fails("c");
+    REQUIRE(until(c, seen.handler(), [&] { return seen.lines.back() == "d2"; }));
+    auto all = texts{"a1", "a2", "b1", "b2", "c1", "c2", "d1", "d2"};
+    if (policy == sl::lost_file::skip) std::erase_if(all, [](auto const& line) { return line[0] == 'c'; });
+    CHECK(seen.lines == all);
+  }
+}
+
+TEST_CASE("a read that fails is tried again, on the file opened anew") {
+  place p;
+  p.config.on_lost_file = sl::lost_file::skip;
+  std::string content;
+  for (int i = 0; i < 10'000; ++i) content += std::to_string(i) + std::string(90, 'x') + "\n";
+  p.put("a", content);
+  auto c = p.start(sl::micro_batch{.max_records = 1000});
+  noted seen;
+  REQUIRE(until(c, seen.handler(), [&] { return !seen.lines.empty(); }));
+  REQUIRE(cut_off(p.in("a")));
+  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 10'000; }));
+}
+
+TEST_CASE("what was passed by before a file that can't be opened is told once") {
+  place p;
+  p.config.max_record = 1000;
+  p.put("a", "1\n" + std::string(1001, 'x') + "\n");
+  p.put("b", "2\n");
+  fs::last_write_time(p.in("a"), fs::file_time_type::clock::now() - 9s);
+  auto c = p.start(sl::micro_batch{.max_records = 1});
+  noted seen;
+  REQUIRE(until(c, seen.handler(), [&] { return !seen.lines.empty(); }));
+  for (int i = 0; i < 5; ++i) {
+    no_descriptors const now;
+    (void)code_of([&] { c.step(seen.handler()); });
+  }
+  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 2; }));
+  c.step(seen.handler());  // tells
+  auto const text = p.told.str();
+  auto const told = text.find("longer than .max_record");
+  REQUIRE(told != text.npos);
+  CHECK(text.find("longer than .max_record", told + 1) == text.npos);
+}
+
+TEST_CASE("on another file system than at the start the directory has lost nothing") {
+  place p;
+  p.config.on_lost_file = sl::lost_file::skip;
+  p.config.journal = p.folder.name() + "/journal";
+  p.config.directory = p.folder.name() + "/mounted";
+  fs::create_symlink(p.folder.path / "in", p.config.directory);
+  p.put("a", "a1\n");
+  p.put("b", "b1\n");
+  fs::last_write_time(p.in("a"), fs::file_time_type::clock::now() - 9s);
+  auto c = p.start(sl::micro_batch{.max_records = 1});
+  noted seen;
+  REQUIRE(until(c, seen.handler(), [&] { return !seen.lines.empty(); }));
+  auto const mount = [&](fs::path const& what) {
+    fs::create_symlink(what, p.folder.path / "other");
+    fs::rename(p.folder.path / "other", p.config.directory);
+    std::this_thread::sleep_for(20ms);
+  };
+  mount("/proc/self/task");
+  CHECK(complaint([&] { c.step(seen.handler()); }).find("can't read b in ") != std::string::npos);
+  CHECK(code_of([&] { c.step(seen.handler()); }) == sl::errc::store_unavailable);
+  mount(p.folder.path / "in");
+  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 2; }));
+  CHECK(seen.lines == texts{"a1", "b1"});
+}
+
+TEST_CASE("renamed before it was read it is found, though a new file has its name") {
+  place p;
+  p.put("a", "a1\na2\n");
+  noted seen;
+  {
+    auto c = p.start(sl::micro_batch{.max_records = 1});
+    REQUIRE(until(c, seen.handler(), [&] { return !seen.lines.empty(); }));
+  }
+  fs::rename(p.in("a"), p.in("a.1"));
+  p.rename_in("a", "new\n");
+  auto c = p.start();
+  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 3; }));
+  CHECK(seen.lines == texts{"a1", "a2", "new"});
+}
+
+TEST_CASE("a journal of before that has one file twice: it is read to its end twice") {
+  place p;
+  p.put("a", "a1\na2\n");
+  noted seen;
+  {
+    auto c = p.start(sl::micro_batch{.max_records = 1});
+    REQUIRE(until(c, seen.handler(), [&] { return !seen.lines.empty(); }));
+  }
+  fs::create_hard_link(p.in("a"), p.in("b"));
+  for (auto const& f : fs::directory_iterator(p.folder.path / "in" / ".sluice.g")) {
+    if (!f.path().filename().string().starts_with("journal.")) continue;
+    auto state = sl::detail::read_journal(content_of(f.path())).value();
+    REQUIRE(state.files.size() == 1);
+    state.files.push_back(state.files[0]);
+    state.files[1].first = std::exchange(state.end, state.end + state.files[1].size);
+    state.files[1].name = "b";
+    write_file(f.path(), sl::detail::to_text(state));
+  }
+  auto c = p.start(sl::micro_batch{.max_records = 10});
+  p.put("c", "c1\n");
+  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() >= 5; }));
+  CHECK(seen.lines == texts{"a1", "a2", "a1", "a2", "c1"});
 }
 
 TEST_CASE("a file that changes while it is read is no longer what was seen") {

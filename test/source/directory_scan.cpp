@@ -52,6 +52,20 @@ TEST_CASE("a rename within the directory is no new file; a new file of an old na
   CHECK(seen.lines == texts{"a1", "second a"});
 }
 
+TEST_CASE("two names of one file are one file, in one look and in two") {
+  place p;
+  p.put("a", "a1\na2\n");
+  fs::create_hard_link(p.in("a"), p.in("b"));
+  auto c = p.start(sl::micro_batch{.max_records = 10});
+  noted seen;
+  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() >= 2; }));
+  fs::create_hard_link(p.in("a"), p.in("c"));
+  p.put("d", "d1\n");
+  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() >= 3; }));
+  CHECK(seen.lines == texts{"a1", "a2", "d1"});
+  CHECK(seen.offsets == std::vector<std::int64_t>{0, 3, 6});
+}
+
 TEST_CASE("renamed and then changed it is a new file: it might have got the inode of one that was removed") {
   place p;
   p.put("a", "a1\n");

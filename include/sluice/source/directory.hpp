@@ -9,7 +9,9 @@ namespace sluice { inline namespace v0 {
 template <class Late>
 class directory_log;
 
-/// A file that was seen and not read to its end is gone, or another one than it was.
+/// A file that was seen and not read to its end is gone, or another one than it was. Where that can't be told, or a read fails
+/// (no descriptor is left, a right is missing, the disk fails, its file system is not mounted), step() throws
+/// store_error(store_unavailable) under either of them, and the next one tries it again.
 enum class lost_file {
   stop,  ///< step() throws error(position_missing)
   skip   ///< what was not read of it is left out, told
@@ -20,12 +22,12 @@ enum class lost_file {
 /// on the same file system, then rename). Names that begin with a dot are left out, and so are folders, links, and what does
 /// not end with `suffix`.
 ///
-/// What a file is, is told by its inode, size and time of change. A change after it was seen is told, and the file is not read
-/// again; renamed only, it is still itself. Renamed and then changed it is a new file, and is read whole: it can't be told from
-/// one that got the inode of a file that was removed, and that must not be left out. So leave alone what was handed over. Files
-/// that are older than `remember` when they are seen first are left out; those that were read and are older are forgotten, and
-/// what is no newer than one of them is left out too: so what is kept stays small. It is kept in `journal`, a folder for this
-/// consumer alone.
+/// What a file is, is told by its inode, size and time of change: two names of one file are one file. A change after it was
+/// seen is told, and the file is not read again; renamed only, it is still itself. Renamed and then changed it is a new file,
+/// and is read whole: it can't be told from one that got the inode of a file that was removed, and that must not be left out.
+/// So leave alone what was handed over. Files that are older than `remember` when they are seen first are left out; those that
+/// were read and are older are forgotten, and what is no newer than one of them is left out too: so what is kept stays small.
+/// It is kept in `journal`, a folder for this consumer alone.
 ///
 /// The offset of a line is the sum of the sizes of all files before its own, and its first byte's place in that one. An
 /// offset within a line stands for the line behind it.
@@ -128,7 +130,7 @@ class directory_log {
       try {
         what = next_line(at, line, next);
       } catch (error const&) {
-        if (lines.empty()) throw;  // otherwise next time, behind the good lines
+        if (lines.empty() && as_offset(at) == from) throw;  // otherwise next time, behind what is done with
       }
       if (what == nothing) break;
       if (what == a_line) {
@@ -220,14 +222,12 @@ class directory_log {
       next = f->first;  // those in between were read and are forgotten
       return false;
     }
-    if (!reading_ || !detail::same(*reading_, *f)) {
+    if (!reading_ || reading_->first != f->first || !detail::same(*reading_, *f)) {
       reading_.reset();
-      file_ = detail::unique_fd{::openat(scan_.folder().get(), f->name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
-      if (!file_) file_ = under_another_name(*f);
-      if (!file_ || !is_unchanged(*f)) {
-        lost(*f, at, file_ ? "it was changed" : "it is gone");
+      file_ = find(*f);
+      if (!file_) {
         next = f->end();
-        return false;
+        return lost(*f, at, "it is gone, or was changed"), false;
       }
       reading_ = *f;
     }
@@ -237,26 +237,45 @@ class directory_log {
     return true;
   }
   /// Then what is left of it is passed by: it was too long, or somebody sought there.
-  bool is_within_a_line(std::uint64_t at) const {
+  bool is_within_a_line(std::uint64_t at) {
     auto const byte = at - reading_->first;
+    if (byte == 0) return false;
     std::string before;
-    return byte > 0 && files{}.read(file_, byte - 1, 1, before) == 0 && before != "\n";
+    if (int const e = files{}.read(file_, byte - 1, 1, before)) cant_read(reading_->name, e);
+    return before != "\n";
   }
-  bool is_unchanged(detail::seen_file const& f) const {
+  bool is_unchanged(detail::unique_fd const& file, detail::seen_file const& f) {
     struct stat s{};
-    return ::fstat(file_.get(), &s) == 0 && detail::same(f, detail::identity(f.name, s));
+    if (int const e = files::done(::fstat(file.get(), &s))) cant_read(f.name, e);
+    return detail::same(f, detail::identity(f.name, s));
   }
-  detail::unique_fd under_another_name(detail::seen_file const& f) const {
+  /// Under its name or another one. None: it is not there as it was seen. Throws store_error: that can't be told.
+  detail::unique_fd find(detail::seen_file const& f) {
+    if (auto file = open_as(f.name, f)) return file;
     std::vector<std::string> names;
     files own;
-    own.list(scan_.folder(), names);
-    for (auto const& name : names) {
-      struct stat s{};
-      if (::fstatat(scan_.folder().get(), name.c_str(), &s, AT_SYMLINK_NOFOLLOW) == 0 &&
-          detail::same(f, detail::identity(name, s)))
-        return detail::unique_fd{::openat(scan_.folder().get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
-    }
+    if (int const e = own.list(scan_.folder(), names)) cant_read(f.name, e);
+    for (auto const& name : names)
+      if (auto file = open_as(name, f)) return file;
+    if (scan_.is_elsewhere())
+      throw store_error(errc::store_unavailable,
+                        "can't read " + f.name + " in " + config_.directory +
+                            ": that is on another file system now; mount the one that has the file, or start again");
     return {};
+  }
+  detail::unique_fd open_as(std::string const& name, detail::seen_file const& f) {
+    struct stat s{};
+    int const e = files::done(::fstatat(scan_.folder().get(), name.c_str(), &s, AT_SYMLINK_NOFOLLOW));
+    if (e && e != ENOENT) cant_read(name, e);
+    if (e || !detail::same(f, detail::identity(name, s))) return {};
+    detail::unique_fd file;
+    if (int const why = files{}.open_to_read(scan_.folder(), name, file)) cant_read(name, why);
+    return is_unchanged(file, f) ? std::move(file) : detail::unique_fd{};
+  }
+  /// The next try opens it anew.
+  [[noreturn]] void cant_read(std::string name, int code) {
+    reading_.reset();
+    detail::throw_file_error(code, "read " + name, config_.directory);
   }
 
   /// More of the file behind piece_, of which what lies before `at` is dropped. False: it isn't there, or not the same.
@@ -268,7 +287,8 @@ class directory_log {
     std::string more;
     files own;
     auto const want = static_cast<std::size_t>(std::min<std::uint64_t>(chunk, f.size - from));
-    if (own.read(file_, from, want, more) != 0 || more.size() < want || !is_unchanged(f)) return false;
+    if (int const e = own.read(file_, from, want, more)) cant_read(f.name, e);
+    if (more.size() < want || !is_unchanged(file_, f)) return false;
     piece_ += more;
     return true;
   }

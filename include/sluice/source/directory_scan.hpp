@@ -34,6 +34,8 @@ class directory_scan {
   std::chrono::milliseconds settle_;
   std::chrono::seconds remember_;
   unique_fd folder_{}, watch_{};
+  std::optional<dev_t> first_device_{};
+  bool is_elsewhere_ = false;
   std::map<std::string, looked_at> waiting_{};
   std::set<std::string> renamed_in_{}, told_{};
   std::vector<std::string> to_tell_{};
@@ -47,11 +49,18 @@ class directory_scan {
   int open() {
     unique_fd now{::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!now) return errno;
+    struct stat s{};
+    if (::fstat(now.get(), &s) != 0) return errno;
+    if (!first_device_) first_device_ = s.st_dev;
+    is_elsewhere_ = s.st_dev != *first_device_;
     folder_ = std::move(now);
     if (!watch_) watch_ = unique_fd{::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
     if (watch_) ::inotify_add_watch(watch_.get(), path_.c_str(), IN_MOVED_TO | IN_ONLYDIR);
     return 0;
   }
+
+  /// It lies on another file system than at first: perhaps what held the files is not mounted.
+  bool is_elsewhere() const { return is_elsewhere_; }
 
   /// Adds new files to `s`, drops those that need not be remembered. True: it has changed, and is to be kept.
   bool look(time_point now, journal_state& s, std::uint64_t stored) {
@@ -130,10 +139,12 @@ class directory_scan {
       auto const before = waiting_.find(name);
       bool const as_before = before != waiting_.end() && same(before->second.file, one);
       auto const since = as_before ? before->second.since : now;
-      if (renamed_in_.contains(name) || now - since >= settle_ || one.modified_ns <= settled)
+      if (renamed_in_.contains(name) || now - since >= settle_ || one.modified_ns <= settled) {
         fresh.push_back(one);
-      else
+        seen.insert(identity(one));
+      } else {
         waiting[name] = {one, since};
+      }
     }
     waiting_ = std::move(waiting);
     std::erase_if(renamed_in_, [&](auto const& name) { return !waiting_.contains(name); });
