@@ -147,6 +147,15 @@ TEST_CASE("what lay idle for a day is committed again") {
   CHECK(o.stored(0) == sl::offset{100});
 }
 
+TEST_CASE("a lost partition is not committed again, however long it lies idle") {
+  one o;
+  o.runtime.lost({"orders", 0});
+  o.runtime.refresh(sl::time_point{1000h});
+  o.runtime.refresh(sl::time_point{1024h});
+  REQUIRE(o.positions.stores.size() == 1);
+  CHECK(o.positions.stores[0].size() == 2);
+}
+
 TEST_CASE("configuration faults say the key and the remedy") {
   auto why = scripted::complaint([] { sl::kafka_offsets::open({}, {.brokers = "b:1"}); });
   CHECK(why.find("kafka{.group") != why.npos);

@@ -49,3 +49,15 @@ TEMPLATE_TEST_CASE(
   consumer c{TestType{}, of(broker, {{"t", 1}})};
   CHECK(values(c, 1) == std::vector<std::string>{"4"});
 }
+
+TEST_CASE("drain: drained where the last commit of what was handled was taken, abandoned where it was not") {
+  using consumer = sl::stream_consumer<sl::at_least_once, sl::periodic_kafka_offsets, sl::kafka_partitions>;
+  sl::testing::embedded_broker broker;
+  broker.create_topic("t", 1);
+  broker.produce("t", 0, "key", "0");
+  consumer c{sl::periodic_kafka_offsets{.interval = 1h}, of(broker, {{"t", 0}})};
+  REQUIRE(values(c, 1).size() == 1);
+  bool const taken = GENERATE(true, false);
+  if (!taken) broker.fail_next(sl::testing::request::offset_commit, {RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION});
+  CHECK(c.drain(5s) == (taken ? sl::close_result::drained : sl::close_result::abandoned));
+}

@@ -189,6 +189,17 @@ TEST_CASE("an older fence, a wrong from and a released partition are refused") {
   CHECK(o.advance(1, 5) == outcome::applied);
 }
 
+TEST_CASE("what was handled of a lost partition is never committed: another member may be further") {
+  one o;
+  o.advance(0, 5);
+  o.advance(1, 5);
+  o.runtime.lost(o.claims[0].of);
+  CHECK(o.runtime.flush(soon()));
+  CHECK(o.stored(0) == sl::offset{100});
+  CHECK(o.stored(1) == sl::offset{106});
+  CHECK(o.advance(0, 5) == outcome::refused);
+}
+
 TEST_CASE("a claim of what is ours resumes behind what was handled") {
   one o;
   o.advance(0, 5);

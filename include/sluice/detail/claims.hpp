@@ -15,6 +15,7 @@ class claims final : public source_owner {
   static constexpr std::chrono::hours keep_home_after{24};
   static constexpr std::chrono::minutes try_again_after{10};
   late<std::vector<position>, Slots> sought_{};
+  bool flushed_ = true;
   std::optional<time_point> keep_home_at_{};
   bool keeping_home_ = false;  // in the background, not answered yet
 
@@ -110,9 +111,13 @@ class claims final : public source_owner {
           troubled(errc::fenced, "the seek of " + to_string(l.of) + " to " + std::to_string(to->value()) +
                                      " is void: the group took the partition away first");
     for (auto const& l : lanes) all_.refusals.erase(l.of);
-    if (lost) return;
+    if (lost) {
+      if constexpr (requires { all_.store.lost(lanes.front().of); })
+        for (auto const& l : lanes) all_.store.lost(l.of);
+      return;
+    }
     try {
-      if constexpr (requires { all_.store.flush(all_.by()); }) all_.store.flush(all_.by());
+      if constexpr (requires { all_.store.flush(all_.by()); }) flushed_ = all_.store.flush(all_.by());
       late<std::vector<claimed>, Slots> given;
       for (auto const& l : lanes)
         if (l.mine != fence{})
@@ -122,6 +127,9 @@ class claims final : public source_owner {
       SLUICE_CRASH_POINT("released");
     } catch (store_error const& e) { troubled(e.code(), e.what()); }
   }
+
+  /// Whether a store at intervals had stored all, when partitions were given up last.
+  bool flushed() const { return flushed_; }
 
   std::optional<offset> sought(topic_partition const& of) override {
     auto const at = std::find_if(sought_.begin(), sought_.end(), [&](auto const& p) { return p.of == of; });

@@ -31,8 +31,10 @@ struct step_result {
 /// How drain() has left things. What the store holds is right in each case.
 enum class [[nodiscard]] close_result {
   drained,    ///< everything that was handled is stored, and nothing else was in hand
-  abandoned,  ///< a batch was in hand: it is read again by whoever has its partition next (with at_most_once it is lost)
-  timed_out   ///< the client did not close by the deadline; it is closed in the background
+  abandoned,  ///< a batch was in hand: it is read again by whoever has its partition next (with at_most_once it is lost);
+              ///< or the last commit of periodic_kafka_offsets was not taken, and what it had is handled again;
+              ///< or the source had records in memory alone, which are lost, and counted in statistics().lost
+  timed_out  ///< the client did not close by the deadline; it is closed in the background
 };
 
 namespace detail {
@@ -101,8 +103,10 @@ class engine {
     auto const by = all_.clock.now() + deadline;
     if (!closed_) store_what_is_handled(by);
     bool const left = !all_.hand.empty();
+    auto const lost = all_.counts.lost;
     bool const clean = shut(by);
-    return !clean ? close_result::timed_out : left ? close_result::abandoned : close_result::drained;
+    bool const all_kept = !left && all_.counts.lost == lost && claims_.flushed();
+    return !clean ? close_result::timed_out : all_kept ? close_result::drained : close_result::abandoned;
   }
 
   void close(std::chrono::milliseconds deadline) noexcept {
@@ -362,8 +366,19 @@ class engine {
     auto const left = std::chrono::duration_cast<std::chrono::milliseconds>(by - all_.clock.now());
     bool const clean = all_.source.close(std::max(left, std::chrono::milliseconds{0}));
     SLUICE_CRASH_POINT("closed");
+    count_left_behind();
     publish();
     return clean;
+  }
+
+  void count_left_behind() {
+    if constexpr (requires { all_.source.left_behind(); }) {
+      auto const n = all_.source.left_behind();
+      all_.counts.lost += n;
+      if (n != 0)
+        claims_.troubled(errc::closed,
+                         "closed with " + std::to_string(n) + " received records in memory alone: they are lost");
+    }
   }
 
   void outside(char const* what) const {

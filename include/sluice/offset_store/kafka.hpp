@@ -114,6 +114,8 @@ class kafka_offsets::basic_runtime {
 
   std::vector<claimed> record(std::vector<rewind> const& rewinds, time_point by) { return ledger_.record(rewinds, by); }
   void release(std::vector<claimed> const& claims, time_point) { ledger_.release(claims); }
+  /// Another member may have it: nothing of this one's is committed there again.
+  void lost(topic_partition const& of) { ledger_.drop(of); }
   std::optional<std::string> local_id() const { return std::nullopt; }
   bool mirror() const { return false; }
 

@@ -99,6 +99,8 @@ struct periodic_kafka_offsets {
 
     /// Gives the partitions back; flush() first, or what was handled since the last commit is handled again.
     void release(std::vector<claimed> const& claims, time_point) { ledger_.release(claims); }
+    /// Another member may have it: what was handled here since the last commit is not committed any more.
+    void lost(topic_partition const& of) { ledger_.drop(of); }
 
     /// In each step: commits in the background what is due. Cheap, never waits.
     void refresh(time_point now) {
