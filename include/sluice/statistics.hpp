@@ -21,8 +21,9 @@ struct stats {
   std::uint64_t skipped = 0;       ///< records
   std::uint64_t dead_letters = 0;  ///< records
   std::uint64_t shed = 0;          ///< records that shed_load dropped
-  std::uint64_t lost =
-      0;  ///< records that at_most_once gave up: advance refused or unknown, handler threw, revoked in hand
+  /// Records that at_most_once gave up: advance refused or unknown, handler threw, revoked in hand; and those that a source
+  /// had in memory alone when the consumer closed.
+  std::uint64_t lost = 0;
   std::uint64_t slow_handlers = 0;
   std::size_t partitions = 0;       ///< ours now
   std::int64_t lag = -1;            ///< over them; -1: not known

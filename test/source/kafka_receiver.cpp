@@ -35,6 +35,48 @@ std::string header_of(sl::record r, std::string_view name) {
   return "none";
 }
 
+/// Takes everything, and has nothing on the disk.
+struct pending_log : sl::receiving {
+  std::atomic<std::uint64_t> stored = 0;
+  std::mutex guard{};
+  texts failures{};
+  bool store(sl::received const&) override {
+    ++stored;
+    return true;
+  }
+  bool try_store(sl::received const& r) override { return store(r); }
+  bool stop_requested() const override { return false; }
+  int stop_event() const override { return -1; }
+  void tell(std::string) override {}
+  void fail(std::string why) override {
+    std::lock_guard const lock{guard};
+    failures.push_back(std::move(why));
+  }
+  void finish() override {}
+};
+
+/// Where group g stands in t/0; negative: nowhere.
+std::int64_t committed(std::string const& brokers) {
+  sl::detail::rdkafka_conf conf{rd_kafka_conf_new()};
+  char why[200] = "";
+  rd_kafka_conf_set(conf.get(), "bootstrap.servers", brokers.c_str(), why, sizeof why);
+  rd_kafka_conf_set(conf.get(), "group.id", "g", why, sizeof why);
+  std::unique_ptr<rd_kafka_t, void (*)(rd_kafka_t*)> const client{
+      rd_kafka_new(RD_KAFKA_CONSUMER, conf.release(), why, sizeof why), rd_kafka_destroy};
+  REQUIRE(client);
+  std::unique_ptr<rd_kafka_topic_partition_list_t, void (*)(rd_kafka_topic_partition_list_t*)> const at{
+      rd_kafka_topic_partition_list_new(1), rd_kafka_topic_partition_list_destroy};
+  rd_kafka_topic_partition_list_add(at.get(), "t", 0);
+  REQUIRE(rd_kafka_committed(client.get(), at.get(), 10'000) == RD_KAFKA_RESP_ERR_NO_ERROR);
+  return at->elems[0].offset;
+}
+
+bool soon(std::function<bool()> const& is_so) {
+  for (auto const give_up = std::chrono::steady_clock::now() + 20s; !is_so(); std::this_thread::sleep_for(20ms))
+    if (std::chrono::steady_clock::now() > give_up) return false;
+  return true;
+}
+
 }  // namespace
 
 TEST_CASE("members with groups of their own, into one log, each record with its place; a restart reads nothing twice") {
@@ -160,6 +202,29 @@ TEST_CASE("what is on the disk is in the note, though the rest of its batch is n
   }
   log.changed.notify_all();
   r.stop();
+}
+
+TEST_CASE("what Kafka gives again while the log still syncs it is committed when that is done") {
+  sl::testing::embedded_broker broker;
+  broker.create_topic("t", 1);
+  broker.produce("t", 0, "k", "v");
+  pending_log log;
+  sl::basic_kafka_receiver<void> r{{.brokers = broker.bootstrap(),
+                                    .members = {{.group = "g", .topics = {"t"}, .start = sl::start_at::earliest}},
+                                    .properties = {{"session.timeout.ms", "2500"}, {"heartbeat.interval.ms", "300"}}}};
+  r.start(log);
+  REQUIRE(soon([&] { return log.stored == 1; }));
+  r.stop();  // as when another member has failed
+  CHECK(log.failures.empty());
+  r.start(log);
+  REQUIRE(soon([&] { return r.repeats() == 1; }));
+  std::this_thread::sleep_for(500ms);
+  CHECK(committed(broker.bootstrap()) < 1);
+  r.durable(1);
+  CHECK(soon([&] { return committed(broker.bootstrap()) == 1; }));
+  r.stop();
+  CHECK(log.stored == 1);
+  CHECK(log.failures.empty());
 }
 
 TEST_CASE("a maximum rate for each member") {

@@ -73,6 +73,23 @@ TEST_CASE("what is not read by one consumer is read by the next; numbers go on w
   CHECK(seen.offsets == std::vector<std::int64_t>{0, 1, 2, 3});
 }
 
+TEST_CASE("what a consumer has not handed over when it closes is the next one's: none lost, none twice") {
+  auto const q = std::make_shared<sl::record_queue>();
+  for (int i = 0; i < 1000; ++i) q->push(std::to_string(i), std::to_string(i));
+  noted seen;
+  for (std::size_t const wanted : {20u, 20u, 31u, 1000u, 1001u}) {
+    sl::stream_consumer<sl::at_most_once, sl::no_offsets<sl::from::latest>, queue_source, sl::micro_batch> c{
+        queue_source{.queue = q, .max_buffered = wanted == 31 ? 50u : 1u << 20},
+        sl::micro_batch{.max_records = wanted == 31 ? 11u : 5u}};
+    if (wanted == 1001) q->push("1000");
+    REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() >= wanted; }));
+    CHECK(c.drain(5s) == sl::close_result::drained);
+    CHECK(c.statistics().lost == 0);
+  }
+  REQUIRE(seen.lines.size() == 1001);
+  for (std::size_t i = 0; i < seen.lines.size(); ++i) CHECK(seen.lines[i] == std::to_string(i));
+}
+
 TEST_CASE("a waiting step() wakes up for a record, and tells a descriptor") {
   auto const q = std::make_shared<sl::record_queue>();
   sl::detail::bell mine;

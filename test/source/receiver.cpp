@@ -19,6 +19,22 @@ struct moody {
   void stop() { ++stops; }
 };
 
+/// One of its lines fails, and so the others.
+struct of_two_lines {
+  int starts = 0;
+  bool failed = false;
+  sl::receiving* to = nullptr;
+  void start(sl::receiving& r) {
+    to = &r;
+    if (++starts == 2) return r.finish();
+    failed = true;
+    r.fail("the line is dead");
+  }
+  void stop() {
+    if (std::exchange(failed, false)) to->fail("the other one was stopped");
+  }
+};
+
 /// No descriptor more than there are.
 struct no_more_descriptors {
   rlimit before{};
@@ -48,6 +64,14 @@ TEST_CASE("a receiver that throws is told of and started again") {
   CHECK(r->stops >= 2);
   CHECK(told.str().find("the receiver failed: not today; started again in ") != std::string::npos);
   CHECK(told.str().find("no std::exception") != std::string::npos);
+}
+
+TEST_CASE("of several failures the first is told, not what it has led to") {
+  std::ostringstream told;
+  auto c = start(std::make_shared<of_two_lines>(), told);
+  REQUIRE(to_the_end(c, [](sl::batch const&) {}));
+  CHECK(told.str().find("the receiver failed: the line is dead; started again in ") != std::string::npos);
+  CHECK(told.str().find("was stopped") == std::string::npos);
 }
 
 TEST_CASE("where there is no descriptor for it, a receiver is not begun that could not be told to end") {

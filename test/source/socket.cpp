@@ -1,5 +1,7 @@
 #include <sluice/source/socket.hpp>
 
+#include <sluice/source/write_ahead_log.hpp>
+
 #include <sys/resource.h>
 
 #include "source/consuming.hpp"
@@ -85,4 +87,25 @@ TEST_CASE("bad input") {
   CHECK(code_of([&] { start(0, told); }) == sl::errc::bad_configuration);
   CHECK(code_of([&] { start(70'000, told); }) == sl::errc::bad_configuration);
   CHECK(code_of([&] { start(1, told, 0); }) == sl::errc::bad_configuration);
+  CHECK(code_of([&] { start(1, told, std::size_t{1} << 30); }) == sl::errc::bad_configuration);
+}
+
+TEST_CASE("a line that its log would have no room for is refused before it comes") {
+  temporary_folder const f;
+  text_server server;
+  using logged = sl::write_ahead_log<sl::socket_source>;
+  noted seen;
+  auto const read = [&](std::size_t max_record) {
+    sl::stream_consumer<sl::at_least_once, sl::file_offsets, logged> c{
+        logged{.source = {.host = "127.0.0.1", .port = server.port(), .group = "g", .max_record = max_record},
+               .folder = f.name() + "/log",
+               .max_record = 1000},
+        sl::file_offsets{.directory = f.name()}};
+    server.say(server.accept(), std::string(max_record, 'x') + "\nbehind\n");
+    until(c, seen.handler(), [&] { return seen.lines.size() == 2; });
+  };
+  auto const why = complaint([&] { read(1000); });
+  CHECK(why.find("write_ahead_log{.max_record}, 1000, must be above its source's, 1000") != std::string::npos);
+  read(999);
+  CHECK(seen.lines == texts{std::string(999, 'x'), "behind"});
 }

@@ -39,6 +39,31 @@ struct place {
   }
 };
 
+struct full_disk : sl::detail::posix_files {
+  int write(handle const&, std::string_view, std::uint64_t) { return ENOSPC; }
+};
+
+/// Whose consumer is a test.
+struct listener : sl::source_owner {
+  texts heard{};
+  std::vector<sl::claimed> claim(std::vector<sl::topic_partition> const&, sl::start_resolver&) override { return {}; }
+  std::vector<sl::claimed> record(std::vector<sl::rewind> const&) override { return {}; }
+  sl::time_point by() override { return {}; }
+  void giving_up(std::vector<sl::lane> const&, bool) override {}
+  bool in_hand(sl::topic_partition const&) const override { return false; }
+  std::optional<offset> sought(sl::topic_partition const&) override { return {}; }
+  void found(sl::position_event const&) override {}
+  void rebalanced(sl::rebalance_event const&) override {}
+  void troubled(sl::errc, std::string const& text) override { heard.push_back(text); }
+  void put_out(std::string const&) override {}
+};
+
+bool soon(std::function<bool()> const& is_so) {
+  for (auto const give_up = std::chrono::steady_clock::now() + 20s; !is_so(); std::this_thread::sleep_for(5ms))
+    if (std::chrono::steady_clock::now() > give_up) return false;
+  return true;
+}
+
 }  // namespace
 
 TEST_CASE("what was pushed and not handled is there after a restart, once it is durable") {
@@ -358,6 +383,77 @@ TEST_CASE("what a queue says to be durable is what was pushed since its consumer
   CHECK(p.queue->durable() == 0);
   p.queue->push("y");
   CHECK(p.queue->wait_durable(1, std::chrono::steady_clock::now() + 20s));
+}
+
+TEST_CASE("what never came to a full disk is the queue's still; of a receiver that nobody asks again it is lost") {
+  place p;
+  struct plain {
+    void start(sl::receiving& to) {
+      for (int i = 0; i < 3; ++i) to.store("x");
+    }
+  };
+  auto const never_written = [&](auto const& receiver) {
+    using receiver_type = typename std::remove_cvref_t<decltype(receiver)>::element_type;
+    sl::detail::bell bell;
+    listener owner;
+    sl::logged_log<receiver_type, full_disk> log{bell, receiver, "t", p.folder.name() + "/log", {}};
+    log.open({});
+    REQUIRE(soon([&] {
+      log.tend(owner, {});
+      return !owner.heard.empty();
+    }));
+    log.close(std::chrono::steady_clock::now() + 20s);
+    return log.left_behind();
+  };
+  CHECK(never_written(std::make_shared<plain>()) == 3);
+  for (int i = 0; i < 3; ++i) p.queue->push(std::to_string(i));
+  CHECK(never_written(p.queue) == 0);
+  auto c = p.start<sl::at_least_once>(p.log());
+  noted seen;
+  CHECK(until(c, seen.handler(), [&] { return seen.lines.size() == 3; }));
+  CHECK(seen.lines == texts{"0", "1", "2"});
+}
+
+TEST_CASE("a pushed record that is too large for the log is left out, and does not hold up those behind it") {
+  place p;
+  std::string const large(3000, 'x');
+  p.queue->push("early");
+  p.queue->push(large);
+  auto c = p.start<sl::at_least_once>(p.log());
+  noted seen;
+  for (auto const& value : {std::string{"a"}, large, std::string{"b"}}) p.queue->push(value);
+  REQUIRE(until(c, seen.handler(), [&] { return seen.lines.size() == 3; }));
+  CHECK(seen.lines == texts{"early", "a", "b"});
+  CHECK(p.queue->too_large() == 2);
+  CHECK(p.told.str().find(".max_record, 2000; it is left out of the queue (2 so far)") != std::string::npos);
+  // "b" is on the disk, the one before it is not.
+  CHECK(p.queue->wait_durable(1, std::chrono::steady_clock::now() + 20s));
+  CHECK_FALSE(p.queue->wait_durable(2, std::chrono::steady_clock::now() + 50ms));
+}
+
+TEST_CASE("a position that went back while the log was trimmed behind it is an error, not a silence") {
+  place p;
+  sl::detail::bell bell;
+  sl::logged_log<sl::record_queue> log{bell, p.queue, "t", p.folder.name() + "/log", {1000, 20'000, 2000, 1000, {}}};
+  log.open({});
+  for (int i = 0; i < 100; ++i) p.queue->push(std::string(95, 'x'));
+  REQUIRE(p.queue->wait_durable(100, std::chrono::steady_clock::now() + 20s));
+  auto const end = log.ends(0).high;
+  auto const take = [&](offset from, std::size_t want) {
+    sl::intake in;
+    auto const next = log.take(0, from, end, want, 1 << 20, in);
+    log.give_back(in.messages.all());
+    return next;
+  };
+  CHECK(take(offset{0}, 3) == offset{3});
+  log.stored(0, end);  // as the writer knew it
+  auto const first = [&] { return sl::detail::log_segment_name(static_cast<std::uint64_t>(log.ends(0).low.value())); };
+  REQUIRE(soon([&] { return p.segments() == 1 && std::filesystem::exists(p.folder.path / "log" / first()); }));
+  auto const next = take(offset{3}, 100);  // what it has of a segment is good
+  CHECK((next > offset{3} && next < log.ends(0).low));
+  CHECK(code_of([&] { take(next, 100); }) == sl::errc::out_of_range);
+  CHECK(code_of([&] { take(offset{0}, 100); }) == sl::errc::out_of_range);
+  CHECK(take(log.ends(0).low, 100) == end);
 }
 
 TEST_CASE("bad input") {

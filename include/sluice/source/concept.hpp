@@ -154,7 +154,8 @@ struct intake {
 /// `wait`: until there is something to do, `until` is reached, or wake() is called.
 ///
 /// Where it has them: `advanced(move)`: that far is stored, and won't be asked for again. `finished()`: every lane has come to
-/// the end that was asked for, and all of it was taken. `give_back(messages, part)`: the same, for a source that must know
+/// the end that was asked for, and all of it was taken. `left_behind()`, after close: how many records it had received that
+/// nobody can be given any more. `give_back(messages, part)`: the same, for a source that must know
 /// whose they are.
 template <class S>
 concept source_runtime =

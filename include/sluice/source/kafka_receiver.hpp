@@ -59,12 +59,16 @@ class basic_kafka_receiver {
     std::int64_t incarnation = -1, offset = -1;
     friend auto operator<=>(point const&, point const&) = default;
   };
+  struct last_given {
+    point at{};
+    std::uint64_t number = 0;  // of those stored in this life; 0: of an earlier one
+  };
   struct going {
-    std::uint64_t number = 0;  // of those stored in this life
+    std::uint64_t number = 0;
     place const* of = nullptr;
     point at{};
   };
-  struct closing {};
+  struct closing : std::exception {};
 
   /// What a member's consumer has to say is the log's owner's to hear.
   struct teller {
@@ -85,9 +89,9 @@ class basic_kafka_receiver {
   std::condition_variable changed_{};
   std::uint64_t stored_ = 0, durable_ = 0, repeats_ = 0;
   bool ending_ = false;
-  std::map<place, point> had_{};    // on the disk
-  std::map<place, point> given_{};  // given to the log, under storing_
-  std::deque<going> going_{};       // given, and not known to be on the disk
+  std::map<place, point> had_{};         // on the disk
+  std::map<place, last_given> given_{};  // given to the log, under storing_
+  std::deque<going> going_{};            // given, and not known to be on the disk
 
  public:
   explicit basic_kafka_receiver(kafka_receivers config) : config_(std::move(config)) {}
@@ -106,7 +110,7 @@ class basic_kafka_receiver {
       threads_.emplace_back([this, &to, &m] {
         try {
           receive(to, m);
-        } catch (closing) {
+        } catch (closing const&) {
         } catch (std::exception const& e) { to.fail(e.what()); }
       });
   }
@@ -187,7 +191,7 @@ class basic_kafka_receiver {
   void remember(place const& of, point at, bool from_the_log = false) {
     auto& known = had_[of];
     known = std::max(known, at);
-    if (from_the_log) given_[of] = known;
+    if (from_the_log) given_[of].at = known;
   }
   bool wants_to_end() const {
     std::lock_guard const lock{guard_};
@@ -220,20 +224,19 @@ class basic_kafka_receiver {
     consumer.close();
   }
 
-  /// Returns how many are on the disk that were not there before; throws `closing` where they are not.
+  /// Returns how many are on the disk that were not there before; throws `closing` where they are not. A repeat may be of one
+  /// that is still on its way there.
   std::size_t log(receiving& to, kafka_receivers::member const& m, batch const& b) {
-    std::uint64_t number = 0, again = 0;
-    std::size_t count = 0;
+    std::uint64_t number = 0;
+    std::size_t count = 0, again = 0;
     for (auto const part : b.partitions()) {
       offset_range const& range = *part.ranges().begin();
       place const of{m.group, range.of.topic, range.of.partition};
       for (record r : part) {
         point const at{range.incarnation, r.offset().value()};
-        auto const stored = store(to, m, r, of, at);
-        again += stored == 0;
-        if (stored == 0) continue;
-        number = stored;
-        ++count;
+        auto const [stored, fresh] = store(to, m, r, of, at);
+        number = std::max(number, stored);
+        ++(fresh ? count : again);
       }
     }
     std::unique_lock lock{guard_};
@@ -243,8 +246,9 @@ class basic_kafka_receiver {
     return count;
   }
 
-  /// Its number, or 0: it was had before, perhaps by another member that had its partition.
-  std::uint64_t store(receiving& to, kafka_receivers::member const& m, record const& r, place const& of, point at) {
+  /// The number that must be durable, and false where it was had before, perhaps by another member that had its partition.
+  std::pair<std::uint64_t, bool> store(receiving& to, kafka_receivers::member const& m, record const& r,
+                                       place const& of, point at) {
     auto const partition = std::to_string(r.partition()), place_in_it = std::to_string(r.offset().value()),
                life = std::to_string(r.incarnation());
     header_list headers{{"sluice.group", as_bytes(m.group)},
@@ -258,7 +262,7 @@ class basic_kafka_receiver {
     if (r.has_key()) one.key = r.key();
     std::lock_guard const in_order{storing_};
     auto const given = given_.try_emplace(of).first;
-    if (at <= given->second) return 0;
+    if (at <= given->second.at) return {given->second.number, false};
     is_going({stored_ + 1, &given->first, at});
     try {
       if (!to.store(one)) throw closing{};
@@ -267,8 +271,8 @@ class basic_kafka_receiver {
       going_.pop_back();
       throw;
     }
-    given->second = at;
-    return ++stored_;
+    given->second = {at, ++stored_};
+    return {stored_, true};
   }
   void is_going(going const& one) {
     std::lock_guard const lock{guard_};

@@ -93,6 +93,7 @@ class live_log {
   detail::block_ptr block_{};
   std::size_t at_ = 0;  // in block_
   offset next_{};
+  std::uint64_t taken_ = 0;
 
  public:
   static constexpr bool numbers_anew = true;
@@ -104,6 +105,7 @@ class live_log {
 
   void open(time_point) { host_.start(); }
   bool close(time_point by) { return host_.close(by); }
+  std::uint64_t left_behind() const { return detail::keeps_what_is_not_handed<Receiver> ? 0 : room_.records(); }
   std::vector<topic_partition> const& partitions() const { return of_; }
   client::watermarks ends(std::size_t) const {
     return {offset{}, offset{next_.value() + static_cast<std::int64_t>(room_.records())}, true};
@@ -140,8 +142,12 @@ class live_log {
     }
     in.messages.keep(count);
     if (count != 0) room_.left(count, gone);
+    taken_ += count;
     next_ = offset{at};
     return next_;
+  }
+  void handed(std::size_t, offset until) {
+    host_.handed(taken_ - static_cast<std::uint64_t>(next_.value() - until.value()));
   }
   void give_back(std::span<detail::message const> messages) {
     for (auto const& m : messages) detail::record_block::give_back(m);

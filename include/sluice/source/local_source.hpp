@@ -35,6 +35,8 @@ inline constexpr offset no_end{std::numeric_limits<std::int64_t>::max()};
 /// `mark()`: a number that tells this log from another one of the same name, kept with the position; -1: none.
 /// `ended(i)`: nothing will be appended any more.
 /// `begins(i, at)`, where it has it: partition i is handed over from `at` on; all before that is stored.
+/// `handed(i, until)`, where it has it: what was taken is handed over, but for what lies behind `until`.
+/// `left_behind()`, where it has it, after close: how many records it had in memory alone, and nobody else has.
 /// `tend`: tells its owner what has gone wrong; `next_due`: when it wants to be called by itself.
 /// A log that `numbers_anew` can't be read again: what it hands over gets the numbers from the claimed position on.
 template <class L>
@@ -73,6 +75,7 @@ class local_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
   Log log_;
   std::vector<bound> bounds_{};
   std::size_t first_ = 0;
+  std::uint64_t left_behind_ = 0;
 
  public:
   /// The log gets the bell to ring as its first argument; any thread may.
@@ -152,11 +155,16 @@ class local_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
   void wake_on(int fd) { bell_.also_on(fd); }
 
   bool close(std::chrono::milliseconds deadline) {
+    bool const unwanted = Log::numbers_anew && finished();  // what lies behind the end that was asked for
     lanes_.clear();
     states_.clear();
     bounds_.clear();
-    return log_.close(std::chrono::steady_clock::now() + deadline);
+    bool const in_time = log_.close(std::chrono::steady_clock::now() + deadline);
+    if constexpr (requires { log_.left_behind(); })
+      if (!unwanted) left_behind_ = log_.left_behind();
+    return in_time;
   }
+  std::uint64_t left_behind() const { return left_behind_; }
 
   // ---- where a group starts
 
@@ -308,6 +316,7 @@ class local_source final : detail::kafka_lanes<detail::late<detail::kafka_lane_s
     auto next = log_.take(i, at, b.until, want, max_bytes, in);
     b.at = next;
     if (plan_.until.what() == read_until::at_time) cut_at_time(b, begin, next, in);
+    if constexpr (requires { log_.handed(i, next); }) log_.handed(i, next);
     auto const count = in.messages.size() - begin;
     if (count == 0) return;
     l.next = next;

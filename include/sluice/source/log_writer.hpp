@@ -103,10 +103,10 @@ class log_writer {
 
   // ---- the consumer's side
 
-  /// Nothing waits to be written.
-  bool idle() const {
+  /// Records that wait to be written.
+  std::uint64_t waiting() const {
     std::lock_guard const lock{guard_};
-    return pending_count_ == 0 && writing_count_ == 0;
+    return pending_count_ + writing_count_;
   }
 
   /// All before `n` is stored: what it takes up may be had again.

@@ -4,25 +4,33 @@
 
 namespace sluice { inline namespace v0 {
 
-/// Bounded; shared by those who push and the consumer that reads. Any thread. What is in it is lost when the process dies:
-/// so queue_source goes with at_most_once, or into a write_ahead_log.
+/// Bounded; shared by those who push and the consumer that reads, one at a time. Any thread. A record leaves it when it is
+/// handed over to a handler, or is on the disk of a write_ahead_log: what is still there when the consumer closes is the next
+/// one's. What is in it is lost when the process dies: so queue_source goes with at_most_once, or into a write_ahead_log.
+///
+/// A record that is too large for the log (its .max_record) is left out, told, and counted by too_large().
 class record_queue {
   struct kept {
     std::string key{}, value{};
     bool has_key = false;
     wall_time timestamp{};
   };
+  static constexpr std::uint64_t all = ~std::uint64_t{};
   mutable std::mutex guard_{};
   std::condition_variable changed_{};
   std::deque<kept> waiting_{};
-  std::size_t max_records_;
-  std::uint64_t pushed_ = 0, durable_ = 0, earlier_ = 0;  // earlier_: waited when the consumer was opened
+  std::size_t max_records_, ahead_ = 0;  // ahead_: those in front that the consumer has, in memory alone
+  std::uint64_t pushed_ = 0, too_large_ = 0;
+  // Since the consumer was opened:
+  std::uint64_t left_ = 0, may_leave_ = 0;          // of those stored
+  std::uint64_t earlier_ = 0;                       // waited then
+  std::uint64_t durable_ = 0, most_durable_ = all;  // of the others: none behind one that was left out
   bool closed_ = false, stopping_ = false;
 
   bool put(std::string_view value, std::optional<std::string_view> key, bool wait) {
     {
       std::unique_lock lock{guard_};
-      auto const fits = [&] { return closed_ || waiting_.size() < max_records_; };
+      auto const fits = [&] { return closed_ || waiting_.size() - ahead_ < max_records_; };
       if (wait)
         changed_.wait(lock, fits);
       else if (!fits())
@@ -54,7 +62,12 @@ class record_queue {
     std::lock_guard const lock{guard_};
     return pushed_;
   }
-  /// Behind a write_ahead_log: how many of those pushed since the consumer was opened are on the disk.
+  std::uint64_t too_large() const {
+    std::lock_guard const lock{guard_};
+    return too_large_;
+  }
+  /// Behind a write_ahead_log: how many of those pushed since the consumer was opened are on the disk, up to the first that
+  /// was left out.
   std::uint64_t durable() const {
     std::lock_guard const lock{guard_};
     return durable_;
@@ -76,17 +89,21 @@ class record_queue {
     for (kept next;;) {
       {
         std::unique_lock lock{guard_};
-        changed_.wait(lock, [&] { return stopping_ || closed_ || !waiting_.empty(); });
+        changed_.wait(lock, [&] { return stopping_ || closed_ || ahead_ < waiting_.size(); });
         if (stopping_ || to.stop_requested()) return;
-        if (waiting_.empty()) break;
-        next = waiting_.front();
+        if (ahead_ == waiting_.size()) break;
+        next = waiting_[ahead_];
       }
       received r{.value = std::string_view{next.value}, .timestamp = next.timestamp};
       if (next.has_key) r.key = payload{std::string_view{next.key}};
-      if (!to.store(r)) return;
-      {
+      try {
+        if (!to.store(r)) return;
         std::lock_guard const lock{guard_};
-        waiting_.pop_front();
+        ++ahead_;
+        let_go();
+      } catch (error const& e) {
+        if (e.code() != errc::bad_configuration) throw;
+        to.tell(std::string{e.what()} + "; it is left out of the queue (" + std::to_string(leave_out()) + " so far)");
       }
       changed_.notify_all();
     }
@@ -101,15 +118,39 @@ class record_queue {
   }
   void opened() {
     std::lock_guard const lock{guard_};
-    durable_ = 0;
+    left_ = may_leave_ = durable_ = ahead_ = 0;
     earlier_ = waiting_.size();
+    most_durable_ = all;
+  }
+  void handed(std::uint64_t n) {
+    std::lock_guard const lock{guard_};
+    may_leave_ = n;
+    let_go();
   }
   void durable(std::uint64_t n) {
     {
       std::lock_guard const lock{guard_};
-      durable_ = n - std::min(n, earlier_);
+      durable_ = std::min(n - std::min(n, earlier_), most_durable_);
+      may_leave_ = n;
+      let_go();
     }
     changed_.notify_all();
+  }
+
+ private:
+  /// start() may not have come to know yet that they are stored.
+  void let_go() {
+    for (; ahead_ != 0 && left_ < may_leave_; --ahead_, ++left_) waiting_.pop_front();
+  }
+  /// The one that would be the next. Returns how many that makes.
+  std::uint64_t leave_out() {
+    std::lock_guard const lock{guard_};
+    waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(ahead_));
+    if (auto const stored = left_ + ahead_; stored < earlier_)
+      --earlier_;
+    else
+      most_durable_ = std::min(most_durable_, stored - earlier_);
+    return ++too_large_;
   }
 };
 
@@ -130,7 +171,7 @@ struct queue_source {
   std::shared_ptr<record_queue> queue{};
   std::string group{};
   std::string topic = "queue";
-  std::size_t max_buffered = 1 << 20;  ///< bytes taken out of the queue ahead
+  std::size_t max_buffered = 1 << 20;  ///< bytes that the consumer has in memory beside the queue
   read_until until{};
 
   static std::shared_ptr<record_queue> receiver_of(queue_source const& self) { return self.queue; }

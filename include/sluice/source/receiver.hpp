@@ -5,14 +5,16 @@
 /// another thread and also while start() runs, it is told to end, and once more when start() has returned; start() must then
 /// return. With `durable(n)` it hears, on another thread too,
 /// that the first n records that it stored since its consumer was opened can't be lost any more: what can ask again
-/// acknowledges them then. With `opened()` it hears that a consumer is opened, before its first start().
+/// acknowledges them then. With `handed(n)` it hears, where there is no log, that the first n records were handed over to the
+/// consumer's handler: one that keeps the others until then, and stores them again for its next consumer, loses none of them
+/// when this one closes. With `opened()` it hears that a consumer is opened, before its first start().
 ///
 /// A receiver that must know what it has stored in earlier lives, in a write_ahead_log, has `note()`, a text that is kept when
 /// records are removed from the log (any thread), and `recall(std::optional<std::string> const&)`, called before start() with the
 /// last note, then `recall(record const&)` with each record that is there.
 ///
-/// What start() throws, and what is said by fail(), is told to the observer, and the receiver is started again, after
-/// growing waits (100 ms to 10 s).
+/// What start() throws, and what is said by fail(), is told to the observer (the first of it), and the receiver is started
+/// again, after growing waits (100 ms to 10 s).
 #pragma once
 #include <sluice/detail/files.hpp>
 #include <sluice/detail/wake.hpp>
@@ -53,6 +55,12 @@ template <class R>
 concept receiver = requires(R& r, receiving& to) { r.start(to); };
 
 namespace detail {
+
+/// What is gone with a consumer's memory it has still, or its sender has.
+template <class R>
+concept keeps_what_is_not_handed = requires(R& r, std::uint64_t n) { r.handed(n); };
+template <class R>
+concept keeps_what_is_not_durable = requires(R& r, std::uint64_t n) { r.durable(n); };
 
 /// Runs a receiver until the end, whatever it throws. `Room` is where records go: `store(received, wait)`, `stop()`.
 template <class Receiver, class Room>
@@ -110,7 +118,14 @@ class receiver_host final : public receiving {
     return std::exchange(told_, {});
   }
   void durable(std::uint64_t n) {
-    if constexpr (requires { receiver_->durable(n); }) receiver_->durable(n);
+    if constexpr (keeps_what_is_not_durable<Receiver>) receiver_->durable(n);
+  }
+  void handed(std::uint64_t n) {
+    if constexpr (keeps_what_is_not_handed<Receiver>) try {
+        receiver_->handed(n);
+      } catch (std::exception const& e) {
+        tell(std::string{"the receiver's handed() threw: "} + e.what());
+      } catch (...) { tell("the receiver's handed() threw something that is no std::exception"); }
   }
 
   // ---- receiving
@@ -133,8 +148,7 @@ class receiver_host final : public receiving {
   void fail(std::string why) override {
     {
       std::lock_guard const lock{guard_};
-      failed_ = true;
-      why_ = std::move(why);
+      if (!std::exchange(failed_, true)) why_ = std::move(why);  // what follows is mostly its consequence
     }
     changed_.notify_all();
   }
@@ -173,14 +187,10 @@ class receiver_host final : public receiving {
       std::unique_lock lock{guard_};
       changed_.wait(lock, [&] { return stop_ || failed_ || finished_; });
       if (!failed_) return true;
-    } catch (std::exception const& e) { set_why(e.what()); } catch (...) {
-      set_why("it threw something that is no std::exception");
+    } catch (std::exception const& e) { fail(e.what()); } catch (...) {
+      fail("it threw something that is no std::exception");
     }
     return stop_requested();
-  }
-  void set_why(std::string why) {
-    std::lock_guard const lock{guard_};
-    why_ = std::move(why);
   }
 
   void supervise() {

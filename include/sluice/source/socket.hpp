@@ -128,7 +128,8 @@ class socket_receiver {
 
 /// Each line is a record: its text without the line feed (and a carriage return before it). What a server sends while nobody
 /// is connected, and what is cut off when a connection breaks, is lost before it reaches us; what is received is lost at a
-/// crash, so this goes with at_most_once, or into a write_ahead_log.
+/// crash, so this goes with at_most_once, or into a write_ahead_log. Without one, what is received and not handed over is lost
+/// when the consumer closes, too: counted in statistics().lost and told, and drain() answers `abandoned`.
 ///
 /// A line longer than `max_record` is left out, told, and costs no memory. Where the connection is refused or lost it is
 /// tried again, after growing waits, for ever.
@@ -160,6 +161,8 @@ struct socket_source {
       throw error(errc::bad_configuration, "socket_source{.host, .port}: name a host, and a port from 1 to 65535");
     if (self.max_record == 0 || self.connect_timeout.count() <= 0)
       throw error(errc::bad_configuration, "socket_source{.max_record, .connect_timeout} must be above 0");
+    if (self.max_record >= detail::most_image)
+      throw error(errc::bad_configuration, "socket_source{.max_record} must be below 1 GiB");
     return std::make_shared<socket_receiver>(self.host, self.port, self.max_record, self.connect_timeout);
   }
   template <class Context>

@@ -220,6 +220,14 @@ class union_source {
     return all;
   }
 
+  std::uint64_t left_behind() const {
+    std::uint64_t all = 0;
+    members_.each([&](auto const& m, std::size_t) {
+      if constexpr (requires { m.source.left_behind(); }) all += m.source.left_behind();
+    });
+    return all;
+  }
+
   void reclaim(topic_partition const& of, time_point at) {
     members_.each([&](auto& m, std::size_t) {
       if (has(m.source.lanes(), of)) m.source.reclaim(of, at);

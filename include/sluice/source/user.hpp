@@ -13,7 +13,9 @@ namespace sluice { inline namespace v0 {
 ///     };
 ///     sl::user_source<ticker>{.receiver = std::make_shared<ticker>()}
 ///
-/// It can't be read again, so it goes with at_most_once, or into a write_ahead_log.
+/// It can't be read again, so it goes with at_most_once, or into a write_ahead_log. Without one, what was stored and not handed
+/// over is lost when the consumer closes: counted in statistics().lost and told, and drain() answers `abandoned`; unless the
+/// receiver has `handed(n)`, and so keeps it.
 template <receiver Receiver>
 struct user_source {
   using slot = source_slot;

@@ -24,7 +24,12 @@ class log_cursor {
 
   /// False: there is nothing to read yet.
   bool fill(std::size_t at_least) {
-    auto const now = folder_.segment_of(segment_ ? number_ : wanted_);
+    auto const n = segment_ ? number_ : wanted_;
+    auto const now = folder_.segment_of(n);
+    if (!now && n < folder_.low())
+      throw error(errc::out_of_range, "record " + std::to_string(n) + " has been removed from the log in " +
+                                          folder_.path() + ", which begins at " + std::to_string(folder_.low()) +
+                                          "; seek() to where it is to go on");
     if (!now) return false;
     std::string text(record_block::anchor_size, '\0');
     if (!segment_ || now->first != segment_->first) {
@@ -60,7 +65,8 @@ class log_cursor {
     segment_.reset();
   }
 
-  /// False: no more yet. Throws store_error(store_damaged).
+  /// False: no more yet. Throws store_error(store_damaged); error(out_of_range) where the log was trimmed while the position
+  /// went back.
   bool next(message& out) {
     for (;;) {
       if ((!block_ || at_ == block_->data.size()) && !fill(0)) return false;
@@ -140,10 +146,11 @@ class logged_log {
     writer_.close();
     return in_time && std::chrono::steady_clock::now() <= by;
   }
+  std::uint64_t left_behind() const { return detail::keeps_what_is_not_durable<Receiver> ? 0 : writer_.waiting(); }
   std::vector<topic_partition> const& partitions() const { return of_; }
   client::watermarks ends(std::size_t) const { return {as_offset(folder_.low()), as_offset(folder_.end()), true}; }
   std::int32_t mark() const { return static_cast<std::int32_t>(folder_.id()[0] & 0x7FFFFFFF); }
-  bool ended(std::size_t) const { return host_.finished() && writer_.idle(); }
+  bool ended(std::size_t) const { return host_.finished() && writer_.waiting() == 0; }
   std::optional<time_point> next_due() const { return {}; }
   detail::message_access const* access() const { return &detail::image_access; }
 
@@ -173,8 +180,8 @@ class logged_log {
         in.bytes += room[count].key_size + room[count].value_size;
         ++count;
       }
-    } catch (store_error const&) {
-      if (count == 0) throw;  // otherwise next time: what comes before the damage is good
+    } catch (error const&) {
+      if (count == 0) throw;  // otherwise next time: what comes before is good
     }
     in.messages.keep(count);
     return as_offset(cursor_.number());
@@ -248,6 +255,12 @@ struct write_ahead_log {
           errc::bad_configuration,
           "write_ahead_log: .max_bytes must be at least four times .segment_bytes and .max_record, these above 0, "
           "and .sync_every not negative");
+    if constexpr (requires { self.source.max_record; })
+      if (self.source.max_record >= self.max_record)
+        throw error(errc::bad_configuration,
+                    "write_ahead_log{.max_record}, " + std::to_string(self.max_record) +
+                        ", must be above its source's, " + std::to_string(self.source.max_record) +
+                        ", since a record takes a byte more in the log; raise it, or lower the source's");
     return detail::late<runtime, Context>{
         local_plan{self.start.value_or(start_at::earliest), self.on_out_of_range, self.on_position_error, self.until},
         Source::receiver_of(self.source), self.source.topic, self.folder,
