@@ -1,6 +1,8 @@
 #include <sluice/on_failure/dead_letter.hpp>
+#include <sluice/on_failure/dead_letter_file.hpp>
 
 #include "catch.hpp"
+#include "detail/temporary_folder.hpp"
 #include "scripted_consumer.hpp"
 
 using namespace scripted;
@@ -99,6 +101,26 @@ TEST_CASE("a dead letter that fails stops; it never advances, and is written onc
   drain_log(c, handler);
   CHECK(s.durable == letters_t{1, 3});
   CHECK(o.disk.next(p0) >= 5);
+}
+
+TEST_CASE("letters that a file has no room for are in it once when it was moved away, as the error says") {
+  outside o;
+  temporary_folder folder;
+  auto const file = folder.path / "letters";
+  write_file(file, std::string(999, ' ') + "\n");
+  o.world.produce(p0, 5);
+  auto c = o.start<sl::at_least_once>(sl::dead_letter_file{.path = file.string(), .max_bytes = 1000});
+  o.world.assign({p0});
+  letters_t seen;
+  auto handler = poisoned(seen);
+  for (int i = 0; i < 10; ++i) CHECK(code_of([&] { c.step(handler); }) == sl::errc::dead_letter_failed);
+  CHECK(o.disk.next(p0) == 0);
+  std::filesystem::rename(file, folder.path / "letters.1");
+  for (int i = 0; i < 5 && o.disk.next(p0) == 0; ++i) (void)code_of([&] { c.step(handler); });
+  CHECK(o.disk.next(p0) == 5);
+  auto const text = content_of(file);
+  CHECK(std::count(text.begin(), text.end(), '\n') == 2);
+  CHECK(text.find("\"offset\":1,") < text.find("\"offset\":3,"));
 }
 
 TEST_CASE("dead letters wait for a store that is down") {

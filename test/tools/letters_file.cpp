@@ -11,22 +11,15 @@ struct letter_file {
   words give_back = words{"return", "file:" + path} + at_brokers();
 
   void add(std::string const& text) { std::ofstream{path, std::ios::app} << text; }
-  void add(std::string const& topic, std::string const& value, std::string const& error) {
+  void add(std::string const& topic, std::string const& value, std::string const& error,
+           json const& others = json::object()) {
     std::string encoded;
     sl::detail::append_base64(encoded, sl::as_bytes(value));
-    add(json{{"topic", topic},
-             {"partition", 0},
-             {"offset", 1},
-             {"incarnation", 1},
-             {"timestamp", 1},
-             {"key", nullptr},
-             {"value", encoded},
-             {"headers", json::array()},
-             {"error", error},
-             {"attempts", 1},
-             {"first", 1}}
-            .dump() +
-        "\n");
+    json letter{{"topic", topic}, {"partition", 0}, {"offset", 1},      {"incarnation", 1},
+                {"timestamp", 1}, {"key", nullptr}, {"value", encoded}, {"headers", json::array()},
+                {"error", error}, {"attempts", 1},  {"first", 1}};
+    letter.update(others);
+    add(letter.dump() + "\n");
   }
 };
 
@@ -71,6 +64,27 @@ TEST_CASE("a damaged line is told with its number, stays, and holds up no other"
   CHECK(values("lines", 5) == texts{"1", "3", "5", "7"});
 }
 
+TEST_CASE("a letter from where no record can stand is told with its line, stays, and holds up no other") {
+  letter_file f;
+  kafka().topics.create("nowhere", 1);
+  f.add("nowhere", "1", "e");
+  f.add("nowhere", "2", "e", {{"partition", -5}});
+  f.add("nowhere", "3", "e", {{"partition", 99'999'999'999}});
+  f.add("nowhere", "4", "e", {{"offset", -1}});
+  f.add("nowhere", "5", "e", {{"incarnation", -1}});
+  f.add("nowhere", "6", "e", {{"partition", 2'147'483'647}});
+  for (int i = 0; i < 2; ++i) {
+    auto const a = run(f.give_back);
+    CHECK(a.status == 1);
+    CHECK_THAT(a.err, ContainsSubstring("line 2: damaged: \"partition\" is -5, which no record has") &&
+                          ContainsSubstring("line 3: damaged: \"partition\" is 99999999999") &&
+                          ContainsSubstring("line 4: damaged: \"offset\" is -1") &&
+                          ContainsSubstring("line 5: damaged: \"incarnation\" is -1"));
+    CHECK_THAT(a.out, ContainsSubstring(i ? "0 of 4" : "2 of 6"));
+  }
+  CHECK(values("nowhere", 3) == texts{"1", "6"});
+}
+
 TEST_CASE("letters that were not asked for are there the next time") {
   letter_file f;
   kafka().topics.create("chosen", 1);
@@ -83,6 +97,20 @@ TEST_CASE("letters that were not asked for are there the next time") {
   f.add("chosen", "4", "no number");
   CHECK_THAT(done(f.give_back), ContainsSubstring("3 of 3 letters returned"));
   CHECK(values("chosen", 5) == texts{"1", "2", "3", "4"});
+}
+
+TEST_CASE("a letter that was not asked for stops no table, whatever its headers say") {
+  letter_file f;
+  json const once{{"headers", json::array({json::array({"sluice.returned", "b25jZQ=="})})}};
+  f.add("other", "1", "e", once);
+  f.add("wanted", "2", "e");
+  f.add("meant", "3", "e", once);
+  words const dry{"return", "file:" + f.path, "--brokers", "localhost:1", "--dry-run", "--topic"};
+  CHECK_THAT(done(dry + words{"wanted"}), ContainsSubstring("goes to wanted") && ContainsSubstring("3 letters in ") &&
+                                              ContainsSubstring("; 1 would go") &&
+                                              ContainsSubstring("?  stays: not asked for"));
+  CHECK_THAT(fails(dry + words{"meant"}),
+             ContainsSubstring("line 3: its header sluice.returned is \"once\", and no number"));
 }
 
 TEST_CASE("a letter that the brokers refuse stays, and those beside it go back once") {
@@ -123,6 +151,10 @@ TEST_CASE("where it can't be known what has gone back nothing does") {
   }
   SECTION("the file was cut") { std::filesystem::resize_file(f.path, std::filesystem::file_size(f.path) / 2); }
   SECTION("the note is damaged") { write_file(f.path + ".returned", told.substr(0, told.size() / 2)); }
+  SECTION("the note is nested too deeply to be one") {
+    write_file(f.path + ".returned", R"({"format":"sluice-letters","version":1,"next":1,"left":)" +
+                                         std::string(200'000, '[') + std::string(200'000, ']') + "}");
+  }
   SECTION("the note is of a later version") {
     write_file(f.path + ".returned", R"({"format":"sluice-letters","version":2})");
   }

@@ -98,7 +98,11 @@ TEST_CASE("a damaged row holds up no other, is told, and stays") {
   CHECK_THAT(a.err, ContainsSubstring("damaged/0 offset 0") && ContainsSubstring("a header is not of the form"));
   CHECK(rows(file, "select \"offset\" from sluice_dead_letters") == words{"0"});
 
-  rows(file, "update sluice_dead_letters set headers = null, topic = 'nobody.made.it'");
+  rows(file, "update sluice_dead_letters set headers = null, partition = -5");
+  CHECK_THAT(fails(words{"return", "sqlite:" + file} + at_brokers()),
+             ContainsSubstring("damaged/-5 offset 0: damaged: \"partition\" is -5, which no record has"));
+
+  rows(file, "update sluice_dead_letters set partition = 0, topic = 'nobody.made.it'");
   CHECK_THAT(fails(words{"return", "sqlite:" + file} + at_brokers()), ContainsSubstring("nobody.made.it"));
   CHECK_THAT(fails(words{"show", "sqlite:" + file, "--table", "sluice_offsets"}),
              ContainsSubstring("is it a table of letters?"));

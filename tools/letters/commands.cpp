@@ -56,6 +56,13 @@ std::string remark(found const& f, fate what, wishes const& w) {
   return "stays: not asked for";
 }
 
+/// Of a letter that stays for another reason the header may say anything.
+std::string returned(letter const& l) {
+  try {
+    return std::to_string(times_returned(l));
+  } catch (failure const&) { return "?"; }
+}
+
 std::vector<std::string> row(found const& f, fate what, wishes const& w, bool with_fate) {
   auto const& l = f.what;
   std::vector<std::string> all{l.topic,
@@ -65,7 +72,7 @@ std::vector<std::string> row(found const& f, fate what, wishes const& w, bool wi
                                beginning(l.error),
                                std::to_string(l.attempts),
                                when(l.first),
-                               std::to_string(times_returned(l))};
+                               returned(l)};
   if (with_fate) all.push_back(remark(f, what, w));
   return all;
 }

@@ -75,6 +75,7 @@ found letter_of_line(std::string const& line, std::string const& where) {
     l.error = text(in, "error");
     l.attempts = number(in, "attempts");
     l.first = number(in, "first");
+    must_have_a_place(l);
   } catch (failure const& e) { f.damage = e.what(); }
   return f;
 }

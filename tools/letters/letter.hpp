@@ -34,6 +34,17 @@ struct found {
   std::string damage{};  // why it is no letter; empty: it is one
 };
 
+/// Throws failure where no record can have stood: then something else of the letter may have been changed, too.
+inline void must_have_a_place(letter const& l) {
+  auto const check = [](char const* name, std::int64_t n, std::int64_t most) {
+    if (n < 0 || n > most)
+      throw failure{std::string{"\""} + name + "\" is " + std::to_string(n) + ", which no record has"};
+  };
+  check("partition", l.partition, INT32_MAX);
+  check("offset", l.offset, INT64_MAX);
+  check("incarnation", l.incarnation, INT64_MAX);
+}
+
 /// How often it was put back before. Throws failure where the header says anything but a number.
 inline unsigned times_returned(letter const& l) {
   unsigned n = 0;

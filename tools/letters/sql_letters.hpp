@@ -91,6 +91,7 @@ class sql_letters final : public place {
     try {
       if (r[8]) l.headers = headers_of_json(*r[8]);
       if (l.topic.empty()) throw failure{"its topic is empty"};
+      must_have_a_place(l);
     } catch (failure const& e) { f.damage = e.what(); }
     return f;
   }

@@ -64,7 +64,7 @@ class batch_turn {
   }
 
  private:
-  /// Dead letters that did not become durable are gone, so the records that they were about come again.
+  /// Dead letters that did not become durable may be gone, so their records come again, and are kept anew.
   void flush_or_handle_again() {
     try {
       all_.on_failure.flush(all_.by());

@@ -2,25 +2,16 @@
 #include <sluice/detail/files.hpp>
 #include <sluice/detail/sha256.hpp>
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <thread>
 
 #include "../json.hpp"
 #include "../place.hpp"
+#include "../progress.hpp"
 
 namespace letters_tool { namespace {
 
 using sl::detail::posix_files;
-using json = nlohmann::ordered_json;
-
-/// What PATH.returned says: lines before `next` have gone back, but those that begin at `left`.
-struct progress {
-  std::uint64_t next = 0;
-  std::set<std::uint64_t> left{};
-  std::string first_line{};  // SHA-256 of the file's first line: which file it is about
-};
 
 class file final : public place {
   static constexpr std::size_t lines_of_a_page = 1000, bytes_of_a_page = 8 << 20;
@@ -116,25 +107,9 @@ class file final : public place {
     std::string text;
     check(e ? e : files_.size(in, size), "opening PATH.returned");
     check(files_.read(in, 0, static_cast<std::size_t>(size), text), "reading PATH.returned");
-    auto const doc = json::parse(text, nullptr, false);
-    auto const damaged = [&] {
-      fail(progress_path() +
-           " is damaged, so what has gone back is not known. Remove it, and all letters go back once more");
-    };
-    auto const value = [&](char const* of) {
-      auto const at = doc.find(of);
-      return at == doc.end() ? json{} : *at;
-    };
-    if (doc.is_discarded() || !doc.is_object() || value("format") != "sluice-letters") damaged();
-    if (value("version") != 1) fail(progress_path() + " was written by a later version of this program: use that one");
-    auto const next = value("next"), left = value("left"), line_1 = value("first_line");
-    if (!next.is_number_unsigned() || !left.is_array() || !line_1.is_string()) damaged();
-    done_.next = next.get<std::uint64_t>();
-    for (auto const& one : left) {
-      if (!one.is_number_unsigned() || one.get<std::uint64_t>() >= done_.next) damaged();
-      done_.left.insert(one.get<std::uint64_t>());
-    }
-    done_.first_line = line_1.get<std::string>();
+    try {
+      done_ = progress_of(text, progress_path());
+    } catch (failure const& why) { fail(why.what()); }
     bool const empty = done_.next == 0 && done_.left.empty();
     if (!empty && (done_.first_line != first || done_.next > end_))
       fail(progress_path() +
@@ -145,9 +120,7 @@ class file final : public place {
   }
   /// Whole, or as it was before.
   void save() {
-    json doc{{"format", "sluice-letters"}, {"version", 1}, {"next", done_.next}, {"first_line", done_.first_line}};
-    doc["left"] = done_.left;
-    auto const text = doc.dump() + "\n";
+    auto const text = text_of(done_);
     posix_files::handle folder, to;
     auto const slash = path_.rfind('/');
     auto const name = path_.substr(slash == path_.npos ? 0 : slash + 1) + ".returned", fresh = name + ".new";
