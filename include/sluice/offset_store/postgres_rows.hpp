@@ -75,12 +75,12 @@ class postgres_row {
 /// The rows of an answer, all of them in memory: `for (auto row : tx.query("select …")) …`.
 class postgres_rows {
   friend postgres_row;
-  friend postgres_transaction;
   detail::postgres::result r_;
   std::vector<std::unique_ptr<std::string>> unescaped_{};
-  explicit postgres_rows(detail::postgres::result r) : r_(std::move(r)) {}
 
  public:
+  explicit postgres_rows(detail::postgres::result r) : r_(std::move(r)) {}
+
   class iterator {
     postgres_rows* rows_ = nullptr;
     int row_ = 0;

@@ -80,10 +80,15 @@ inline std::string type_of(json const& of) {
   auto const* const e = of.find("error");
   return e && e->kind == json::object ? e->text_of("type").value_or("") : "";
 }
+/// Digits, and nothing that would mean something else where they go into a request.
+inline bool is_number(json const* j) {
+  return j && j->kind == json::word && !j->is.empty() && j->is.find_first_not_of("0123456789") == std::string::npos;
+}
+/// 0: it has none.
 inline long status_of(json const& of) {
   auto const* const s = of.find("status");
   long n = 0;
-  if (s) std::from_chars(s->is.data(), s->is.data() + s->is.size(), n);
+  if (is_number(s)) std::from_chars(s->is.data(), s->is.data() + s->is.size(), n);
   return n;
 }
 
@@ -93,18 +98,21 @@ struct seen {
   std::string place{};           ///< the field `sluice`
 };
 
-/// Of an answer to _mget, in the order of what was asked for; absent where it is none.
+/// Of an answer to _mget, in the order of what was asked for; absent where it is none, or one of them could not be read.
 inline std::optional<std::vector<seen>> seen_in(json const& answer, std::string& trouble) {
   auto const* const docs = answer.find("docs");
   if (!docs || docs->kind != json::list) return {};
   std::vector<seen> all;
   for (auto const& d : docs->items) {
-    if (d.find("error")) trouble = type_of(d);
+    if (d.find("error")) {
+      trouble = type_of(d);
+      return {};
+    }
     auto const *found = d.find("found"), *number = d.find("_seq_no"), *term = d.find("_primary_term");
     seen s;
     s.found = found && found->is == "true";
     if (s.found) {
-      if (!number || !term) return {};
+      if (!is_number(number) || !is_number(term)) return {};
       s.number = number->is;
       s.term = term->is;
       if (auto const* const source = d.find("_source")) s.place = source->text_of("sluice").value_or("");
@@ -280,7 +288,7 @@ class basic_elasticsearch_upsert_row {
       std::string trouble;
       auto const found = detail::elasticsearch::seen_in(
           parsed(ask("POST", "/" + into_.index + "/_mget?realtime=true&_source_includes=sluice", body, by)), trouble);
-      if (!found || found->size() != until - from || !trouble.empty()) refuse(503, trouble);
+      if (!found || found->size() != until - from) refuse(503, trouble);
       for (auto i = from; i < until; ++i) all[keys[i]] = std::move((*found)[i - from]);
     }
     return all;
