@@ -1,7 +1,7 @@
 // crash [--kills N] DELIVERY STORE [ADDRESS]: a consumer is killed at each crash point that it comes to, the first time and at
-// another, and its successor at another point; the one after that goes on to the end. An independent checker looks at what
-// they did. --kills: at each time that it comes to a point, up to the twentieth, with two successors; and then anywhere, until
-// N were killed. Exit status 0 if every promise was kept.
+// another, and its successor at another point or at any moment, by its parent; the one after that goes on to the end. An
+// independent checker looks at what they did. --kills: at each time that it comes to a point, up to the twentieth, with two
+// successors; and then anywhere, until N were killed, half of them at any moment. Exit status 0 if every promise was kept.
 #include <sluice/testing/embedded_broker.hpp>
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <iostream>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <set>
 #include <sstream>
@@ -23,10 +24,35 @@ namespace {
 
 constexpr int in_each = 100;
 
+using clock = std::chrono::steady_clock;
+
+/// A moment at which a parent kills: behind the start or the first claim, as a part of the time that one needs from the start
+/// to the first claim, or from there to the end, where it is alone and does all of the work.
+struct moment {
+  bool claimed = false;
+  double part = 0;
+};
+
+/// Where one dies: when it comes to a point for the nth time, or at a moment.
 struct place {
   std::string point{"-"};
   int time = 0;
+  std::optional<moment> at{};
 };
+std::ostream& operator<<(std::ostream& out, place const& p) {
+  if (!p.at) return out << '[' << p.point << ", time " << p.time << ']';
+  return out << '[' << p.at->part << " of the time " << (p.at->claimed ? "behind" : "to") << " the first claim]";
+}
+
+std::uintmax_t size_of(std::filesystem::path const& file) {
+  std::error_code none;
+  auto const size = std::filesystem::file_size(file, none);
+  return none ? 0 : size;
+}
+/// What was being written when its process was killed.
+void remove_cut_line(std::filesystem::path const& file) {
+  if (size_of(file) > 0) std::filesystem::resize_file(file, content_of(file).rfind('\n') + 1);
+}
 
 class courses {
   temporary_folder folder_{};
@@ -34,6 +60,7 @@ class courses {
   std::string delivery_, store_, address_;
   std::mutex groups_{}, told_{};
   int number_ = 0;
+  clock::duration to_claim_{}, to_end_{};
 
   /// Transactions need a real Kafka, the one at the address; its records are read there, too.
   bool has_real_kafka() const { return store_ == "kafka" && !address_.empty(); }
@@ -64,8 +91,31 @@ class courses {
     return status;
   }
 
+  /// Its wait status. The first one of all is the measure of moments.
+  int run_member(std::vector<std::string> command, std::string const& folder, std::optional<moment> const& at) {
+    auto const history = folder + "/members.jsonl";
+    auto const before = size_of(history);
+    auto const start = clock::now();
+    std::optional<clock::time_point> claim;
+    servers::process p{std::move(command), folder + "/log"};
+    int status = -1;
+    while (::waitpid(p.pid(), &status, WNOHANG) == 0) {
+      auto const now = clock::now();
+      if (!claim && size_of(history) > before) claim = now;
+      if (at && !at->claimed && now - start >= at->part * to_claim_) p.signal(SIGKILL);
+      if (at && at->claimed && claim && now - *claim >= at->part * to_end_) p.signal(SIGKILL);
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+    if (at) remove_cut_line(history);
+    if (claim && to_end_ == clock::duration{}) {
+      to_claim_ = *claim - start;
+      to_end_ = clock::now() - *claim;
+    }
+    return status;
+  }
+
  public:
-  std::atomic<int> kills{0}, violations{0}, not_reached{0};
+  std::atomic<int> at_points{0}, at_moments{0}, violations{0}, not_reached{0};
 
   courses(std::string delivery, std::string store, std::string address)
       : delivery_(std::move(delivery)), store_(std::move(store)), address_(std::move(address)) {
@@ -99,17 +149,19 @@ class courses {
     if (has_results() && results("make_results", group, folder, log) != 0) wrong = "there is no place for results";
     int starts = 0;
     auto const start = [&](place const& p) {
-      return run({member(), delivery_, store_, address_, brokers(), group, folder, "member " + std::to_string(++starts),
-                  std::to_string(in_each), p.point, std::to_string(p.time)},
-                 log);
+      return run_member(
+          {member(), delivery_, store_, address_, brokers(), group, folder, "member " + std::to_string(++starts),
+           std::to_string(in_each), p.point, std::to_string(p.time)},
+          folder, p.at);
     };
     bool ended = false;
     for (std::size_t i = 0; i < deaths.size() && !ended; ++i) {
       auto const status = start(deaths[i]);
-      if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
-        ++kills;
-      } else if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-        ended = true;
+      bool const killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+      ended = std::filesystem::exists(folder + "/points");
+      if (killed && !ended) {
+        ++(deaths[i].at ? at_moments : at_points);
+      } else if (ended && (killed || status == 0)) {
         if (i == 0) ++not_reached;
         if (i == 0 && deaths[0].time == 1) wrong = "it never came to the point";
       } else {
@@ -134,7 +186,7 @@ class courses {
       ++violations;
       std::lock_guard const lock{told_};
       std::cout << wrong << ", killed at";
-      for (auto const& d : deaths) std::cout << " [" << d.point << ", time " << d.time << "]";
+      for (auto const& d : deaths) std::cout << ' ' << d;
       std::cout << '\n' << content_of(log) << content_of(folder + "/verdict") << std::flush;
     }
     std::map<std::string, int> points;
@@ -161,7 +213,7 @@ std::set<std::string> needed(std::string const& delivery, std::string const& sto
   if ((store == "file" || store == "checkpoint") && delivery == "transactional")
     all.insert({"text written", "text synced"});
   if (delivery == "idempotent") all.insert({"range written", "range named"});
-  if (store == "kafka") all.insert({"commit to the group", "committed to the group"});
+  if (store == "kafka" || store == "periodic") all.insert({"commit to the group", "committed to the group"});
   if (store == "kafka" && delivery == "transactional")
     all.insert({"Kafka transaction begun", "results sent", "offsets sent", "Kafka transaction committed"});
   if (store == "s3" || store == "webhdfs" || store == "hbase") all.insert({"publish a state", "state published"});
@@ -195,7 +247,14 @@ int main(int argc, char** argv) {
   std::vector<std::string> names;
   for (auto const& [name, count] : points) names.push_back(name);
   auto const below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
-  auto const another = [&] { return place{names[random() % names.size()], 1}; };
+  auto const part = [&] { return 2.0 * static_cast<double>(random()) / static_cast<double>(random.max()); };
+  /// Every other one at a moment. Its work may take twice as long as it took alone: four work side by side.
+  auto const anywhere = [&](bool first) {
+    if (random() % 2) return place{.at = moment{.claimed = random() % 5 > 0, .part = part()}};
+    auto const& name = names[random() % names.size()];
+    return place{name, first ? 1 + below(points.at(name)) : 1};
+  };
+  auto const another = [&] { return anywhere(false); };
   for (auto const& [name, count] : points) {
     std::cout << "  " << name << ": " << count << '\n';
     if (wanted > 0)
@@ -210,9 +269,9 @@ int main(int argc, char** argv) {
   auto const deaths = [&]() -> std::vector<place> {
     std::lock_guard const alone{lock};
     if (next < plan.size()) return plan[next++];
-    if (c.kills >= wanted || c.violations > 0) return {};
-    auto const first = another().point;
-    return {{first, 1 + below(points.at(first))}, another(), another()};
+    bool const enough = c.at_points + c.at_moments >= wanted && c.at_moments >= wanted / 2;
+    if (enough || c.violations > 0) return {};
+    return {anywhere(true), another(), another()};
   };
   std::vector<std::thread> workers;
   for (int i = 0; i < 4 && !names.empty(); ++i)
@@ -220,7 +279,8 @@ int main(int argc, char** argv) {
       for (std::vector<place> all; !(all = deaths()).empty();) c.course(all);
     });
   for (auto& w : workers) w.join();
-  std::cout << words[0] << ", " << words[1] << ": " << points.size() << " points, " << c.kills << " kills, "
-            << c.not_reached << " came to the end before, " << c.violations << " violations\n";
+  std::cout << words[0] << ", " << words[1] << ": " << c.at_points + c.at_moments << " kills: " << c.at_points << " at "
+            << points.size() << " points, " << c.at_moments << " at any moment; " << c.not_reached
+            << " came to the end before, " << c.violations << " violations\n";
   return c.violations == 0 && !points.empty() ? 0 : 1;
 }

@@ -4,46 +4,52 @@
 #include <sluice/offset_store/checkpoint.hpp>
 #include <sluice/offset_store/checkpoint_read.hpp>
 #include <sluice/offset_store/file.hpp>
+#include <sluice/offset_store/periodic_kafka.hpp>
 #include <sluice/offset_store/sqlite.hpp>
-#include <sluice/output/files.hpp>
-
-#include <sstream>
 
 namespace {
 
 namespace sl = sluice;
-using crash::by_hand, crash::handler, crash::setup, crash::with;
+using crash::by_hand, crash::handler, crash::line_of, crash::setup, crash::with, crash::write_results;
 
-std::string line_of(sl::record const& r) {
-  return std::to_string(r.partition()) + " " + std::to_string(r.offset().value()) + " " + std::string{r.text()} + "\n";
+/// Commits in the background many times while a member works, and tells what is stored.
+sl::periodic_kafka_offsets periodic(setup const& s) {
+  return {.interval = std::chrono::milliseconds{2},
+          .on_commit = [&s](std::span<sl::group_position const> all, std::string const& error) {
+            for (auto const& p : all)
+              if (error.empty()) s.out.line("stored", p.of.partition, p.next.value());
+          }};
 }
 
-int run(setup const& s) {
+/// A member's session is longer than the 3 s that the embedded broker lets a new group's first member wait: else it is sometimes
+/// put out, and never answered.
+int in_the_group(setup const& s) {
   handler const handle{&s.out};
-  if (s.store == "sqlite")
-    return with_results(s, sl::sqlite_offsets{.path = s.folder + "/offsets.db"}, [](sl::record const& r, auto& tx) {
-      tx.execute("insert into results (part, place, value) values (?, ?, ?)", std::int64_t{r.partition()},
-                 r.offset().value(), r.text());
-    });
-  sl::file_offsets const file{.directory = s.folder + "/offsets"};
-  if (s.store == "file" && s.delivery == "idempotent") {
-    sl::files_by_range out{s.folder, [](sl::record const& r, std::string& text) { text += line_of(r); }};
-    return with(s, sl::idempotent{}, file, by_hand(s), sl::assume_idempotent{[&](sl::batch const& b) {
-                  out(b);
-                  handle(b);
-                }});
-  }
-  auto const append = [](sl::record const& r, auto& tx) { tx.append("results", r, line_of(r)); };
-  if (s.store == "file") return with_results(s, file, append);
-  if (s.store == "checkpoint") return with_results(s, sl::checkpoint{.directory = s.folder + "/offsets"}, append);
-  if (s.store == "kafka" && s.delivery == "at_most_once")
+  if (s.delivery == "at_most_once")
     return with(s, sl::at_most_once{}, sl::kafka_offsets{},
                 sl::kafka{.brokers = s.brokers,
                           .group = s.group,
                           .topics = {"in"},
-                          .properties = {{"session.timeout.ms", "2500"}, {"heartbeat.interval.ms", "300"}}},
+                          .properties = {{"session.timeout.ms", "3500"}, {"heartbeat.interval.ms", "300"}}},
                 handle);
-  if (s.store == "kafka") return with(s, sl::at_least_once{}, sl::kafka_offsets{}, by_hand(s), handle);
+  if (s.delivery == "at_least_once") return with(s, sl::at_least_once{}, sl::kafka_offsets{}, by_hand(s), handle);
+  return s.delivery == "idempotent" ? idempotent(s, sl::kafka_offsets{}) : 2;
+}
+
+int run(setup const& s) {
+  if (s.store == "sqlite")
+    return in_any_delivery(s, sl::sqlite_offsets{.path = s.folder + "/offsets.db"}, [](sl::record const& r, auto& tx) {
+      tx.execute("insert into results (part, place, value) values (?, ?, ?)", std::int64_t{r.partition()},
+                 r.offset().value(), r.text());
+    });
+  auto const append = [](sl::record const& r, auto& tx) { tx.append("results", r, line_of(r)); };
+  auto const directory = s.folder + "/offsets";
+  if (s.store == "file") return in_any_delivery(s, sl::file_offsets{.directory = directory}, append);
+  if (s.store == "checkpoint") return in_any_delivery(s, sl::checkpoint{.directory = directory}, append);
+  if (s.store == "kafka") return in_the_group(s);
+  if (s.store == "periodic" && s.delivery == "at_least_once")
+    return with(s, sl::at_least_once{}, periodic(s), by_hand(s), handler{&s.out});
+  if (s.store == "periodic" && s.delivery == "idempotent") return idempotent(s, periodic(s));
   return 2;
 }
 
@@ -63,26 +69,16 @@ void make_results(crash::results_of const& of) {
   execute(*db, "pragma journal_mode=wal; create table results (part integer, place integer, value text)");
 }
 
-std::string text_of_results(crash::results_of const& of) {
-  if (of.delivery == "idempotent") return sl::read_files(of.folder, {"in", 0}) + sl::read_files(of.folder, {"in", 1});
-  auto const directory = of.folder + "/offsets";
-  return of.store == "checkpoint" ? sl::read_checkpoint_text(directory, "results")
-                                  : sl::read_text(directory, "results");
-}
-
 void results(crash::results_of const& of, history::file const& out) {
-  if (of.store == "sqlite") {
-    auto const one = [](void* to, int, char** row, char**) {
-      static_cast<history::file const*>(to)->line("applied", std::stoi(row[0]), std::stoll(row[1]), row[2]);
-      return 0;
-    };
-    return execute(*open_database(of), "select part, place, value from results order by rowid", one,
-                   const_cast<history::file*>(&out));
-  }
-  std::istringstream lines{text_of_results(of)};
-  std::int32_t partition = 0;
-  std::int64_t place = 0;
-  for (std::string value; lines >> partition >> place >> value;) out.line("applied", partition, place, value);
+  auto const directory = of.folder + "/offsets";
+  if (of.store == "file") return write_results(sl::read_text(directory, "results"), out);
+  if (of.store == "checkpoint") return write_results(sl::read_checkpoint_text(directory, "results"), out);
+  auto const one = [](void* to, int, char** row, char**) {
+    static_cast<history::file const*>(to)->line("applied", std::stoi(row[0]), std::stoll(row[1]), row[2]);
+    return 0;
+  };
+  execute(*open_database(of), "select part, place, value from results order by rowid", one,
+          const_cast<history::file*>(&out));
 }
 
 }  // namespace

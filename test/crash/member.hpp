@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 
 #include "history/history.hpp"
 
@@ -26,7 +27,7 @@ namespace sl = sluice;
 using namespace std::chrono_literals;
 
 struct setup {
-  std::string delivery, store, address, brokers, group, folder;
+  std::string delivery, store, address, brokers, group, folder, name;
   std::int64_t end = 0;
   history::file out;
 
@@ -37,8 +38,9 @@ struct setup {
         brokers(a[4]),
         group(a[5]),
         folder(a[6]),
+        name(a[7]),
         end(std::stoll(a[8])),
-        out(folder + "/members.jsonl", a[7]) {}
+        out(folder + "/members.jsonl", name) {}
 };
 
 /// To the end of both partitions. On its way it seeks, once, to where it is; not with an output that is keyed by position, which
@@ -60,16 +62,28 @@ int consume(setup const& s, Consumer& consumer, Handler& handler) {
       sought = true;
     }
   }
-  std::cerr << "did not come to the end\n";
+  std::cerr << s.name << ": did not come to the end:";
+  for (auto const& p : consumer.positions()) std::cerr << " partition " << p.of.partition << " at " << p.next.value();
+  std::cerr << '\n';
   return 3;
 }
 
+/// A store that commits in the background tells itself what is stored; an advance says nothing of it.
+struct observer : history::loud_observer {
+  bool stored_later = false;
+  void on_advanced(sl::advance_event const& e) {
+    if (!stored_later) history::observer::on_advanced(e);
+  }
+};
+
 template <class Delivery, class Store, class Source, class Handler>
 int with(setup const& s, Delivery delivery, Store const& store, Source const& source, Handler&& handler) {
-  sl::stream_consumer consumer{
-      delivery,   store,
-      source,     sl::micro_batch{.max_records = 10},
-      sl::stop{}, history::observer{.to = &s.out, .may_run_again = std::is_same_v<Delivery, sl::transactional>}};
+  observer told;
+  told.to = &s.out;
+  told.name = s.name;
+  told.may_run_again = std::is_same_v<Delivery, sl::transactional>;
+  told.stored_later = std::is_same_v<Store, sl::periodic_kafka_offsets>;
+  sl::stream_consumer consumer{delivery, store, source, sl::micro_batch{.max_records = 10}, sl::stop{}, told};
   return consume(s, consumer, handler);
 }
 
@@ -89,11 +103,33 @@ struct handler {
   }
 };
 
+/// A result as text: PARTITION PLACE VALUE.
+inline std::string line_of(sl::record const& r) {
+  return std::to_string(r.partition()) + " " + std::to_string(r.offset().value()) + " " + std::string{r.text()} + "\n";
+}
+inline void write_results(std::string const& text, history::file const& out) {
+  std::istringstream lines{text};
+  std::int32_t partition = 0;
+  std::int64_t place = 0;
+  for (std::string value; lines >> partition >> place >> value;) out.line("applied", partition, place, value);
+}
+
+/// Results go to files in FOLDER, whatever the store.
 template <class Store>
-int without_results(setup const& s, Store const& store) {
+int idempotent(setup const& s, Store const& store) {
+  sl::files_by_range out{s.folder, [](sl::record const& r, std::string& text) { text += line_of(r); }};
+  return with(s, sl::idempotent{}, store, by_hand(s), sl::assume_idempotent{[&](sl::batch const& b) {
+                out(b);
+                handler{&s.out}(b);
+              }});
+}
+
+template <class Store>
+int without_transactions(setup const& s, Store const& store) {
   handler const handle{&s.out};
   if (s.delivery == "at_most_once") return with(s, sl::at_most_once{}, store, by_hand(s), handle);
   if (s.delivery == "at_least_once") return with(s, sl::at_least_once{}, store, by_hand(s), handle);
+  if (s.delivery == "idempotent") return idempotent(s, store);
   return 2;
 }
 
@@ -107,8 +143,8 @@ int in_transactions(setup const& s, Store const& store, Write write) {
   });
 }
 template <class Store, class Write>
-int with_results(setup const& s, Store const& store, Write write) {
-  return s.delivery == "transactional" ? in_transactions(s, store, write) : without_results(s, store);
+int in_any_delivery(setup const& s, Store const& store, Write write) {
+  return s.delivery == "transactional" ? in_transactions(s, store, write) : without_transactions(s, store);
 }
 
 /// What is asked for beside a run: the place that results go to.
@@ -116,16 +152,26 @@ struct results_of {
   std::string delivery, store, address, group, folder;
 };
 
-/// `make_results(of)`; `results(of, out)` writes them as lines. Both throw.
+inline void idempotent_results(results_of const& of, history::file const& out) {
+  for (std::int32_t p = 0; p < 2; ++p) write_results(sl::read_files(of.folder, {"in", p}), out);
+}
+
+/// Where transactions' results go: `make_results(of)`; `results(of, out)` writes them as lines. Both throw.
 template <class Run, class Make, class Results>
 int main_of(int argc, char** argv, Run run, Make make_results, Results results) {
   try {
     if (argc == 7) {
       results_of const of{argv[2], argv[3], argv[4], argv[5], argv[6]};
-      if (std::string{argv[1]} == "make_results")
-        make_results(of);
-      else
-        results(of, history::file{of.folder + "/results.jsonl", "results"});
+      bool const is_idempotent = of.delivery == "idempotent";
+      if (std::string{argv[1]} == "make_results") {
+        if (!is_idempotent) make_results(of);
+      } else {
+        history::file const out{of.folder + "/results.jsonl", "results"};
+        if (is_idempotent)
+          idempotent_results(of, out);
+        else
+          results(of, out);
+      }
       return 0;
     }
     if (argc != 11) return 2;

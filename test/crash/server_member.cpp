@@ -14,19 +14,19 @@
 namespace {
 
 namespace sl = sluice;
-using crash::halves, crash::setup, crash::without_results;
+using crash::halves, crash::setup, crash::without_transactions;
 
 int run(setup const& s) {
   auto const results = crash::name_of_results(s.group);
   if (s.store == "postgres")
-    return with_results(
+    return in_any_delivery(
         s, sl::postgres_offsets{.connection = s.address},
         [sql = "insert into " + results + " (part, place, value) values ($1, $2, $3)"](sl::record const& r, auto& tx) {
           tx.execute(sql, std::int64_t{r.partition()}, r.offset().value(), r.text());
         });
   if (s.store == "mysql") {
     crash::mysql_address const at{s.address};
-    return with_results(
+    return in_any_delivery(
         s,
         sl::mysql_offsets{.host = at.host,
                           .port = at.port,
@@ -40,9 +40,9 @@ int run(setup const& s) {
   }
   if (s.store == "redis") {
     auto const [host, port] = halves(s.address, ':');
-    return with_results(s,
-                        sl::redis_offsets{.host = host, .port = std::stoi(port), .password_variable = "REDIS_PASSWORD"},
-                        [results](sl::record const& r, auto& tx) { tx.rpush(results, crash::line_of(r)); });
+    return in_any_delivery(
+        s, sl::redis_offsets{.host = host, .port = std::stoi(port), .password_variable = "REDIS_PASSWORD"},
+        [results](sl::record const& r, auto& tx) { tx.rpush(results, crash::line_of(r)); });
   }
   if (s.store == "kafka")
     return in_transactions(
@@ -51,13 +51,14 @@ int run(setup const& s) {
           auto const line = crash::line_of(r);
           tx.produce(results, r.key(), line, r.partition());
         });
-  if (s.store == "zookeeper") return without_results(s, sl::zookeeper_offsets{.servers = s.address});
+  if (s.store == "zookeeper") return without_transactions(s, sl::zookeeper_offsets{.servers = s.address});
   auto const [place, name] = halves(s.address, '/');
-  if (s.store == "s3") return without_results(s, sl::s3_offsets{.bucket = name, .endpoint = place, .path_style = true});
+  if (s.store == "s3")
+    return without_transactions(s, sl::s3_offsets{.bucket = name, .endpoint = place, .path_style = true});
   if (s.store == "webhdfs")
-    return without_results(
+    return without_transactions(
         s, sl::webhdfs_offsets{.address = place, .directory = "/" + name, .user = std::getenv("HADOOP_USER_NAME")});
-  if (s.store == "hbase") return without_results(s, sl::hbase_offsets{.address = place, .table = name});
+  if (s.store == "hbase") return without_transactions(s, sl::hbase_offsets{.address = place, .table = name});
   return 2;
 }
 

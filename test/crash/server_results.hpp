@@ -4,8 +4,6 @@
 #pragma once
 #include <hiredis/hiredis.h>
 
-#include <sstream>
-
 #include "member.hpp"
 #include "servers/kafka_topics.hpp"
 
@@ -29,19 +27,6 @@ inline std::pair<std::string, std::string> halves(std::string const& text, char 
 }
 inline std::string name_of_results(std::string const& group) { return "results_" + group; }
 
-/// One result as text, PARTITION PLACE VALUE.
-inline void write_line(std::string const& line, history::file const& out) {
-  std::istringstream words{line};
-  std::int32_t partition = 0;
-  std::int64_t place = 0;
-  std::string value;
-  words >> partition >> place >> value;
-  out.line("applied", partition, place, value);
-}
-inline std::string line_of(sl::record const& r) {
-  return std::to_string(r.partition()) + " " + std::to_string(r.offset().value()) + " " + std::string{r.text()};
-}
-
 class postgres_results {
   std::string const table_;
   std::unique_ptr<PGconn, void (*)(PGconn*)> const db_;
@@ -63,7 +48,7 @@ class postgres_results {
   void write(history::file const& out) const {
     auto const rows =
         ask("select part || ' ' || place || ' ' || value from " + table_ + " order by id", PGRES_TUPLES_OK);
-    for (int i = 0; i < PQntuples(rows.get()); ++i) write_line(PQgetvalue(rows.get(), i, 0), out);
+    for (int i = 0; i < PQntuples(rows.get()); ++i) write_results(PQgetvalue(rows.get(), i, 0), out);
   }
 };
 
@@ -103,7 +88,7 @@ class mysql_results {
     ask("select concat_ws(' ', part, place, value) from " + table_ + " order by id");
     std::unique_ptr<MYSQL_RES, void (*)(MYSQL_RES*)> const rows{mysql_store_result(db_.get()), mysql_free_result};
     if (!rows) throw std::runtime_error(mysql_error(db_.get()));
-    while (auto* const row = mysql_fetch_row(rows.get())) write_line(row[0], out);
+    while (auto* const row = mysql_fetch_row(rows.get())) write_results(row[0], out);
   }
 };
 
@@ -129,7 +114,7 @@ class redis_results {
   }
   void write(history::file const& out) const {
     auto const all = ask({"LRANGE", list_, "0", "-1"});
-    for (std::size_t i = 0; i < all->elements; ++i) write_line(all->element[i]->str, out);
+    for (std::size_t i = 0; i < all->elements; ++i) write_results(all->element[i]->str, out);
   }
 };
 
@@ -143,7 +128,7 @@ class kafka_results {
   void make() const { topics_.create(topic_, 2); }
   void write(history::file const& out) const {
     for (auto const& [partition, all] : topics_.read(topic_, 2))
-      for (auto const& r : all) write_line(r.value, out);
+      for (auto const& r : all) write_results(r.value, out);
   }
 };
 
