@@ -1,18 +1,29 @@
 """Mechanical mutants of the headers that touch offsets: comparisons, conditions, and/or, one more or less, statements left out, answers
-swapped. What only tells (observers, statistics, messages) is left as it is."""
+swapped. What only tells (observers, statistics, messages) is left as it is. Those of the consumer, and those of the stores and sources
+that keep positions themselves and need no server."""
 import collections
 import hashlib
 import re
 
 from switched import TOP
 
-HEADERS = [
+CONSUMER = [
     *(f"detail/{n}.hpp" for n in ("claims", "advancing", "hand", "handling", "batch_turn", "turn_state", "engine")),
     *(f"delivery/{n}.hpp" for n in ("at_most_once", "at_least_once", "idempotent", "transactional", "each")),
     *(f"source/{n}.hpp" for n in ("kafka_source", "kafka_lane", "kafka_start", "position_check")),
     *(f"offset_store/{n}.hpp" for n in ("group_ledger", "group_claims", "kafka")),
     *(f"rate_limit/{n}.hpp" for n in ("max_rate_per_partition", "pid_backpressure", "pid_estimator", "shed_load")),
 ]
+STORES = [
+    *(f"offset_store/{n}.hpp" for n in (
+        "sqlite", "sqlite_claiming", "sqlite_positions", "sqlite_transaction", "sql_claiming",
+        "file", "file_changes", "file_claims", "file_folder", "file_generation", "file_text", "file_transaction",
+        "checkpoint_beside", "checkpoint_compaction", "checkpoint_generation", "checkpoint_place", "checkpoint_rows",
+        "checkpoint_transaction", "state_store", "periodic_kafka")),
+    *(f"source/{n}.hpp" for n in ("local_source", "write_ahead_log", "log_folder", "log_format", "log_writer",
+                                  "directory", "directory_journal", "directory_scan")),
+]
+GROUPS = {"consumer": (CONSUMER, 200), "stores": (STORES, 60)}  # so many of each are tried
 SWAPPED = {
     "outcome": {"applied": "refused", "refused": "applied", "unknown": "applied", "postponed": "refused"},
     "claimed": {"stored": "failed", "first": "missing", "added": "missing", "missing": "stored", "failed": "stored"},
@@ -148,7 +159,7 @@ def statements(code, line, before, behind):
             f"{line[:at]}{{ if (!::sluice_planted::on({n})) {{ {line[at:len(code)]} }} }}"), None
 
 
-def all_of(headers=HEADERS):
+def all_of(headers):
     found = []
     for file in headers:
         lines = (TOP / "include/sluice" / file).read_text().split("\n")

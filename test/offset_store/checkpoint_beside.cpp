@@ -6,6 +6,7 @@
 
 #include "catch.hpp"
 #include "detail/simulated_files.hpp"
+#include "offset_store/checkpoint_support.hpp"
 #include "offset_store/contract.hpp"
 #include "seed.hpp"
 
@@ -338,4 +339,30 @@ TEST_CASE(
   s->release({again.mine}, soon());
   CHECK(look(m).next == 30);
   CHECK(look(m).wrong == "");
+}
+
+TEST_CASE("one process merges, and leaves it to another one when it is through") {
+  temporary_folder folder;
+  auto const named = [&] { return sl::read_checkpoint(folder.name()).segments.size(); };
+  auto const batches = [](checkpoint_worker& of, int n) {
+    for (int i = 0; i < n; ++i) CHECK(of.put(key(i), std::to_string(i)) == outcome::applied);
+  };
+  checkpoint_worker a{{.directory = folder.name()}};
+  batches(a, 20);
+  CHECK(named() < 10);
+  checkpoint_worker b{{.directory = folder.name()}};
+  batches(b, 20);
+  CHECK(named() < 20);
+  {
+    sl::detail::posix_files files;
+    sl::detail::unique_fd root, segments, merging;
+    CHECK(files.open_directory(folder.name(), root) == 0);
+    CHECK(files.open_directory(root, "segments", segments) == 0);
+    CHECK(files.open_to_write(segments, "merging", merging) == 0);
+    REQUIRE(files.lock(merging));
+    batches(b, 20);
+    CHECK(named() > 20);
+  }
+  batches(b, 6);
+  CHECK(named() < 20);
 }

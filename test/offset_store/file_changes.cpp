@@ -1,5 +1,6 @@
-#include <sluice/offset_store/file.hpp>
+#include <sluice/offset_store/checkpoint.hpp>
 #include <sluice/offset_store/file_changes.hpp>
+#include <sluice/state/checkpoint.hpp>
 
 #include <random>
 
@@ -218,4 +219,33 @@ TEST_CASE("a text's folder that another one took back is made, and made durable,
   std::mt19937 random{1};
   two.disk->crashed(simulated::survives::nothing, random);
   CHECK(two.lines() == "one\n");
+}
+
+TEST_CASE("what waited in memory is forgotten before a handler sees a state that is read anew") {
+  auto const disk = std::make_shared<simulated::disk>();
+  sl::basic_file_store<simulated::files, sl::checkpoint_kind> s{
+      simulated::files{disk}, sl::checkpoint{.directory = "d", .interval = std::chrono::hours{1}}, "billing"};
+  resolver r{{{"orders", {offset{0}, offset{0}}}}};
+  auto c = s.claim("billing", {{"orders", 0}}, r, soon()).at(0);
+  auto const first = forward(c, 5);
+  sl::detail::state_row const row{.of = &first.of, .key = "k", .value = "v"};
+  auto const begin = [&] {
+    auto& tx = s.begin({&first, 1}, soon());
+    std::string is = "-";
+    sl::detail::state_store<sl::checkpoint_transaction>{tx, "rows"}.all(
+        first.of, [&](auto, std::string_view value, auto) { is = value; });
+    return std::pair<decltype(tx)&, std::string>{tx, is};
+  };
+  auto const [tx, before] = begin();
+  CHECK(before == "-");
+  sl::detail::state_store<sl::checkpoint_transaction>{tx, "rows"}.write({&row, 1});
+  CHECK(s.advance(tx, {&first, 1}, soon())[0] == outcome::applied);
+  CHECK(s.commit(tx, soon()) == outcome::applied);
+  CHECK(begin().second == "v");
+  disk->fail = [](std::string const& operation, std::string const&) { return operation == "create" ? ENOSPC : 0; };
+  CHECK_THROWS_AS(s.claim("billing", {{"orders", 1}}, r, soon()), sl::store_error);
+  disk->fail = {};
+  // The position is what the disk has, and so are the rows.
+  auto const again = begin();
+  CHECK(again.second == "-");
 }

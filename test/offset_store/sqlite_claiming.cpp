@@ -76,3 +76,16 @@ TEST_CASE_METHOD(claiming, "partitions beyond those that are known begin at thei
   CHECK(all.find({"orders", 2})->next == offset{102});
   CHECK(claim({2})[0].what == sl::claimed::stored);
 }
+
+TEST_CASE_METHOD(claiming, "a topic that another has made known without partitions meanwhile has none that are first") {
+  auto answers = open({0});
+  sqlite::claiming c{all, answers};
+  c.ask(r, soon());
+  all.set_partitions("orders", 0);
+  CHECK_FALSE(store(c));
+  c.ask(r, soon());
+  CHECK(store(c));
+  CHECK(answers[0].what == sl::claimed::added);
+  CHECK(answers[0].next == offset{100});
+  CHECK(all.partitions("orders") == 1);
+}

@@ -51,3 +51,25 @@ TEST_CASE("another that makes the tables between any two statements, or finds th
     called = b.called();
   }
 }
+
+TEST_CASE("a rewind takes the next turn, and the position is there from then on") {
+  folder in;
+  sqlite::connection db{"sqlite_offsets", in / "billing.db", std::chrono::seconds{5}};
+  sqlite::prepare_file(db, "positions");
+  sqlite::positions all{db, "positions"};
+  all.of_group("billing");
+  sl::topic_partition const of{"orders", 0};
+  bool const missing = GENERATE(false, true);
+  all.create(of, missing ? std::nullopt : std::optional{sl::offset{10}});
+  auto p = all.find(of).value();
+  p.mine = all.claim(of, p);
+  CHECK(p.missing == missing);
+  auto const back = all.rewind({.of = of, .to = sl::offset{3}, .mine = p.mine, .cause = "seek"}, p);
+  CHECK(back.mine.turn == p.mine.turn + 1);
+  CHECK(back.mine.nonce != p.mine.nonce);
+  CHECK_FALSE(back.missing);
+  auto const stored = all.find(of).value();
+  CHECK(stored.next == sl::offset{3});
+  CHECK(stored.mine == back.mine);
+  CHECK_FALSE(stored.missing);
+}

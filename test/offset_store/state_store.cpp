@@ -29,6 +29,7 @@ struct memory {
   bool lose_answer = false;        // once: stored, but unknown
   bool lose_request = false;       // once: unknown, and not stored
   bool down = false;               // nothing can be read
+  sl::errc why = sl::errc::store_unavailable;
   bool always_taken = false;
   bool acknowledged_only = false;  // what was read is not durable by itself
   int reads = 0, writes = 0;
@@ -46,7 +47,7 @@ class medium {
   std::string name() const { return "test: memory"; }
   file_generation& newest(sl::time_point) {
     if (current_) return state_;
-    if (in_->down) throw sl::store_error(sl::errc::store_unavailable, "down");
+    if (in_->down) throw sl::store_error(in_->why, "down");
     std::lock_guard const lock{in_->mutex};
     ++in_->reads;
     state_ = in_->newest;
@@ -171,7 +172,8 @@ TEST_CASE("without an answer nobody knows, and settle finds out") {
     claim(*other, "billing", partitions("orders", {0}), r);
     CHECK(contract::copy(s->settle(moves, soon())) == all{outcome::refused, outcome::applied});
   }
-  SECTION("the medium is down") {
+  SECTION("the medium is down, or what it has can't be read") {
+    f.m->why = GENERATE(sl::errc::store_unavailable, sl::errc::store_damaged);
     f.m->down = true;
     CHECK(contract::copy(s->settle(moves, soon())) == all(2, outcome::unknown));
     f.m->down = false;

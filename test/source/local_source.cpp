@@ -74,3 +74,13 @@ TEST_CASE("a position that is no good is an error, or goes on by policy") {
   REQUIRE(to_the_end(c, seen.handler()));
   CHECK(seen.lines.size() == 9);
 }
+
+TEST_CASE("what is said of a partition that the source does not have is passed over") {
+  auto s = constant_source::open(abc(), 0);
+  sl::topic_partition const other{"constant", 7};
+  s.reposition({.of = other, .next = offset{1}});
+  s.reclaim(other, std::chrono::steady_clock::now());
+  s.advanced({.of = other});
+  CHECK(s.lanes().empty());
+  CHECK_FALSE(s.next_due());
+}

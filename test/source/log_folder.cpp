@@ -209,6 +209,30 @@ TEST_CASE("segments go one after the other: none is there again without those be
   CHECK(calls == std::vector<std::string>{"sync_folder", "remove", "sync_folder", "remove"});
 }
 
+TEST_CASE("a segment that is there again without those behind it is left out, and goes when what it holds is stored") {
+  writer w;
+  simulated::files files{w.disk};
+  auto& names = w.disk->root->names;
+  auto const name = d::log_segment_name(0);
+  {
+    sim_folder f{files, "d"};
+    f.open();
+    for (std::uint64_t n = 0; n < 5; ++n) put(f, {"a"}, n, 1);
+    auto const kept = names.at(name);
+    CHECK(f.trim(3));
+    CHECK_FALSE(names.contains(name));
+    names[name] = kept;  // the disk has forgotten that
+  }
+  sim_folder f{files, "d"};
+  f.open();
+  CHECK(f.low() == 2);
+  CHECK(f.trim(0));
+  CHECK(names.contains(name));
+  CHECK(f.trim(1));
+  CHECK_FALSE(names.contains(name));
+  CHECK(all_of(f).size() == 3);
+}
+
 TEST_CASE("every call may fail: what was acknowledged stays, and the log goes on") {
   std::set<std::string> seen;
   for (auto const* what : {"create", "write", "sync", "sync_folder", "truncate", "remove"})

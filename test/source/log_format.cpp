@@ -68,6 +68,7 @@ TEST_CASE("a record belongs to its number, a mark to its place and log") {
     changed[i] = static_cast<char>(changed[i] ^ 0x10);
     CHECK(d::look_at({changed.data(), changed.size()}, 0, id, 1000).what != d::log_piece::mark);
     CHECK(d::look_at(text.substr(0, i), 0, id, 1000).what == d::log_piece::cut);
+    CHECK_FALSE(d::is_log_mark(text.substr(0, i), id, 1000));
   }
 }
 

@@ -111,3 +111,37 @@ TEST_CASE("who waits for a group's room hears of it when the log has become full
   REQUIRE(in_time);
   CHECK(heard.get().find("holds .max_bytes") != std::string::npos);
 }
+
+TEST_CASE("that a log is full is told once, until there is room again") {
+  gate syncs;
+  auto const disk = std::make_shared<simulated::disk>();
+  disk->fail = [&](std::string const& op, std::string const&) { return op == "sync" ? syncs.pass() : 0; };
+  d::log_folder<simulated::files> folder{{disk}, "log"};
+  folder.open();
+  sl::received const r{.value = "value"};
+  std::string one;
+  d::append_frame(one, r, d::image_size(r), 0);
+  std::atomic<int> told = 0;
+  std::atomic<std::uint64_t> durable = 0;
+  // Room for two, as long as the segment's header is not counted.
+  d::log_writer<simulated::files> writer{
+      folder, d::log_bounds{.max_bytes = one.size() + d::most_frame(d::image_size(r)) + d::log_mark_size},
+      [&](std::uint64_t n) { durable = n; }, [&](std::string const&) { ++told; }};
+  auto const soon = [](auto is) {
+    for (int i = 0; i < 1000 && !is(); ++i) std::this_thread::sleep_for(10ms);
+    return is();
+  };
+  syncs.let(1);
+  writer.start();
+  writer.store(r, true);
+  REQUIRE(syncs.wait_until_held());
+  CHECK(writer.store(r, false));
+  auto third = std::async(std::launch::async, [&] { return writer.store(r, true); });
+  CHECK(soon([&] { return told == 1; }));
+  syncs.let(1'000'000);
+  CHECK(soon([&] { return durable == 2; }));
+  CHECK(third.wait_for(100ms) == std::future_status::timeout);
+  writer.stop();
+  CHECK_FALSE(third.get());
+  CHECK(told == 1);
+}
