@@ -121,8 +121,9 @@ struct periodic_kafka_offsets {
     /// When refresh() has something to do next, where that is known.
     std::optional<time_point> next_due() const { return waiting_.empty() && on_its_way_.empty() ? std::nullopt : due_; }
 
-    /// Commits all that was handled and waits for the answer; true where all of it is stored. The consumer calls it
-    /// before partitions are given back, in drain and in close.
+    /// Commits all that was handled and waits for the answer; true where all of it is stored. What was refused is sent again, as from
+    /// refresh(): by a generation that is over, though the partition stays, or it is lost() next. The consumer calls it before
+    /// partitions are given back, in drain and in close.
     bool flush(time_point by) {
       if (!ledger_.usable()) return false;
       if (!on_its_way_.empty()) {
@@ -137,8 +138,7 @@ struct periodic_kafka_offsets {
       for (std::size_t i = 0; i < outcomes.size(); ++i) {
         if (outcomes[i] == outcome::applied) continue;
         error = ledger::reason(outcomes[i]);
-        if (outcomes[i] == outcome::refused) ledger_.drop(set[i].of);
-        if (outcomes[i] == outcome::postponed) waiting_.insert(set[i].of);
+        if (outcomes[i] != outcome::unknown) waiting_.insert(set[i].of);
       }
       tell(set, error);
       return error.empty();
