@@ -1,6 +1,7 @@
 /// \file simulation/consumers.hpp  The library's consumers as simulated processes run them: each delivery, on each kind of store.
 #pragma once
 #include <sluice/offset_store/kafka.hpp>
+#include <sluice/offset_store/periodic_kafka.hpp>
 #include <sluice/rate_limit/max_rate_per_partition.hpp>
 #include <sluice/rate_limit/pid_backpressure.hpp>
 #include <sluice/stream_consumer.hpp>
@@ -206,6 +207,14 @@ template <class Delivery>
 st::simulation on_group() {
   return {promise_of<Delivery>(), [](st::process& p) { program<Delivery>(p, sl::kafka_offsets{}); }, true};
 }
+template <class Delivery>
+st::simulation on_group_at_intervals() {
+  constexpr auto store = [](st::process& p) {
+    return sl::periodic_kafka_offsets{.interval = std::chrono::milliseconds{1 + p.choose(3000)}};
+  };
+  return {promise_of<Delivery>(), [store](st::process& p) { program<Delivery>(p, store(p)); }, true};
+}
+inline void stores_later(st::simulation& sim) { sim.stores_later = true; }
 template <class Delivery>
 st::simulation on_store_skipping() {
   return {promise_of<Delivery>(), [](st::process& p) { skipping<Delivery>(p); }};

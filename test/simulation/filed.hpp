@@ -80,6 +80,7 @@ struct simulated_folder {
       return told(watched([&] { return inner_.claim(group, set, resolve, by); }));
     }
     std::vector<sl::claimed> record(std::vector<sl::rewind> const& rewinds, sl::time_point by) {
+      folder()->asks(rewinds);
       return told(watched([&] { return inner_.record(rewinds, by); }));
     }
     std::span<sl::outcome const> advance(std::span<sl::move const> moves, sl::time_point by) {
@@ -153,12 +154,14 @@ void handle_in_files(st::process& p, sl::batch const& b, Transaction& tx) {
   }
 }
 
-template <class Delivery>
+template <class Delivery, class Kind = sl::file_kind>
 void filed(st::process& p) {
-  sl::stream_consumer<Delivery, simulated_folder<sl::file_kind>, st::simulated_kafka, st::simulated_clock> c{
-      p.kafka(), simulated_folder<sl::file_kind>{&p}, p.clock(), sl::micro_batch{.max_records = 1 + p.choose(8)}};
+  sl::stream_consumer<Delivery, simulated_folder<Kind>, st::simulated_kafka, st::simulated_clock> c{
+      p.kafka(), simulated_folder<Kind>{&p}, p.clock(), sl::micro_batch{.max_records = 1 + p.choose(8)}};
   if constexpr (std::same_as<Delivery, sl::transactional>)
     run(p, c, [&](sl::batch const& b, sl::file_transaction& tx) { handle_in_files(p, b, tx); });
+  else if constexpr (std::same_as<Delivery, sl::idempotent>)
+    run(p, c, sl::assume_idempotent{[&](sl::batch const& b) { p.handle_keyed(b); }});
   else
     run(p, c, [&](sl::batch const& b) { p.handle(b); });
 }
@@ -167,8 +170,10 @@ void filed(st::process& p) {
 /// Rows, and a value that says the same of them, must be of one moment.
 inline void in_checkpoint(st::process& p) {
   using kind = sl::checkpoint_kind;
-  sl::keyed_state<std::string, std::string> all{.name = "all", .max_bytes = p.choose(2) == 0 ? 100u : 10'000u};
-  sl::keyed_state<std::string, std::string> odd{.name = "odd", .max_bytes = 100};
+  constexpr auto grow = sl::partition_growth::accept;
+  sl::keyed_state<std::string, std::string> all{
+      .name = "all", .max_bytes = p.choose(2) == 0 ? 100u : 10'000u, .when_partitions_grow = grow};
+  sl::keyed_state<std::string, std::string> odd{.name = "odd", .max_bytes = 100, .when_partitions_grow = grow};
   sl::stream_consumer<sl::transactional, simulated_folder<kind>, st::simulated_kafka, st::simulated_clock> c{
       p.kafka(), simulated_folder<kind>{&p}, p.clock(), sl::micro_batch{.max_records = 1 + p.choose(8)}};
   auto const partition_of = [](sl::record r) { return std::to_string(r.partition()); };
@@ -209,7 +214,7 @@ inline void in_checkpoint(st::process& p) {
 template <class Kind>
 void in_a_folder(st::simulation& sim) {
   auto const mine = std::make_shared<folder_bench<Kind>>(sim);
-  sim.possible = st::all_faults & ~(st::log_faults | st::only(fault::store_down));
+  sim.possible = st::all_faults & ~st::only(fault::store_down);
   sim.on_begin = [mine] {
     bench_of<Kind> = mine.get();
     mine->begin();

@@ -80,6 +80,7 @@ struct simulated_sqlite {
       return told(watched([&] { return inner_.claim(group, set, resolve, by); }));
     }
     std::vector<sl::claimed> record(std::vector<sl::rewind> const& rewinds, sl::time_point by) {
+      bench().asks(rewinds);
       return told(watched([&] { return inner_.record(rewinds, by); }));
     }
     std::span<sl::outcome const> advance(std::span<sl::move const> moves, sl::time_point by) {
@@ -169,8 +170,7 @@ inline void in_a_database(st::simulation& sim) {
   }();
   (void)once;
   auto const mine = std::make_shared<sqlite_bench>(sim);
-  sim.possible = st::all_faults &
-                 ~(st::log_faults | st::only(fault::store_down) | st::only(fault::bit_flip) | st::only(fault::cut));
+  sim.possible = st::all_faults & ~(st::only(fault::store_down) | st::only(fault::bit_flip) | st::only(fault::cut));
   sim.on_begin = [mine] {
     sqlite_bench_in_use = mine.get();
     disk_of_sqlite = &mine->on;

@@ -4,6 +4,7 @@
 
 #include <iostream>
 #include <optional>
+#include <ranges>
 
 struct options {
   sluice::testing::schedule plan{};
@@ -16,12 +17,16 @@ struct options {
     return (delivery.empty() || delivery == d) && (store.empty() || store == s);
   }
 
-  static sluice::testing::fault_set among(std::string const& names) {
+  /// Nothing where one of them is no fault's name.
+  static std::optional<sluice::testing::fault_set> among(std::string_view names) {
     namespace st = sluice::testing;
     st::fault_set set = 0;
-    for (std::size_t f = 1; f < st::faults; ++f)
-      if ((',' + names + ',').find(std::string{','} + st::fault_names[f] + ',') != names.npos)
-        set |= st::only(static_cast<st::fault>(f));
+    for (auto const one : names | std::views::split(',')) {
+      auto const at =
+          std::find(st::fault_names.begin() + 1, st::fault_names.end(), std::string_view{one.begin(), one.end()});
+      if (at == st::fault_names.end()) return {};
+      set |= st::only(static_cast<st::fault>(at - st::fault_names.begin()));
+    }
     return set;
   }
 
@@ -37,6 +42,11 @@ struct options {
         auto const v = value();
         auto const end = std::from_chars(v.data(), v.data() + v.size(), to).ptr;
         wrong |= v.empty() || end != v.data() + v.size();
+      };
+      auto const faults = [&] {
+        auto const set = among(value());
+        wrong |= !set;
+        return set.value_or(0);
       };
       if (name == "--seed")
         number(o.plan.seed);
@@ -79,9 +89,9 @@ struct options {
       else if (name == "--go-on")
         o.go_on = true;
       else if (name == "--with")
-        wrong |= (o.plan.faults = among(value())) == 0;
+        o.plan.faults = faults();
       else if (name == "--without")
-        o.plan.faults &= ~among(value());
+        o.plan.faults &= ~faults();
       else if (name == "--log-faults")
         o.plan.faults |= st::log_faults;
       else if (name == "--cooperative")
@@ -115,6 +125,12 @@ struct options {
                "  both medians] [--least-distinct N: traces of 100]\n";
         return std::nullopt;
       }
+    }
+    try {
+      o.plan.check();
+    } catch (std::invalid_argument const& e) {
+      std::cerr << "simulate: " << e.what() << '\n';
+      return std::nullopt;
     }
     return o;
   }

@@ -28,6 +28,8 @@ constexpr subject subjects[] = {
     {"at_most_once", "kafka", on_group<sl::at_most_once>},
     {"at_least_once", "kafka", on_group<sl::at_least_once>},
     {"idempotent", "kafka", on_group<sl::idempotent>},
+    {"at_least_once", "periodic", on_group_at_intervals<sl::at_least_once>, stores_later},
+    {"idempotent", "periodic", on_group_at_intervals<sl::idempotent>, stores_later},
     {"at_least_once", "skipping", on_store_skipping<sl::at_least_once>},
     {"transactional", "skipping", on_store_skipping<sl::transactional>},
     {"at_least_once", "limited", as<st::promise::at_least_once, limited>},
@@ -44,7 +46,14 @@ constexpr subject subjects[] = {
      on_a_disk<true>},
     {"at_most_once", "file", as<st::promise::at_most_once, filed<sl::at_most_once>>, in_a_folder<sl::file_kind>},
     {"at_least_once", "file", as<st::promise::at_least_once, filed<sl::at_least_once>>, in_a_folder<sl::file_kind>},
+    {"idempotent", "file", as<st::promise::idempotent, filed<sl::idempotent>>, in_a_folder<sl::file_kind>},
     {"transactional", "file", as<st::promise::transactional, filed<sl::transactional>>, in_a_folder<sl::file_kind>},
+    {"at_most_once", "checkpoint", as<st::promise::at_most_once, filed<sl::at_most_once, sl::checkpoint_kind>>,
+     in_a_folder<sl::checkpoint_kind>},
+    {"at_least_once", "checkpoint", as<st::promise::at_least_once, filed<sl::at_least_once, sl::checkpoint_kind>>,
+     in_a_folder<sl::checkpoint_kind>},
+    {"idempotent", "checkpoint", as<st::promise::idempotent, filed<sl::idempotent, sl::checkpoint_kind>>,
+     in_a_folder<sl::checkpoint_kind>},
     {"transactional", "checkpoint", as<st::promise::transactional, in_checkpoint>, in_a_folder<sl::checkpoint_kind>},
     {"at_most_once", "sqlite", as<st::promise::at_most_once, in_sqlite<sl::at_most_once>>, in_a_database},
     {"at_least_once", "sqlite", as<st::promise::at_least_once, in_sqlite<sl::at_least_once>>, in_a_database},
@@ -180,6 +189,10 @@ int main(int argc, char** argv) {
     all.replayed += sum.schedules - sum.traces.size();
     each.emplace_back(s, std::move(sum));
     if (!good && !o->go_on) break;
+  }
+  if (each.empty()) {
+    std::cerr << "simulate: there is no consumer '" << o->delivery << "' on '" << o->store << "'\n";
+    return 2;
   }
   if (o->table) print(each);
   if (o->unmet) print_unmet(each);

@@ -97,15 +97,15 @@ class sqlite_bench final : public stored_bench, disk::watcher {
   void claimed(sl::claimed const& c) {
     stored_bench::claimed(c);
     auto const p = c.of.partition;
-    if (left_.positions[p].owner.turn < c.mine.turn)
+    if (left_at(p).owner.turn < c.mine.turn)
       wrong("acknowledged", at(p) + " is said to be claimed, and a loss of power would undo it");
   }
   void answer(sl::move const& m, sl::outcome o, bool is_settled) {
     stored_bench::answer(m, o, is_settled);
     auto const p = m.of.partition;
-    if (o == sl::outcome::applied && left_.positions[p].next < m.until.value())
+    if (o == sl::outcome::applied && is_not_rewound(m) && left_at(p).next < m.until.value())
       wrong("acknowledged", at(p) + " is said to be stored up to " + std::to_string(m.until.value()) +
-                                ", and a loss of power would leave " + std::to_string(left_.positions[p].next));
+                                ", and a loss of power would leave " + std::to_string(left_at(p).next));
   }
 
   bool is_of_last_claim(sl::move const& m) { return sim_.around().store.at(m.of.partition).mine == m.mine; }
@@ -115,6 +115,10 @@ class sqlite_bench final : public stored_bench, disk::watcher {
   }
 
  private:
+  position left_at(int p) const {
+    auto const at = left_.positions.find(p);
+    return at == left_.positions.end() ? position{} : at->second;
+  }
   void renamed(bool power_lost) override {
     if (power_lost) look(true);
   }

@@ -40,8 +40,7 @@ class stored_bench {
     if (was < 0)
       witness().began(p, next, log.incarnation);
     else if (log.incarnation != incarnation)
-      wrong("rewind",
-            at(p) + " was set from " + std::to_string(was) + " to " + std::to_string(next) + ", and nobody seeks here");
+      sim_.around().rewound(p, next, log.incarnation);
     else if (next != was)
       witness().moved(p, was, next, log.incarnation, &effects, {});
     else if (!effects.empty())
@@ -52,12 +51,18 @@ class stored_bench {
         wrong("settle", at(p) + " is stored after settle has said that it never will be");
   }
 
+  /// Since it was made.
+  bool is_not_rewound(sl::move const& m) {
+    return sim_.around().store.at(m.of.partition).log.incarnation == m.log.incarnation;
+  }
+
  public:
+  void asks(std::vector<sl::rewind> const& rewinds) { sim_.around().asks(rewinds); }
   void claimed(sl::claimed const& c) {
     auto const p = c.of.partition;
     if (sim_.around().store.at(p).mine.turn < c.mine.turn)
       wrong("acknowledged", at(p) + " is said to be claimed, and the disk does not have the claim");
-    sim_.around().store.answered(world().current(), p, c.mine);
+    sim_.around().claimed(c);
   }
   void answer(sl::move const& m, sl::outcome o, bool is_settled) {
     auto const p = m.of.partition;
@@ -66,7 +71,7 @@ class stored_bench {
       if (is_settled && o == sl::outcome::refused) never_.push_back({p, m.mine, m.from.value(), m.until.value()});
       return;
     }
-    if (witness().stored(p) < m.until.value())
+    if (is_not_rewound(m) && witness().stored(p) < m.until.value())
       wrong("acknowledged", at(p) + " is said to be stored up to " + std::to_string(m.until.value()) +
                                 ", and the disk has " + std::to_string(witness().stored(p)));
     witness().owes(world().current(), p, m.from.value(), m.until.value());

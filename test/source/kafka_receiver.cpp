@@ -17,7 +17,7 @@ struct place {
   sl::testing::embedded_broker broker{};
   source config{.source = {.brokers = broker.bootstrap(),
                            .group = "counting",
-                           .properties = {{"session.timeout.ms", "2500"}, {"heartbeat.interval.ms", "300"}}},
+                           .properties = {{"session.timeout.ms", "3500"}, {"heartbeat.interval.ms", "300"}}},
                 .folder = folder.name() + "/log",
                 .segment_bytes = 4000,
                 .max_bytes = 40'000,
@@ -181,7 +181,7 @@ TEST_CASE("what is on the disk is in the note, though the rest of its batch is n
   } log;
   sl::basic_kafka_receiver<void> r{{.brokers = broker.bootstrap(),
                                     .members = {{.group = "g", .topics = {"t"}, .start = sl::start_at::earliest}},
-                                    .properties = {{"session.timeout.ms", "2500"}, {"heartbeat.interval.ms", "300"}}}};
+                                    .properties = {{"session.timeout.ms", "3500"}, {"heartbeat.interval.ms", "300"}}}};
   r.start(log);
   // As the log's writer does before it removes a segment.
   for (std::uint64_t n = 0; n < 3;) {
@@ -211,7 +211,7 @@ TEST_CASE("what Kafka gives again while the log still syncs it is committed when
   pending_log log;
   sl::basic_kafka_receiver<void> r{{.brokers = broker.bootstrap(),
                                     .members = {{.group = "g", .topics = {"t"}, .start = sl::start_at::earliest}},
-                                    .properties = {{"session.timeout.ms", "2500"}, {"heartbeat.interval.ms", "300"}}}};
+                                    .properties = {{"session.timeout.ms", "3500"}, {"heartbeat.interval.ms", "300"}}}};
   r.start(log);
   REQUIRE(soon([&] { return log.stored == 1; }));
   r.stop();  // as when another member has failed

@@ -78,7 +78,7 @@ int main(int argc, char** argv) {
           kafka{.source = {.brokers = argv[2],
                            .members = {{.group = "members", .topics = {"t"}}},
                            .group = "g",
-                           .properties = {{"session.timeout.ms", "2500"}, {"heartbeat.interval.ms", "300"}}}}));
+                           .properties = {{"session.timeout.ms", "3500"}, {"heartbeat.interval.ms", "300"}}}}));
       return 0;
     }
     auto const from =

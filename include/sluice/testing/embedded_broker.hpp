@@ -43,10 +43,10 @@ struct produced {
 ///
 /// Its limits: of each partition about the last 5 MB or 100,000 records are kept (older ones are gone, as by
 /// retention). The first member of an empty group waits 3 s for others, and where its last member has left, for that
-/// member's session.timeout.ms (45 s by default); one below 2,500 rarely forms a group. An unknown topic that somebody
-/// asks for is created, with 4 partitions (see refuse_topic). No offsets by time (always the end), no added or deleted
-/// partitions, no compaction, no users and rights. Transactions are accepted, not kept: offsets sent to them are thrown
-/// away.
+/// member's session.timeout.ms (45 s by default); one below 2,500 rarely forms a group,
+/// and 2,500 not always. An unknown topic that somebody asks for is created, with 4 partitions (see refuse_topic). No
+/// offsets by time (always the end), no added or deleted partitions, no compaction, no users and rights. Transactions are
+/// accepted, not kept: offsets sent to them are thrown away.
 ///
 /// Any thread may call; each call waits until it has taken effect.
 class embedded_broker {

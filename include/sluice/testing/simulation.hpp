@@ -106,6 +106,8 @@ class simulation final : simulated::surroundings {
   std::function<bool()> sent{};
   /// What becomes of a fault of disks; whether it hit anything. None of them comes where this is empty.
   std::function<bool(decision const&)> on_disk_fault{};
+  /// The program's store is told of an advance, and stores it with others at intervals (periodic_kafka_offsets).
+  bool stores_later = false;
   /// Those that can come at all.
   fault_set possible = all_faults;
   /// The longest time between two sends of a producer's.
@@ -139,6 +141,7 @@ class simulation final : simulated::surroundings {
     world_.reset(wanted, *this);
     if (offsets_in_group_) world_.plan.faults &= ~only(fault::store_down);  // nobody asks that store
     around_.cluster.sends_within = sends_within.count();
+    around_.cluster.witness.stores_later = stores_later;
     around_.cluster.reset(kept_, offsets_in_group_, static_cast<bool>(sent));
     around_.store.reset();
     around_.store.on_commit = &on_commit;

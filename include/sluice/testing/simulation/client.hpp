@@ -25,9 +25,6 @@ class simulated_client {
   bool rung_ = false;
 
   world& here() const { return cluster_.world; }
-  static std::int64_t micros(time_point t) {
-    return std::chrono::duration_cast<std::chrono::microseconds>(t.time_since_epoch()).count();
-  }
   presence& mine() const { return cluster_.presence_of(seat_); }
   template <class Set>
   static std::vector<topic_partition> names(Set const& set) {
@@ -184,7 +181,7 @@ class simulated_client {
 
   void wait(time_point by) {
     auto const f = here().begins(call::wait);
-    auto until = micros(by);
+    auto until = here().when(by);
     if (!rung_) {
       for (auto const& q : queues_)
         if (q.fetching && q.fetched.empty() && q.next < cluster_.topic.log(q.partition).end())

@@ -119,6 +119,8 @@ struct cluster {
         produce_later();
         witness.excuse(p);
         return high > 0 && stored > 0;
+      case fault::compaction:
+        return topic.compact(p, log.low + d.amount % std::max<std::int64_t>(1, log.high - log.low)) > stored;
       case fault::added:
         if (topic.partitions() >= 4) return false;
         topic.add_partition();

@@ -60,6 +60,7 @@ enum class fault : std::uint8_t {
   crash_after,  ///< killed: before the call did anything, or with its answer on the way
   pause_before,
   pause_after,  ///< stands still, perhaps longer than its session: before the call, or before its answer
+  stall,        ///< stands still, and its monotonic clock with it, as that of a machine that is suspended
   // of a store's call, or of a commit to the group
   unavailable,  ///< answers that it can't
   lost,         ///< the request never arrives; no answer
@@ -87,6 +88,7 @@ enum class fault : std::uint8_t {
   retention,
   truncation,
   recreation,
+  compaction,
   added,
   outage,
   new_leader,  ///< another broker leads a partition: nobody answers for it until then
@@ -101,11 +103,12 @@ enum class fault : std::uint8_t {
 };
 inline constexpr std::size_t faults = static_cast<std::size_t>(fault::cut) + 1;
 inline constexpr std::array<char const*, faults> fault_names{
-    "none",      "crash_before", "crash_after", "pause_before", "pause_after", "unavailable", "lost",       "unheard",
-    "late",      "twice",        "refused",     "partly",       "busy",        "held",        "postponed",  "stale",
-    "no_broker", "leaderless",   "again",       "trouble",      "twin",        "throws",      "slow",       "rebalance",
-    "wall_jump", "retention",    "truncation",  "recreation",   "added",       "outage",      "new_leader", "moved",
-    "stuck",     "store_down",   "full",        "power_loss",   "bit_flip",    "cut"};
+    "none",       "crash_before", "crash_after", "pause_before", "pause_after", "stall",     "unavailable",
+    "lost",       "unheard",      "late",        "twice",        "refused",     "partly",    "busy",
+    "held",       "postponed",    "stale",       "no_broker",    "leaderless",  "again",     "trouble",
+    "twin",       "throws",       "slow",        "rebalance",    "wall_jump",   "retention", "truncation",
+    "recreation", "compaction",   "added",       "outage",       "new_leader",  "moved",     "stuck",
+    "store_down", "full",         "power_loss",  "bit_flip",     "cut"};
 
 /// Sets of faults are bits.
 using fault_set = std::uint64_t;
@@ -113,9 +116,11 @@ static_assert(faults <= 64);
 constexpr fault_set only(fault f) { return fault_set{1} << static_cast<unsigned>(f); }
 constexpr bool has(fault_set s, fault f) { return (s & only(f)) != 0; }
 inline constexpr fault_set all_faults = ~only(fault::none);
+/// It happens to the process, and not to what it has asked for.
+constexpr bool is_of_process(fault f) { return f <= fault::stall; }
 /// After these the log is not what it was: promises hold as far as position_error and out_of_range say.
-inline constexpr fault_set log_faults =
-    only(fault::retention) | only(fault::truncation) | only(fault::recreation) | only(fault::added);
+inline constexpr fault_set log_faults = only(fault::retention) | only(fault::truncation) | only(fault::recreation) |
+                                        only(fault::compaction) | only(fault::added);
 /// Of programs with files on a simulated disk alone.
 inline constexpr fault_set disk_faults =
     only(fault::full) | only(fault::power_loss) | only(fault::bit_flip) | only(fault::cut);
@@ -133,7 +138,8 @@ inline constexpr std::array<char const*, meetings> meeting_names{"late_claim", "
 /// What may go wrong at a call.
 constexpr fault_set faults_of(call c) {
   using enum fault;
-  constexpr auto process = only(crash_before) | only(crash_after) | only(pause_before) | only(pause_after);
+  constexpr auto process =
+      only(crash_before) | only(crash_after) | only(pause_before) | only(pause_after) | only(stall);
   constexpr auto request = process | only(unavailable) | only(lost) | only(unheard);
   switch (c) {
     case call::boot:
@@ -192,8 +198,8 @@ constexpr fault_set faults_of(call c) {
       return process | only(unavailable) | only(full);
     case call::world:
       return only(power_loss) | only(bit_flip) | only(cut) | only(rebalance) | only(wall_jump) | only(retention) |
-             only(truncation) | only(recreation) | only(added) | only(outage) | only(new_leader) | only(moved) |
-             only(stuck) | only(store_down);
+             only(truncation) | only(recreation) | only(compaction) | only(added) | only(outage) | only(new_leader) |
+             only(moved) | only(stuck) | only(store_down);
   }
   return 0;
 }

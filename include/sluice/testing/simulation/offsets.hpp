@@ -90,23 +90,20 @@ class simulated_store_runtime {
   bool last_in_transaction_ = false;
 
   world& here() { return cluster_.world; }
-  static std::int64_t micros(time_point t) {
-    return std::chrono::duration_cast<std::chrono::microseconds>(t.time_since_epoch()).count();
-  }
   static numbered_move numbered(move const& m) {
     return {m.of.partition, m.from.value(), m.until.value(), m.mine, m.log};
   }
   static int first_of(std::span<move const> moves) { return moves.empty() ? -1 : moves.front().of.partition; }
 
   [[noreturn]] void down(fault f, time_point by) {
-    here().sleep_until(std::min(micros(by), here().now + 400 * ms));
+    here().sleep_until(std::min(here().when(by), here().now + 400 * ms));
     here().ends(f);
     throw store_error(errc::store_unavailable, "the store is down");
   }
   bool is_down(fault f) {
     if (f == fault::unavailable) return true;
     if (!store_.is_down()) return false;
-    if (f > fault::pause_after) here().missed(f);
+    if (!is_of_process(f)) here().missed(f);
     return true;
   }
 
@@ -123,7 +120,7 @@ class simulated_store_runtime {
   }
   std::span<outcome const> no_answer(std::span<move const> moves, fault f, time_point by) {
     (void)all(moves, outcome::unknown);
-    here().sleep_until(here().luck.one_in(2) ? micros(by) : here().now + 30 * ms);
+    here().sleep_until(here().luck.one_in(2) ? here().when(by) : here().now + 30 * ms);
     here().ends(f);
     return answers_;
   }
@@ -310,7 +307,7 @@ class simulated_store_runtime {
         here().begins(call::finish, first_of(moves_), moves_.front().from.value(), moves_.front().until.value());
     auto const answer = [&](outcome o) {
       if (o != outcome::applied) (void)all(moves_, o);
-      if (o == outcome::unknown) here().sleep_until(here().luck.one_in(2) ? micros(by) : here().now + 30 * ms);
+      if (o == outcome::unknown) here().sleep_until(here().luck.one_in(2) ? here().when(by) : here().now + 30 * ms);
       open_.clear();
       here().ends(f);
       return o;

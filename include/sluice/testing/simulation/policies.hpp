@@ -32,12 +32,44 @@ struct surrounding {
 
   /// Rewinds that its store was asked for, some of them in vain.
   struct asked_rewind {
-    int partition = 0;
+    int partition = -1;
     std::int64_t to = 0;
     text cause{};
-    bool by_owner = false;
+    bool by_owner = true;
   };
   list<asked_rewind> asked{};
+
+  /// Of the process that runs: has it a partition, as the group sees it?
+  bool is_owner(int p) const {
+    auto const& group = cluster.group;
+    return !group.has_members() || group.is_owner(world.current(), world.life(), p);
+  }
+  /// A store of a program's own, or one that is watched, is about to be asked.
+  void asks(std::vector<rewind> const& rewinds) {
+    for (auto const& r : rewinds)
+      asked.push_back({r.of.partition, r.to.value(), text{r.cause.data(), r.cause.size()}, is_owner(r.of.partition)});
+  }
+  /// It has answered.
+  void claimed(sluice::claimed const& c) {
+    if (c.what != sluice::claimed::stored && c.what != sluice::claimed::first && c.what != sluice::claimed::added)
+      return;
+    auto const p = c.of.partition;
+    store.answered(world.current(), p, c.mine);
+    if (!is_owner(p)) return;
+    if (store.at(p).mine == c.mine)
+      cluster.witness.heard(p);
+    else
+      cluster.witness.misled(world.current(), p, c.next.value());
+  }
+  /// It has a partition there, under another incarnation than before.
+  void rewound(int p, std::int64_t next, std::int64_t incarnation) {
+    asked_rewind is{.cause = "that nobody recorded"};
+    for (auto const& one : asked)
+      if (one.partition == p && one.to == next &&
+          (one.partition != is.partition || cluster.witness.explains(p, next, one.cause)))
+        is = one;
+    cluster.witness.rewound(p, next, incarnation, is.cause, is.by_owner);
+  }
 
   void look_at_stored() {
     if (!stored) return;
@@ -60,10 +92,7 @@ struct surrounding {
       if (next != was.next) witness.moved(p, was.next, next, is.incarnation, nullptr, {});
       return;
     }
-    for (auto const& one : asked)
-      if (one.partition == p && one.to == next)
-        return witness.rewound(p, next, is.incarnation, one.cause, one.by_owner);
-    witness.rewound(p, next, is.incarnation, "that nobody recorded");
+    rewound(p, next, is.incarnation);
   }
 };
 
@@ -123,7 +152,7 @@ struct simulated_clock {
 
   struct runtime {
     simulated::world* at;
-    time_point now() const { return time_point{std::chrono::microseconds{at->now}}; }
+    time_point now() const { return time_point{std::chrono::microseconds{at->steady()}}; }
     wall_time wall() const { return wall_time{std::chrono::milliseconds{at->wall_ms()}}; }
   };
   static runtime open(simulated_clock const& self, context const&) { return {&self.in->world}; }

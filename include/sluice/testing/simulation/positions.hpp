@@ -14,9 +14,6 @@ class simulated_positions final : public group_positions {
   std::int64_t busy_until_ = 0;              ///< sent by then
 
   world& here() { return cluster_.world; }
-  static std::int64_t micros(time_point t) {
-    return std::chrono::duration_cast<std::chrono::microseconds>(t.time_since_epoch()).count();
-  }
 
  public:
   explicit simulated_positions(cluster& c) : cluster_(c) {}
@@ -44,7 +41,7 @@ class simulated_positions final : public group_positions {
       throw store_error(errc::store_unavailable, "the group's coordinator does not answer");
     }
     if (f == fault::moved) cluster_.group.move_until(here().now + here().amount() / 4, true);
-    bool const told = is_found_by(std::min(micros(by), here().now + 300 * ms));
+    bool const told = is_found_by(std::min(here().when(by), here().now + 300 * ms));
     std::vector<group_position> found;  // as it is now, whatever happens before the answer is here
     for (auto const& of : set) {
       auto const& c = cluster_.group.at(of.partition);
@@ -71,7 +68,7 @@ class simulated_positions final : public group_positions {
     auto const request = on_the_wire(set);
     auto const no_answer = [&] {
       for (auto const& p : set) cluster_.witness.excuse(p.of.partition);
-      here().sleep_until(micros(by));
+      here().sleep_until(here().when(by));
       here().ends(f);
       return std::vector<outcome>(set.size(), outcome::unknown);
     };
@@ -93,12 +90,12 @@ class simulated_positions final : public group_positions {
       default:
         break;
     }
-    if (!cluster_.is_reachable() || !is_found_by(micros(by))) {
+    if (!cluster_.is_reachable() || !is_found_by(here().when(by))) {
       held_.push_back(request);
       return no_answer();
     }
     send_held();
-    if (!gets_its_turn(micros(by))) {
+    if (!gets_its_turn(here().when(by))) {
       arrives(&cluster_, static_cast<std::int64_t>(request));
       return no_answer();
     }

@@ -61,7 +61,7 @@ void operator delete[](void* p, std::size_t) noexcept { sluice::testing::simulat
 
 std::chrono::steady_clock::time_point std::chrono::steady_clock::now() noexcept {
   namespace sim = sluice::testing::simulated;
-  if (auto const* const w = sim::world_running) return time_point{std::chrono::microseconds{w->now}};
+  if (auto const* const w = sim::world_running) return time_point{std::chrono::microseconds{w->steady()}};
   return time_point{sim::machine_time(CLOCK_MONOTONIC)};
 }
 std::chrono::system_clock::time_point std::chrono::system_clock::now() noexcept {

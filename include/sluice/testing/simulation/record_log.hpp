@@ -40,7 +40,7 @@ struct partition_log {
   bool stuck_unmet = false;           ///< it stays open for long, and no reader has come to it yet
   list<std::uint32_t> entries{};      ///< numbers of records, by offset
   std::int32_t life = 0;
-  std::uint32_t changes = 0;  ///< retention, truncation, recreation
+  std::uint32_t changes = 0;  ///< retention, truncation, recreation, compaction
 
   std::int64_t end() const { return std::min(high, stable); }
 };
@@ -227,17 +227,26 @@ class topic {
     world_.note("truncated", p, l.low, l.high);
     world_.news();
   }
-  /// Of each key the last record stays.
-  void compact(int p) {
-    auto& e = log(p).entries;
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < e.size(); ++i)
-      if (std::none_of(e.begin() + static_cast<std::ptrdiff_t>(i) + 1, e.end(),
-                       [&](auto later) { return record(later).key[0] == record(e[i]).key[0]; }))
-        e[kept++] = e[i];
-    e.resize(kept);
-    ++log(p).changes;
-    world_.note("compacted", p, log(p).low, log(p).high);
+  /// Of each key the last record stays, but for what stands from `until` on, and for aborted ones. Answers up to where records have gone.
+  std::int64_t compact(int p, std::int64_t until = std::numeric_limits<std::int64_t>::max()) {
+    auto& l = log(p);
+    auto const end = entry_at(p, std::min(until, l.end()));
+    std::int64_t gone = 0;
+    list<std::uint32_t> kept;
+    for (std::size_t i = 0; i < l.entries.size(); ++i) {
+      auto const& r = record(l.entries[i]);
+      auto const replaces = [&](auto later) { return record(later).visible && record(later).key[0] == r.key[0]; };
+      if (i < end && (!r.visible || std::any_of(l.entries.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                                                l.entries.begin() + static_cast<std::ptrdiff_t>(end), replaces)))
+        gone = r.at + 1;
+      else
+        kept.push_back(r.id);
+    }
+    if (gone == 0) return 0;
+    l.entries = std::move(kept);
+    ++l.changes;
+    world_.note("compacted", p, l.low, gone);
+    return gone;
   }
   /// So many records at the end, of one key; in a transaction that is committed or aborted where that is said.
   void append(int p, int n, char key, bool aborted = false) {

@@ -1,5 +1,6 @@
 /// \file testing/simulation/schedule.hpp  What a schedule is to try, and what the world keeps of processes and their threads.
 #pragma once
+#include <sluice/clock.hpp>
 #include <sluice/offset.hpp>
 #include <sluice/testing/simulation/fault.hpp>
 #include <sluice/testing/simulation/fibre.hpp>
@@ -19,7 +20,7 @@ struct schedule {
   int processes = 2;
   int partitions = 2;
   int records = 50;
-  /// With log_faults (retention, truncation, recreation, partitions added) positions are lost, and a store's record() has its turn.
+  /// With log_faults (retention, truncation, recreation, compaction, partitions added) positions are lost, and a store's record() has its turn.
   fault_set faults = all_faults & ~log_faults;
   std::uint32_t most_faults = 10;  ///< then they stop
   std::uint32_t rate = 30;         ///< how often something goes wrong; 30 is usual
@@ -77,6 +78,7 @@ struct scheduled_process {
   bool in_call = false;
   std::int64_t silent_since = -1, still_until = 0;
   std::int64_t wall_off = 0;
+  std::int64_t stalled = 0;  ///< so far its monotonic clock is behind the world's time
   bool jump_unmet = false;
 };
 /// A thread of a process: its first one has the process's number.

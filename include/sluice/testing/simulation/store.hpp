@@ -124,7 +124,7 @@ class store {
     };
     bool late = false;
     for (int other = 0; other < w.plan.processes; ++other) late |= put_out(other);
-    auto const pauses = only(fault::pause_before) | only(fault::pause_after);
+    auto const pauses = only(fault::pause_before) | only(fault::pause_after) | only(fault::stall);
     w.meets(meeting::late_claim, (w.plan.faults & pauses) != 0 && cluster_.group.has_members(), late);
     return new_fence(p);
   }

@@ -78,7 +78,7 @@ int pthread_cond_wait(pthread_cond_t* c, pthread_mutex_t* m) {
 int pthread_cond_clockwait(pthread_cond_t* c, pthread_mutex_t* m, clockid_t clock, timespec const* until) {
   namespace sim = sluice::testing::simulated;
   if (auto* const w = sim::world_of_thread()) {
-    auto const ahead = clock == CLOCK_MONOTONIC ? 0 : w->now - w->wall_ms() * sim::ms;
+    auto const ahead = w->now - (clock == CLOCK_MONOTONIC ? w->steady() : w->wall_ms() * sim::ms);
     return sim::wait(*w, c, m, sim::micros(*until) + ahead);
   }
   static auto* const real = sim::next_in_libraries<int(pthread_cond_t*, pthread_mutex_t*, clockid_t, timespec const*)>(

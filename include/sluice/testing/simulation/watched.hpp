@@ -35,9 +35,7 @@ struct watched : Store {
       return told(inner.claim(group, set, resolve, by));
     }
     std::vector<sluice::claimed> record(std::vector<rewind> const& rewinds, time_point by) {
-      for (auto const& r : rewinds)
-        around->asked.push_back(
-            {r.of.partition, r.to.value(), simulated::text{r.cause.data(), r.cause.size()}, is_owner(r.of.partition)});
+      around->asks(rewinds);
       return told(inner.record(rewinds, by));
     }
     std::span<outcome const> advance(std::span<move const> moves, time_point by) {
@@ -50,25 +48,10 @@ struct watched : Store {
     std::optional<std::string> local_id() const { return inner.local_id(); }
 
    private:
-    int here() const { return around->world.current(); }
-    bool is_owner(int p) const {
-      auto const& group = around->cluster.group;
-      return !group.has_members() || group.is_owner(here(), around->world.life_of(here()), p);
-    }
     std::vector<sluice::claimed> told(std::vector<sluice::claimed> answers) {
       around->look_at_stored();
-      for (auto const& c : answers)
-        if (c.what == sluice::claimed::stored || c.what == sluice::claimed::first || c.what == sluice::claimed::added)
-          claimed(c.of.partition, c);
+      for (auto const& c : answers) around->claimed(c);
       return answers;
-    }
-    void claimed(int p, sluice::claimed const& c) {
-      around->store.answered(here(), p, c.mine);
-      if (!is_owner(p)) return;
-      if (around->store.at(p).mine == c.mine)
-        around->cluster.witness.heard(p);
-      else
-        around->cluster.witness.misled(here(), p, c.next.value());
     }
     std::span<outcome const> told(std::span<move const> moves, std::span<outcome const> answers, bool for_good) {
       around->look_at_stored();
@@ -88,7 +71,7 @@ struct watched : Store {
         around->world.violated("acknowledged", "partition " + std::to_string(p) + " is said to be stored up to " +
                                                    std::to_string(until) + ", and stands at " +
                                                    std::to_string(is.next));
-      around->cluster.witness.owes(here(), p, from, until);
+      around->cluster.witness.owes(around->world.current(), p, from, until);
     }
   };
   template <class Context>

@@ -53,6 +53,7 @@ class witness {
     bool fresh = true;          ///< no batch came since the claim
     bool unread = true;         ///< no record came since the claim
     std::uint32_t changes = 0;  ///< of the log, at the claim
+    std::uint32_t before = 0;   ///< at the one before: who reads its position and goes on has records of then
     std::int64_t owed_from = 0, owed_until = 0;
     std::uint32_t excuses = 0;        ///< when it was stored
     std::uint32_t batch_excuses = 0;  ///< when the batch in hand began to be handled; 0: not by the owner
@@ -63,6 +64,7 @@ class witness {
  public:
   promise kept = promise::at_least_once;
   position_error on_position_error = position_error::earliest;  ///< of the programs
+  bool stores_later = false;                                    ///< they: what was handled is stored at intervals
 
   witness(world& w, topic& t) : world_(w), topic_(t) {}
 
@@ -150,15 +152,15 @@ class witness {
       if (auto& r = topic_.record(id); ++r.committed > 1)
         return broken("doubled", r.partition, which(r) + " has its effect twice");
   }
+  bool explains(int p, std::int64_t to, std::string_view cause) { return is_allowed(p, cause) && is_led(p, to, cause); }
   /// `by_owner`: not by a process that was put out of the group, and came last.
   void rewound(int p, std::int64_t to, std::int64_t incarnation, std::string_view cause, bool by_owner = true) {
     auto& one = of(p);
     auto const how = "the position was set from " + std::to_string(one.next) + " to " + std::to_string(to) + " (" +
                      std::string{cause} + "), and ";
-    if (!one.reasons.allow(cause, topic_, p, one.next))
+    if (!is_allowed(p, cause))
       return broken("rewind", p, how + "no such thing has happened to the log since the last time");
-    if (!one.reasons.lead(cause, one.next, to, on_position_error))
-      return broken("rewind", p, how + "that is not where it was to go");
+    if (!is_led(p, to, cause)) return broken("rewind", p, how + "that is not where it was to go");
     if (incarnation <= one.incarnation)
       return broken(
           "incarnation", p,
@@ -216,13 +218,15 @@ class witness {
   // ---- processes
 
   /// A claim was answered; what comes next begins at the stored position. `holds`: nobody else has claimed meanwhile. Who claims
-  /// anew what is its own has no reason to handle anything again.
+  /// anew what is its own has no reason to handle anything again. But for stores_later: what it has not stored was perhaps refused.
   void claimed(int process, int p, bool holds) {
     auto& v = at(process, p);
+    if (!v.fresh) v.before = v.changes;
     begins_anew(v);
     v.changes = topic_.log(p).changes;
     claimant const now{process, world_.life_of(process)};
-    if (std::exchange(of(p).owner, holds ? now : claimant{}) != now) excuse(p);
+    bool const is_another = std::exchange(of(p).owner, holds ? now : claimant{}) != now;
+    if (is_another || stores_later) excuse(p);
   }
 
   /// By the owner: it knows where it stands.
@@ -251,6 +255,7 @@ class witness {
       return broken("incarnation", p,
                     "records are handled under " + std::to_string(incarnation) + ", and " +
                         std::to_string(one.incarnation) + " is stored");
+    if (v.fresh && from == v.until) v.changes = v.before;
     bool const log_as_it_was = topic_.log(p).changes == v.changes && from >= topic_.log(p).low;
     if (v.unread && records > 0 && log_as_it_was && one.consumed_until == from) {
       auto const& before = topic_.record(one.consumed);
@@ -276,7 +281,7 @@ class witness {
         return broken("handled before stored", p,
                       "offsets up to " + std::to_string(until) + " are handled, and " + std::to_string(next) +
                           (incarnation < one.incarnation ? " was stored before the rewind" : " is stored"));
-    } else if (current && one.next != from)
+    } else if (current && one.next != from && !(stores_later && (from == v.until || from == v.from)))
       return broken("silent jump", p,
                     "the owner is handed records from " + std::to_string(from) + ", and " + std::to_string(one.next) +
                         " is stored");
@@ -389,6 +394,20 @@ class witness {
   }
 
  private:
+  bool is_allowed(int p, std::string_view cause) {
+    return goes_from(p, [&](auto next) { return of(p).reasons.allow(cause, topic_, p, next); });
+  }
+  bool is_led(int p, std::int64_t to, std::string_view cause) {
+    return goes_from(p, [&](auto next) { return of(p).reasons.lead(cause, next, to, on_position_error); });
+  }
+  /// From what is stored, or from where a consumer is, which may have gone on from there.
+  template <class F>
+  bool goes_from(int p, F f) {
+    if (f(of(p).next)) return true;
+    for (int i = 0; stores_later && i < world_.plan.processes; ++i)
+      if (auto const until = at(i, p).until; until > of(p).next && f(until)) return true;
+    return false;
+  }
   partition& of(int p) {
     if (partitions_.size() <= static_cast<std::size_t>(p)) partitions_.resize(static_cast<std::size_t>(p) + 1);
     return partitions_[static_cast<std::size_t>(p)];

@@ -62,7 +62,7 @@ class world : public chosen_faults {
       p.calls = 0;
       p.silent_since = -1;
       p.still_until = 0;
-      p.wall_off = 0;
+      p.wall_off = p.stalled = 0;
       p.jump_unmet = false;
       auto& t = threads_[static_cast<std::size_t>(i)];
       t.state = thread::dead;
@@ -88,6 +88,12 @@ class world : public chosen_faults {
   }
   std::int64_t silent_since(int i) const { return processes_[static_cast<std::size_t>(i)].silent_since; }
   bool failed() const { return !broken.empty(); }
+  /// What the monotonic clock of the process that runs says; outside of processes the world's time.
+  std::int64_t steady() const { return now - stalled(); }
+  /// When it will say that.
+  std::int64_t when(time_point t) const {
+    return std::chrono::duration_cast<std::chrono::microseconds>(t.time_since_epoch()).count() + stalled();
+  }
   /// A jump counts once its process has looked at the clock.
   std::int64_t wall_ms() {
     if (current_ >= 0 && std::exchange(processes_[index()].jump_unmet, false)) hits(fault::wall_jump);
@@ -102,11 +108,11 @@ class world : public chosen_faults {
     ++points;
     p.in_call = c != call::wait && c != call::poll && c != call::rest && c != call::boot;
     auto const d = decide(current_, p.calls++, c, phase == phase::faulting);
-    if (d.what != fault::none && (d.what > fault::pause_after || p.in_call || around_->busy(current_))) hits(d.what);
+    if (d.what != fault::none && (!is_of_process(d.what) || p.in_call || around_->busy(current_))) hits(d.what);
     note(call_names[static_cast<std::size_t>(c)], partition, a, b, d.what);
     amount_ = d.amount;
     if (d.what == fault::crash_before) die(d.amount);
-    if (d.what == fault::pause_before) stand_still(d.amount);
+    if (d.what == fault::pause_before || d.what == fault::stall) stand_still(d.amount, d.what == fault::stall);
     perhaps_others();
     amount_ = d.amount;
     return d.what;
@@ -235,10 +241,17 @@ class world : public chosen_faults {
     around_->silent(current_);
   }
 
-  void stand_still(std::int64_t us) {
+  std::int64_t stalled() const { return current_ < 0 ? 0 : processes_[index()].stalled; }
+
+  void stand_still(std::int64_t us, bool with_its_clock = false) {
     note("stands still", -1, us / ms);
     fall_silent();
     processes_[index()].still_until = now + us;
+    if (with_its_clock) {
+      processes_[index()].stalled += us;
+      for (auto& t : threads_)
+        if (t.of == current_ && t.state == thread::asleep && t.wake_at != never) t.wake_at += us;
+    }
     sleep_until(now + us);
     auto& p = processes_[index()];
     p.silent_since = -1;
