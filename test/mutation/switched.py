@@ -131,7 +131,7 @@ def run(command, number, seconds):
 
 FOUND = re.compile(r"^(\w+ on \w+), seed \d+, after (\d+) schedules\n\w+: (.+)$", re.MULTILINE)
 # Schedules of each consumer, in rounds, so that what is easy to find is found soon. Each with its kind of world.
-WORLDS = ([], ["--log-faults"], ["--with", "retention,truncation,recreation,added,crash_before,pause_before"],
+WORLDS = ([], ["--log-faults"], ["--with", "retention,truncation,recreation,compaction,added,crash_before,pause_before"],
           ["--cooperative"])
 
 
