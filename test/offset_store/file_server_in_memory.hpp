@@ -16,6 +16,7 @@ struct died {};
 /// As a NameNode does, it shows a change before its journal has it: what was not acknowledged, and has nothing behind it that was,
 /// may be gone when another one takes over.
 struct world {
+  std::string root{"/d"};  // is there from the beginning
   std::map<std::string, std::string> files{}, journal{};
   std::mt19937 random;
   unsigned trouble = 0;  // of 1,000 requests
@@ -112,6 +113,7 @@ class server {
     };
     if (!request([] {}, false)) lost();
     look();
+    if (names.empty() && path != w_->root) return {};
     return names;
   }
   std::optional<std::uint64_t> size(std::string const& path, sl::time_point) {
@@ -138,6 +140,12 @@ class server {
     auto const how = named([w = w_, a = in + "/" + from, b = in + "/" + to] { return move_folder(*w, a, b); });
     if (how == naming::unknown) lost();
     return how;
+  }
+  naming touch(std::string const& path, sl::time_point) {
+    return named([w = w_, path] {
+      auto const there = [&](auto const& one) { return one.first == path || one.first.starts_with(path + "/"); };
+      return std::any_of(w->files.begin(), w->files.end(), there) ? naming::done : naming::gone;
+    });
   }
   void remove(std::string const& path, sl::time_point) {
     auto const erase = [w = w_, path] {

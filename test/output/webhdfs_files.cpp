@@ -133,6 +133,35 @@ TEST_CASE("what can't be done in HDFS is told, with the remedy") {
        sl::errc::bad_configuration, "give the address of the NameNode");
 }
 
+TEST_CASE("what is seen of another one is made durable, or was lost") {
+  webhdfs_fixture const f;
+  sl::webhdfs_files files{at(the_hdfs().address())};
+  auto out = text_files(f.config.directory, files);
+  out(records(0, 2).batch());
+  sl::webhdfs_files::handle folder;
+  REQUIRE(files.open_directory(f.config.directory + "/orders/0", folder) == 0);
+  CHECK(files.confirm(folder, "00000000000000000007-00000000000000000000") == 0);
+  CHECK(files.confirm(folder, "00000000000000000007-00000000000000000002") == ENOENT);
+
+  using server = in_memory::server<true>;
+  for (std::uint64_t s = 0; s < 200; ++s) {
+    INFO("seed " << s);
+    in_memory::world w{s};
+    auto const dead = std::make_shared<bool>(false);
+    text_files("/d", sl::detail::hosted_files{server{w, dead}})(records(0, 2).batch());
+    auto const named = "/d/orders/0/00000000000000000007-00000000000000000002/00000000000000000004.txt";
+    w.files[named] = "2\n3\n";  // by one that died then
+    w.meanwhile = [&] { w.take_over(), w.meanwhile = {}; };
+    auto next = text_files("/d", sl::detail::hosted_files{server{w, dead}});
+    for (bool done = false; !done;) try {
+        next(records(2, 6).batch());
+        done = true;
+      } catch (sl::store_error const& e) { CHECK(e.code() == sl::errc::store_unavailable); }
+    w.take_over();
+    CHECK(sl::read_files("/d", orders, sl::detail::hosted_files{server{w, dead}}) == lines(0, 6));
+  }
+}
+
 TEST_CASE("files by range from processes that lose requests, die, and are late: each record once") {
   using server = in_memory::server<true>;
   using files = sl::detail::hosted_files<server>;
@@ -167,7 +196,10 @@ TEST_CASE("files by range from processes that lose requests, die, and are late: 
         if (p.next <= acknowledged) acknowledged = std::max(acknowledged, until);
         p.next = std::min(until, acknowledged);
       } catch (in_memory::died const&) {
-      } catch (sl::store_error const& e) { CHECK(e.code() == sl::errc::store_unavailable); }
+      } catch (sl::store_error const& e) {
+        INFO(e.what());
+        CHECK(e.code() == sl::errc::store_unavailable);
+      }
       p.busy = false;
     };
     w.meanwhile = any;

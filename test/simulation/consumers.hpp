@@ -72,22 +72,25 @@ void skipping(st::process& p) {
     run(p, c, sl::each{[&](sl::record r) { p.handle_some(r); }});
 }
 
-/// What a limit lets pass of each partition, as a process sees it: in any time t at most rate × t, and a burst.
+/// What a limit lets pass of each partition, by a clock that does not stand still when the process does: in any time t at most
+/// rate × t, and a burst.
 class meter {
   struct passed {
     std::int32_t partition;
     std::int64_t from, until;
-    sl::time_point asked;  // of the step that brought it
+    std::chrono::microseconds asked;  // of the step that brought it
     double records;
   };
   st::process& p_;
   double rate_, burst_;
   std::vector<passed> all_{};
-  sl::time_point asked_{};
+  std::chrono::microseconds asked_{};
+
+  std::chrono::microseconds now() const { return std::chrono::microseconds{p_.around()->world.now}; }
 
  public:
   meter(st::process& p, double rate, double burst) : p_(p), rate_(rate), burst_(burst) {}
-  void asks() { asked_ = std::chrono::steady_clock::now(); }
+  void asks() { asked_ = now(); }
   void operator()(sl::batch const& b) {
     for (auto const& part : b.partitions()) {
       auto const& r = *part.ranges().begin();
@@ -100,7 +103,7 @@ class meter {
       for (auto i = all_.size(); i-- > 0;) {
         if (all_[i].partition != r.of.partition) continue;
         sum += all_[i].records;
-        auto const t = std::chrono::duration<double>(std::chrono::steady_clock::now() - all_[i].asked).count();
+        auto const t = std::chrono::duration<double>(now() - all_[i].asked).count();
         if (sum > rate_ * t + burst_ + 1e-6)
           p_.broken("rate", std::to_string(sum) + " records of partition " + std::to_string(r.of.partition) + " in " +
                                 std::to_string(t) + " s");

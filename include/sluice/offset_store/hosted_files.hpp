@@ -30,7 +30,8 @@ enum class naming {
 
 /// A server on which files are. list: the names in a folder, absent where it is not there. size: in bytes, absent likewise.
 /// create: a new file with that content, whole or not at all once it has its name. `renames`: a file that is there can get
-/// another name (rename), and what create() makes may be seen before it is whole. path_of: of a folder's name as people see it.
+/// another name (rename), what create() makes may be seen before it is whole, and names before they are durable; touch changes
+/// the time of a file or a folder. path_of: of a folder's name as people see it.
 /// All throw store_error; `remove` where it is not certain that nothing is there.
 template <class S>
 concept file_server = requires(S& s, std::string const& path, std::string_view content, time_point by) {
@@ -41,6 +42,9 @@ concept file_server = requires(S& s, std::string const& path, std::string_view c
   { s.create(path, content, by) } -> std::same_as<naming>;
   { s.rename(path, path, by) } -> std::same_as<naming>;
   { s.remove(path, by) };
+  requires !S::renames || requires {
+    { s.touch(path, by) } -> std::same_as<naming>;
+  };
   { s.path_of(path) } -> std::convertible_to<std::string>;
   { s.timeout() } -> std::convertible_to<std::chrono::milliseconds>;
 };
@@ -217,15 +221,14 @@ class hosted_files {
     return 0;
   }
   int sync_data(handle const& of) { return sync(of); }
-  /// Returns once all names in the folder that could be seen before are durable. A server that renames keeps one journal: what it
-  /// acknowledges stands there behind all that.
-  int confirm(handle const& in) {
-    if constexpr (Server::renames) {
-      auto const name = std::string{temporary_prefix} + hex16(random_bits());
-      if (s_->server.create(in.path_ + "/" + name, "", by()) != naming::done) return EIO;
-      remove(in, name);
-    }
-    return 0;
+  /// Returns 0 once a name that could be seen is durable; ENOENT: it is not there any more. A change of that very thing: a server
+  /// that renames keeps one journal, where what it acknowledges stands behind what the change needs. Of anything else it would prove
+  /// nothing, since a server that takes over meanwhile may not have what was seen.
+  int confirm(handle const& in, std::string const& name) {
+    if constexpr (Server::renames)
+      return code_of(s_->server.touch(in.path_ + "/" + name, by()));
+    else
+      return 0;
   }
   int publish(handle const& in, std::string const& from, std::string const& to) {
     auto const source = in.path_ + "/" + from, target = in.path_ + "/" + to;

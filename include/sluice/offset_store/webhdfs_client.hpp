@@ -140,6 +140,18 @@ class client {
       return naming::done;
     } catch (http::lost const&) { return naming::unknown; }
   }
+  /// Sets when a file or a folder was changed, to now: an entry of the journal, whatever the time was.
+  naming touch(std::string const& path, time_point by) {
+    auto const now = std::chrono::system_clock::now().time_since_epoch();
+    auto const ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+    try {
+      auto const a = ask("PUT", path, "SETTIMES&modificationtime=" + std::to_string(ms), by);
+      if (not_there(a)) return naming::gone;
+      if (a.status >= 500) return naming::unknown;
+      if (a.status != 200) refuse(a);
+      return naming::done;
+    } catch (http::lost const&) { return naming::unknown; }
+  }
   /// A file, or a folder with all that is in it; it may be gone already.
   void remove(std::string const& path, time_point by) {
     auto const a = ask("DELETE", path, "DELETE&recursive=true", by);
@@ -195,6 +207,7 @@ class files_of {
   }
   naming rename(std::string const& from, std::string const& to, time_point by) { return client_.rename(from, to, by); }
   void remove(std::string const& path, time_point by) { client_.remove(path, by); }
+  naming touch(std::string const& path, time_point by) { return client_.touch(path, by); }
 
   /// in/from becomes in/to. Throws store_error(bad_configuration) where the server would put it into a folder of that name.
   naming rename_folder(std::string const& in, std::string const& from, std::string const& to, time_point by) {

@@ -127,15 +127,10 @@ class files_by_range {
     broken_ = false;
   }
 
-  /// What another one has just named, or we without an answer, can be seen before it is durable.
-  void make_durable(typename Files::handle const& folder) {
-    if constexpr (requires { files_.confirm(folder); })
-      check(files_.confirm(folder), "make names durable");
-    else
-      sync_names(folder);
-  }
+  static constexpr bool confirms = requires(Files& f, typename Files::handle const& h) { f.confirm(h, std::string{}); };
 
-  /// What is there from `from` on, and the file before that: durable.
+  /// What is there from `from` on, and the file before that: durable. What another one has just named, or we without an answer, can
+  /// be seen before it is; and what is seen on a server may be lost, and named otherwise, before it is looked into.
   void look(typename Files::handle const& folder, topic_partition const& of, known_files& known, offset from) {
     std::vector<std::string> names;
     known.next = offset{-1};  // where this throws, nothing is known
@@ -157,6 +152,7 @@ class files_by_range {
       if (first && start < *first) continue;
       offset until;
       std::string file;
+      if constexpr (confirms) check(files_.confirm(folder, name), "make a folder durable");
       int const e = detail::range_end(files_, folder, name, until, file);
       if (e == EBADMSG || (!e && until <= start))
         throw store_error{errc::store_damaged,
@@ -165,8 +161,9 @@ class files_by_range {
       check(e, "look into a folder");
       known.ranges[start] = until;
     }
-    if (std::any_of(known.ranges.begin(), known.ranges.end(), [&](auto const& one) { return one.second > from; }))
-      make_durable(folder);
+    if (!confirms &&
+        std::any_of(known.ranges.begin(), known.ranges.end(), [&](auto const& one) { return one.second > from; }))
+      sync_names(folder);
     known.next = from;
   }
 

@@ -273,9 +273,10 @@ class directory_log {
     return is_unchanged(file, f) ? std::move(file) : detail::unique_fd{};
   }
   /// The next try opens it anew.
-  [[noreturn]] void cant_read(std::string name, int code) {
+  [[noreturn]] void cant_read(std::string const& name, int code) {
+    auto const doing = "read " + name;
     reading_.reset();
-    detail::throw_file_error(code, "read " + name, config_.directory);
+    detail::throw_file_error(code, doing, config_.directory);
   }
 
   /// More of the file behind piece_, of which what lies before `at` is dropped. False: it isn't there, or not the same.

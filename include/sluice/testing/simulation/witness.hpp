@@ -272,6 +272,7 @@ class witness {
                     std::to_string(records) + " records are handed over for offsets " + std::to_string(from) + " to " +
                         std::to_string(until) + ", and " + std::to_string(topic_.visible(p, from, until)) +
                         " are there");
+    bool const is_given_again = stores_later && (from == v.until || from == v.from);
     if (!v.fresh && from != v.until && from != v.from)
       return broken("order", p,
                     "a batch from " + std::to_string(from) + " comes after one of " + std::to_string(v.from) + " to " +
@@ -281,7 +282,7 @@ class witness {
         return broken("handled before stored", p,
                       "offsets up to " + std::to_string(until) + " are handled, and " + std::to_string(next) +
                           (incarnation < one.incarnation ? " was stored before the rewind" : " is stored"));
-    } else if (current && one.next != from && !(stores_later && (from == v.until || from == v.from)))
+    } else if (current && one.next != from && !is_given_again)
       return broken("silent jump", p,
                     "the owner is handed records from " + std::to_string(from) + ", and " + std::to_string(one.next) +
                         " is stored");
