@@ -6,7 +6,7 @@ from switched import TOP
 
 class bug:
     def __init__(self, name):
-        self.name, self.changes, self.test, self.fault, self.rare = name, [], "", "", False
+        self.name, self.changes, self.test, self.fault, self.store, self.rare = name, [], "", "", "", False
 
 
 def read(path):
@@ -28,6 +28,8 @@ def read(path):
             bugs[-1].test = text
         elif mark == "~":
             bugs[-1].rare = True
+        elif mark == ":":
+            bugs[-1].store = text
         elif mark == "!":
             bugs[-1].fault = text
         side = mark
