@@ -32,7 +32,8 @@ enum class act {
   unheard,   // unknown, and applied
   postpone,  // not applied, may be tried again
   down,      // throws store_error
-  damaged    // throws store_error(store_damaged)
+  damaged,   // throws store_error(store_damaged)
+  fenced     // throws store_error(fenced)
 };
 struct scene {
   act what = act::normal;
@@ -151,6 +152,7 @@ struct basic_offsets {
     static void throw_if(act what) {
       if (what == act::down) down();
       if (what == act::damaged) throw sl::store_error(sl::errc::store_damaged, "the store is damaged");
+      if (what == act::fenced) throw sl::store_error(sl::errc::fenced, "another instance has come");
     }
     static void down() { throw sl::store_error(sl::errc::store_unavailable, "the store is down"); }
 

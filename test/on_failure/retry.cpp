@@ -130,9 +130,11 @@ TEST_CASE("retry: what stays so until somebody mends it is thrown, and is no rec
   o.world.produce(p0, 1);
   auto c = o.start<sl::at_least_once>(sl::retry<sl::skip>{.times = 1, .then = {}});
   o.world.assign({p0});
-  o.disk.advances.push_back({act::damaged});
+  auto const what = GENERATE(act::damaged, act::fenced);
+  o.disk.advances.push_back({what});
   std::vector<effect> seen;
-  CHECK_THROWS_WITH(steps(c, recorder{seen}, 5, 10s), "sluice: the store is damaged");
+  CHECK_THROWS_WITH(steps(c, recorder{seen}, 5, 10s),
+                    what == act::damaged ? "sluice: the store is damaged" : "sluice: another instance has come");
   steps(c, recorder{seen}, 5, 10s);
   CHECK(seen.size() == 1);
   CHECK(o.disk.next(p0) == 1);

@@ -39,16 +39,33 @@ void run(st::process& p, Consumer& c, Handler handler, Before before_a_step = {}
     p.broken("liveness", "a consumer drains longer than it was given");
 }
 
+/// A batch is as large as it may be, and what the partition that made it so has brought goes above max_bytes.
+inline void check_bounds(st::process& p, sl::batch const& b, sl::micro_batch const& most) {
+  std::size_t bytes = 0, largest = 0;
+  for (auto const& part : b.partitions()) {
+    std::size_t of_one = 0;
+    for (sl::record const r : part) of_one += r.text().size() + r.key().size();
+    bytes += of_one;
+    largest = std::max(largest, of_one);
+  }
+  if (b.size() > most.max_records || bytes - largest >= most.max_bytes)
+    p.broken("bounds", std::to_string(b.size()) + " records of " + std::to_string(bytes) + " bytes are in a batch of " +
+                           std::to_string(most.max_records) + " records and " + std::to_string(most.max_bytes) +
+                           " bytes");
+}
+
 template <class Delivery, class Store>
 void program(st::process& p, Store store) {
-  sl::stream_consumer<Delivery, Store, st::simulated_kafka, st::simulated_clock> c{
-      p.kafka(), std::move(store), p.clock(), sl::micro_batch{.max_records = 1 + p.choose(8)}};
+  sl::micro_batch const most{.max_records = 1 + p.choose(8), .max_bytes = 1 + p.choose(30)};
+  sl::stream_consumer<Delivery, Store, st::simulated_kafka, st::simulated_clock> c{p.kafka(), std::move(store),
+                                                                                   p.clock(), most};
+  auto const bounded = [&](sl::batch const& b) -> sl::batch const& { return check_bounds(p, b, most), b; };
   if constexpr (std::same_as<Delivery, sl::transactional>)
-    run(p, c, [&](sl::batch const& b, st::simulated_transaction& tx) { p.handle(b, tx); });
+    run(p, c, [&](sl::batch const& b, st::simulated_transaction& tx) { p.handle(bounded(b), tx); });
   else if constexpr (std::same_as<Delivery, sl::idempotent>)
-    run(p, c, sl::assume_idempotent{[&](sl::batch const& b) { p.handle_keyed(b); }});
+    run(p, c, sl::assume_idempotent{[&](sl::batch const& b) { p.handle_keyed(bounded(b)); }});
   else
-    run(p, c, [&](sl::batch const& b) { p.handle(b); });
+    run(p, c, [&](sl::batch const& b) { p.handle(bounded(b)); });
 }
 
 /// Sees batches before a handler of one record does.
@@ -132,16 +149,26 @@ inline void limited(st::process& p) {
       [&] { measured.asks(); });
 }
 
-/// As quick as its handler.
+/// As quick as its handler, and no quicker than it may be.
 inline void paced(st::process& p) {
-  constexpr double least = 5;
+  constexpr double least = 5, most = 10, interval = 0.2;
+  bool const capped = p.choose(2) == 0;
   sl::stream_consumer<sl::at_least_once, st::simulated_offsets, st::simulated_kafka, st::simulated_clock,
                       sl::pid_backpressure>
       c{p.kafka(), p.offsets(), p.clock(),
-        sl::pid_backpressure{.interval = std::chrono::milliseconds{200}, .initial_rate = 20, .min_rate = least}};
+        sl::pid_backpressure{.interval = std::chrono::milliseconds{200},
+                             .initial_rate = 20,
+                             .min_rate = least,
+                             .max_rate_per_partition = capped ? most : 0}};
+  meter measured{p, most, 3 * most * interval + 1};
   run(
-      p, c, [&](sl::batch const& b) { p.handle(b); },
+      p, c,
+      [&](sl::batch const& b) {
+        if (capped) measured(b);
+        p.handle(b);
+      },
       [&] {
+        measured.asks();
         if (auto const now = c.statistics().rate; now != 0 && !(now >= least && now <= 1e12))
           p.broken("rate", "the rate is " + std::to_string(now));
       });

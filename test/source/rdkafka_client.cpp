@@ -157,7 +157,8 @@ TEST_CASE("a group's life: assigned, a commit before the answer, a second member
     return first.queues.size() == 2 && second.queues.size() == 2 && first.records.size() >= 100 &&
            second.records.size() >= 100;
   };
-  REQUIRE(first.until(halves, 20s));
+  // The embedded broker may leave a member out of a rebalance, or of several.
+  REQUIRE(first.until(halves, 90s));
   REQUIRE(first.heard<client::revoked>() != nullptr);
   CHECK_FALSE(first.heard<client::revoked>()->lost);
   CHECK(store_one(first.client, {.of = first.queues.begin()->first, .next = offset{9}}) == outcome::applied);

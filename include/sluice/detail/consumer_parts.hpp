@@ -24,8 +24,8 @@ struct engine_traits {
                                                   std::type_identity<no_transaction>>::type;
 };
 
-/// Of a store that failed. A full disk may get room meanwhile, and who is fenced is put out by the group.
-constexpr bool waiting_may_help(errc c) { return !is_permanent(c) || c == errc::store_full || c == errc::fenced; }
+/// Of a store that failed: a full disk may get room meanwhile.
+constexpr bool waiting_may_help(errc c) { return !is_permanent(c) || c == errc::store_full; }
 
 /// Declared in the order in which they are made: the store before the source, so that it dies after it.
 template <class Slots>
