@@ -31,8 +31,8 @@ struct outside_offsets {
     st::process& p;
     bug wrong;
     std::vector<sl::outcome> answers{};
-    static constexpr bool durable_at_advance = true;
-    static constexpr sl::fencing fencing = sl::fencing::compare_and_set;
+    [[maybe_unused]] static constexpr bool durable_at_advance = true;
+    [[maybe_unused]] static constexpr sl::fencing fencing = sl::fencing::compare_and_set;
 
     template <class F>
     auto ask(F f) {
