@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include "sanitized.hpp"
 #include "source/watched_directory.hpp"
 
 namespace {
@@ -103,6 +104,7 @@ TEST_CASE("a file that is lost before it was read: an error, or left out") {
 }
 
 TEST_CASE("a file that can't be opened now is not lost, nor is one that can't be looked for") {
+  if (sanitized::addresses) return;  // it reads an object's type through a pipe, which takes two descriptors
   for (auto const policy : {sl::lost_file::stop, sl::lost_file::skip}) {
     place p;
     p.config.on_lost_file = policy;
@@ -151,6 +153,7 @@ TEST_CASE("a read that fails is tried again, on the file opened anew") {
 }
 
 TEST_CASE("what was passed by before a file that can't be opened is told once") {
+  if (sanitized::addresses) return;  // it reads an object's type through a pipe, which takes two descriptors
   place p;
   p.config.max_record = 1000;
   p.put("a", "1\n" + std::string(1001, 'x') + "\n");
