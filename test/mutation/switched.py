@@ -148,6 +148,8 @@ def hunt(program, number, seed, schedules, more=()):
                        number, 20 + step // 10)
             if done is None:
                 return (tried + step, "hangs", "any")
+            if done.returncode == 2:
+                sys.exit(done.stderr)
             found = [(tried + int(n), check, who) for who, n, check in FOUND.findall(done.stdout)]
             if found:
                 return min(found)

@@ -120,7 +120,6 @@ void run(std::uint64_t seed, int turns) {
   for (std::int32_t p : {0, 1, 0})
     all.push_back(std::unique_ptr<process<Renames>>{new process<Renames>{w, p, acknowledged}});
   auto const any = [&] {
-    if (Renames && w.chance(50)) w.take_over();
     auto& p = *all[w.random() % all.size()];
     if (!p.busy) p.turn();
   };

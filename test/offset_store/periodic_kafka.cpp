@@ -212,6 +212,7 @@ TEST_CASE("a rewind is not overtaken by what waits") {
   o.advance(0, 5);
   auto const back = o.runtime.record({{o.claims[0].of, sl::offset{3}, o.claims[0].mine, "seek"}}, soon());
   CHECK(back[0].what == sl::claimed::stored);
+  CHECK_FALSE(o.runtime.next_due().has_value());
   CHECK(o.runtime.flush(soon()));
   CHECK(o.stored(0) == sl::offset{3});
 }

@@ -90,7 +90,10 @@ struct periodic_kafka_offsets {
     std::span<outcome const> settle(std::span<move const> moves, time_point by) { return advance(moves, by); }
 
     std::vector<claimed> record(std::vector<rewind> const& rewinds, time_point by) {
-      return ledger_.record(rewinds, by);
+      auto answers = ledger_.record(rewinds, by);
+      for (auto const& a : answers)
+        if (a.what == claimed::stored) waiting_.erase(a.of);  // a commit of the same place would leave the cause out
+      return answers;
     }
 
     /// Gives the partitions back; flush() first, or what was handled since the last commit is handled again.

@@ -24,7 +24,8 @@ struct webhdfs_server {
 ///     sl::read_files("/data/orders", {"orders", 3}, sl::webhdfs_files{hdfs});
 ///
 /// A file is written under a temporary name and gets its own by a rename that HDFS refuses where the name is taken: four
-/// requests for each partition in the batch. `directory` is made where it is not there. Throws error(bad_configuration); store_error later:
+/// requests for each partition in the batch. Who goes on where another one was sets the time of that one's newest folders, and needs
+/// the right to write them. `directory` is made where it is not there. Throws error(bad_configuration); store_error later:
 /// also bad_configuration, of a server that would put a renamed folder into one whose name is taken, which is tried once.
 class webhdfs_files : public detail::hosted_files<detail::webhdfs::files_of> {
  public:
