@@ -34,6 +34,7 @@ int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
       }))
     must((a + b + c).find_first_of(" \r\n%?#&'\"\\") == a.npos, "what stands in a URL is plain");
   if (good([&] {
+        d::webhdfs::check_directory(a, "directory");
         d::webhdfs::check({.directory = a, .user = b, .token = c.empty() ? d::secret{} : secret, .timeout = second});
       }))
     must(a.find_first_of(" \r\n%?#&=") == a.npos && a.find("/.") == a.npos && b.find('&') == b.npos,
