@@ -39,15 +39,24 @@ struct gate {
   }
 };
 
+/// A log whose syncs pass a gate, and a record for it.
+struct gated_log {
+  gate syncs{};
+  std::shared_ptr<simulated::disk> disk = std::make_shared<simulated::disk>();
+  d::log_folder<simulated::files> folder{{disk}, "log"};
+  sl::received const r{.value = "value"};
+  std::string one{};  // the record as it stands in the log
+
+  gated_log() {
+    disk->fail = [&](std::string const& op, std::string const&) { return op == "sync" ? syncs.pass() : 0; };
+    folder.open();
+    d::append_frame(one, r, d::image_size(r), 0);
+  }
+};
+
 }  // namespace
 
-TEST_CASE("the next group is filled while one is synced") {
-  gate syncs;
-  auto const disk = std::make_shared<simulated::disk>();
-  disk->fail = [&](std::string const& op, std::string const&) { return op == "sync" ? syncs.pass() : 0; };
-  d::log_folder<simulated::files> folder{{disk}, "log"};
-  folder.open();
-  sl::received const r{.value = "value"};
+TEST_CASE_METHOD(gated_log, "the next group is filled while one is synced") {
   std::atomic<std::uint64_t> durable{0};
   auto const told = [&](std::uint64_t n) {
     durable = n;
@@ -77,15 +86,7 @@ TEST_CASE("the next group is filled while one is synced") {
   CHECK(folder.end() == 6);
 }
 
-TEST_CASE("who waits for a group's room hears of it when the log has become full meanwhile") {
-  gate syncs;
-  auto const disk = std::make_shared<simulated::disk>();
-  disk->fail = [&](std::string const& op, std::string const&) { return op == "sync" ? syncs.pass() : 0; };
-  d::log_folder<simulated::files> folder{{disk}, "log"};
-  folder.open();
-  sl::received const r{.value = "value"};
-  std::string one;
-  d::append_frame(one, r, d::image_size(r), 0);
+TEST_CASE_METHOD(gated_log, "who waits for a group's room hears of it when the log has become full meanwhile") {
   auto const most = d::most_frame(d::image_size(r)) + d::log_mark_size;
   std::promise<std::string> told;
   // Room for three, as long as the segment's header is not counted.
@@ -112,15 +113,7 @@ TEST_CASE("who waits for a group's room hears of it when the log has become full
   CHECK(heard.get().find("holds .max_bytes") != std::string::npos);
 }
 
-TEST_CASE("that a log is full is told once, until there is room again") {
-  gate syncs;
-  auto const disk = std::make_shared<simulated::disk>();
-  disk->fail = [&](std::string const& op, std::string const&) { return op == "sync" ? syncs.pass() : 0; };
-  d::log_folder<simulated::files> folder{{disk}, "log"};
-  folder.open();
-  sl::received const r{.value = "value"};
-  std::string one;
-  d::append_frame(one, r, d::image_size(r), 0);
+TEST_CASE_METHOD(gated_log, "that a log is full is told once, until there is room again") {
   std::atomic<int> told = 0;
   std::atomic<std::uint64_t> durable = 0;
   // Room for two, as long as the segment's header is not counted.
